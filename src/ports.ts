@@ -1,0 +1,166 @@
+/**
+ * The boundaries of ftx, types only. `net` makes Connections, `storage` makes
+ * Sources and Sinks, sessions join them, and everything a person or a script
+ * sees is made from TransferEvents.
+ */
+import type { ErrorCode } from './errors.js';
+
+/** 1 KiB: the unit in which a file is announced, resumed and counted. */
+export const CHUNK_BYTES = 1024;
+/** 1 MiB, 1024 chunks: the unit of I/O and of checksums. */
+export const BLOCK_BYTES = 1024 * CHUNK_BYTES;
+
+export type EntryKind = 'file' | 'directory' | 'symlink';
+
+/** What a sender announces of one file, folder or link. */
+export interface Entry {
+  /** Relative, separated by `/`. From a peer it is hostile text: only safe-path.ts resolves it. */
+  readonly path: string;
+  readonly kind: EntryKind;
+  /** Bytes; null for a stream whose length is known only at its end; 0 unless a file. */
+  readonly size: number | null;
+  /** Nanoseconds since 1970. */
+  readonly mtimeNs: bigint;
+  /** Permission bits, 0 to 0o777. */
+  readonly mode: number;
+  /** What a symlink holds, as it is stored in the link. */
+  readonly target?: string;
+}
+
+/** A two-way byte stream to one peer. */
+export interface Connection {
+  /** The peer's address for people: `192.0.2.7:51234`. */
+  readonly peer: string;
+  /**
+   * The next bytes, or undefined once the peer has ended its side. One read at
+   * a time; the bytes stay valid. Rejects with the first reason the connection
+   * was destroyed for, or FtxError `lost`.
+   */
+  read(): Promise<Uint8Array | undefined>;
+  /**
+   * Queues the parts in order. Resolves when the operating system has taken
+   * them, from when on the caller may reuse their memory. Rejects like read.
+   */
+  write(parts: readonly Uint8Array[]): Promise<void>;
+  /** Ends this side after what is queued; the peer's side stays readable. */
+  end(): void;
+  /** Drops the connection at once; the first reason wins and rejects every wait. */
+  destroy(reason: Error): void;
+}
+
+/** One thing to send. */
+export interface Source {
+  readonly entry: Entry;
+  /**
+   * The content from byte `from` (a multiple of BLOCK_BYTES) in blocks: all of
+   * BLOCK_BYTES but the last. A block is valid until the next is asked for.
+   * Can be called again unless the source is a stream (`entry.size` null).
+   * Throws FtxError `changed` when the content is no longer what was offered,
+   * `unreadable` or `io` when it cannot be read.
+   */
+  blocks(from: number): AsyncIterable<Uint8Array>;
+}
+
+/** Where an entry ended up: the path below the receiver's folder, `/`-separated. */
+export interface Placed {
+  readonly as: string;
+}
+
+/** A file being received; nothing stands under the final name until commit resolves. */
+export interface PartFile {
+  readonly state: 'part';
+  /** Writes a block at a byte offset; the memory may be reused once it resolves. */
+  write(block: Uint8Array, offset: number): Promise<void>;
+  /** Makes the file durable under its final name, or throws and leaves none. Call once, after all writes. */
+  commit(size: number): Promise<Placed>;
+  /** Removes what has arrived. Safe to call at any time, more than once, and after commit. */
+  discard(): Promise<void>;
+}
+
+/** A file of that name and size is there already; whether it is the same one its content tells. */
+export interface PresentFile extends Placed {
+  readonly state: 'present';
+  /** As Source.blocks(0). */
+  blocks(): AsyncIterable<Uint8Array>;
+}
+
+/** Where one session's entries go. Refusals are FtxErrors that concern the one entry only. */
+export interface Sink {
+  /** Decides what becomes of an offered file. Writes nothing that outlives a discard but parent folders. */
+  open(offer: Entry): Promise<PartFile | PresentFile>;
+  /** Makes an offered directory or symlink; durable when it resolves. */
+  place(offer: Entry): Promise<Placed>;
+}
+
+export type WireProtocol = 'ftx/1' | 'classic';
+
+/** What happens during transfers, for views, logs and scripts. Paths and messages may hold a peer's raw text. */
+export type TransferEvent =
+  | {
+      readonly type: 'listening';
+      readonly dir: string;
+      readonly port: number;
+      /** This machine's addresses that a sender can use. */
+      readonly addresses: readonly string[];
+    }
+  | ({ readonly type: 'connected'; readonly peer: string; readonly protocol: WireProtocol } & InSession)
+  | ({ readonly type: 'offered'; readonly kind: EntryKind; readonly size: number | null } & OfEntry)
+  | ({
+      readonly type: 'progress';
+      /** Bytes of this file that have moved, of `size`. */
+      readonly bytes: number;
+      readonly size: number | null;
+      /** What the whole of a send comes to; null on a receiver or until it is counted. */
+      readonly total: Totals | null;
+    } & OfEntry)
+  | ({
+      readonly type: 'stored';
+      /** The receiver's name for it. */
+      readonly as: string;
+      readonly size: number;
+      /** 16 hex digits; null for directories, symlinks and classic, which have none. */
+      readonly digest: string | null;
+      /** True when the receiver had the same content under that name before. */
+      readonly already: boolean;
+      readonly seconds: number;
+    } & OfEntry)
+  /** A classic sender has handed over all bytes; a classic receiver never confirms. */
+  | ({ readonly type: 'sent'; readonly size: number; readonly seconds: number } & OfEntry)
+  | ({ readonly type: 'refused'; readonly code: ErrorCode; readonly message: string } & OfEntry)
+  | ({
+      readonly type: 'failed';
+      /** Null when the whole session failed. */
+      readonly path: string | null;
+      readonly code: ErrorCode;
+      readonly message: string;
+    } & InSession)
+  | ({ readonly type: 'done' } & Summary & InSession);
+
+interface InSession {
+  /** Numbers the connections of one process from 1. */
+  readonly session: number;
+}
+
+interface OfEntry extends InSession {
+  readonly path: string;
+}
+
+export interface Totals {
+  readonly entries: number;
+  /** Bytes of all files of known size. */
+  readonly bytes: number;
+}
+
+/** What came of a session, or of a whole send. */
+export interface Summary {
+  readonly stored: number;
+  /** Handed to a classic receiver, which cannot confirm. */
+  readonly sent: number;
+  readonly refused: number;
+  readonly failed: number;
+  /** Bytes of the entries counted in stored and sent. */
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+export type EventListener = (event: TransferEvent) => void;
