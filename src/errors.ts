@@ -59,3 +59,19 @@ export function toFtxError(error: unknown, code: ErrorCode = 'io'): FtxError {
   const message = error instanceof Error ? error.message : String(error);
   return new FtxError(code, message, { cause: error });
 }
+
+const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'bad-name',
+  'bad-parent',
+  'bad-link',
+  'exists',
+  'too-large',
+  'unsupported',
+  'denied',
+  'refused',
+]);
+
+/** Whether the receiver turned the entry away, as opposed to failing at it. */
+export function isRefusal(code: ErrorCode): boolean {
+  return REFUSALS.has(code);
+}

@@ -1,0 +1,41 @@
+/** Digests as PROTOCOL.md section 6 defines them: XXH64, seed 0. */
+import xxhash from 'xxhash-wasm';
+
+const xxh = await xxhash();
+
+const DIGEST_BYTES = 8;
+
+/** XXH64 of a block (at most 1 MiB: the WASM memory keeps the largest size it has seen). */
+export function digestBlock(block: Uint8Array): bigint {
+  return xxh.h64Raw(block);
+}
+
+/** A digest as 16 lower-case hex digits. */
+export function formatDigest(digest: bigint): string {
+  return digest.toString(16).padStart(2 * DIGEST_BYTES, '0');
+}
+
+export interface FileDigest {
+  /** Adds the digest of the next block, in order. */
+  add(blockDigest: bigint): void;
+  /** The digest of the file so far, 16 hex digits. */
+  value(): string;
+}
+
+/** Builds the digest of a file from the digests of its blocks. */
+export function createFileDigest(): FileDigest {
+  const hash = xxh.create64();
+  const bytes = new Uint8Array(DIGEST_BYTES);
+  const view = new DataView(bytes.buffer);
+  let count = 0;
+  let first = 0n;
+  return {
+    add(blockDigest) {
+      if (count === 0) first = blockDigest;
+      count += 1;
+      view.setBigUint64(0, blockDigest);
+      hash.update(bytes);
+    },
+    value: () => formatDigest(count === 1 ? first : hash.digest()),
+  };
+}

@@ -1,0 +1,31 @@
+/**
+ * Names and messages come from strangers. Whatever a terminal would obey or
+ * hide (controls, bidirectional overrides, line separators, invisible
+ * characters, lone surrogates) is shown as an escape. Variation selectors stay:
+ * they only choose how the emoji before them looks.
+ */
+const DANGEROUS = /(?![\u{fe0e}\u{fe0f}])[\p{Cc}\p{Cs}\p{Bidi_Control}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** Text for people: dangerous characters as `\x1b` or `\u{202e}`. */
+export function escapeText(text: string): string {
+  return text.replace(DANGEROUS, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return code < 0x100 ? `\\x${hex(code, 2)}` : `\\u{${hex(code, 4)}}`;
+  });
+}
+
+/** One line of `--json`: `v` and `type` first, the same characters as `\uXXXX`; a bigint becomes a string. */
+export function toJsonLine(event: { readonly type: string }): string {
+  const { type, ...rest } = event;
+  const json = JSON.stringify({ v: 1, type, ...rest }, (_key, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  );
+  // All of them stand inside JSON strings: nothing outside those is anything but ASCII punctuation and digits.
+  return json.replace(DANGEROUS, (character) =>
+    Array.from({ length: character.length }, (_, at) => `\\u${hex(character.charCodeAt(at), 4)}`).join(''),
+  );
+}
+
+function hex(code: number, digits: number): string {
+  return code.toString(16).padStart(digits, '0');
+}

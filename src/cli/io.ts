@@ -1,0 +1,44 @@
+import type { Readable } from 'node:stream';
+
+export interface OutputStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+  write(text: string): boolean;
+  on(event: 'resize', listener: () => void): unknown;
+  off(event: 'resize', listener: () => void): unknown;
+}
+
+export type StopSignal = 'SIGINT' | 'SIGTERM';
+
+/** What the commands need of the process, so that tests can stand in for it. */
+export interface CliIo {
+  /** Opened on first use only: an unused stdin must not keep the process alive. */
+  readonly stdin: Readable;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  /** False where cursor movements would show as garbage. */
+  readonly canMoveCursor: boolean;
+  readonly signals: {
+    on(signal: StopSignal, listener: (signal: StopSignal) => void): unknown;
+    off(signal: StopSignal, listener: (signal: StopSignal) => void): unknown;
+  };
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  /** Leaves at once, whatever is still running. */
+  exit(code: number): void;
+}
+
+export function processIo(): CliIo {
+  return {
+    get stdin() {
+      return process.stdin;
+    },
+    stdout: process.stdout,
+    stderr: process.stderr,
+    canMoveCursor: process.env['TERM'] !== 'dumb',
+    signals: process,
+    now: () => performance.now(),
+    exit: (code) => process.exit(code),
+  };
+}

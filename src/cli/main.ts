@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+import { errnoOf } from '../errors.js';
+import { EXIT } from './exit-codes.js';
+import { describeFailure } from './failure.js';
+import { processIo } from './io.js';
+import { runProgram } from './program.js';
+
+let outputFailed = false;
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error) => {
+    // EPIPE: the reader has gone, as after `| head`, and nobody is left to tell
+    outputFailed ||= errnoOf(error) !== 'EPIPE';
+  });
+}
+
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${describeFailure(error)}\n`);
+  process.exit(EXIT.io);
+});
+
+function reportBug(): void {
+  process.exitCode = EXIT.io;
+  process.stderr.write('ftx: Nothing is left to wait for and yet it is not done: this is a bug in ftx.\n');
+}
+process.once('beforeExit', reportBug);
+
+const ended = runProgram(
+  process.argv.slice(2),
+  {
+    // loaded when needed: a command does not pay for the other's modules
+    send: async (args, io) => (await import('./send.js')).runSend(args, io),
+    receive: async (args, io) => (await import('./receive.js')).runReceive(args, io),
+  },
+  processIo(),
+);
+// Not process.exit: it would cut off output that is still on its way.
+void ended.then((code) => {
+  process.off('beforeExit', reportBug);
+  process.exitCode = outputFailed ? EXIT.io : code;
+});

@@ -1,0 +1,43 @@
+import { InvalidArgumentError } from 'commander';
+
+const SIZE = /^(\d+(?:\.\d+)?)(?:([KMGTP])(?:iB)?)?$/i;
+const POWERS_OF_1024 = 'KMGTP';
+// setTimeout fires at once beyond 2^31 - 1 milliseconds
+const MAX_SECONDS = Math.floor((2 ** 31 - 1) / 1000);
+
+/** `1024`, `500M`, `10G`, `1.5GiB` as bytes; the letters are powers of 1024. */
+export function parseSize(text: string): number {
+  const match = SIZE.exec(text);
+  if (match === null) {
+    throw new InvalidArgumentError('A size is a number of bytes, or one with K, M, G or T (powers of 1024), like 500M or 10GiB.');
+  }
+  const exponent = match[2] === undefined ? 0 : POWERS_OF_1024.indexOf(match[2].toUpperCase()) + 1;
+  const bytes = Math.floor(Number(match[1]) * 1024 ** exponent);
+  if (!Number.isSafeInteger(bytes)) throw new InvalidArgumentError('That is more than any file can hold.');
+  return bytes;
+}
+
+/** A port to listen on; 0 takes any free one. */
+export function parseListenPort(text: string): number {
+  return parseInteger(text, 0, 65_535, 'A port is a whole number from 0 to 65535 (0 takes a free one).');
+}
+
+export function parseConnectionCount(text: string): number {
+  return parseInteger(text, 1, 1_000_000, 'It is a whole number from 1 to 1000000.');
+}
+
+/** Seconds, also fractions of one, as milliseconds. */
+export function parseSecondsAsMs(text: string): number {
+  const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  const ms = Math.round(seconds * 1000);
+  if (!(ms >= 1 && seconds <= MAX_SECONDS)) {
+    throw new InvalidArgumentError(`It is a number of seconds, more than 0 and at most ${MAX_SECONDS}.`);
+  }
+  return ms;
+}
+
+function parseInteger(text: string, min: number, max: number, explanation: string): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max)) throw new InvalidArgumentError(explanation);
+  return value;
+}

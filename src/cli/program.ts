@@ -1,0 +1,122 @@
+import { Command, CommanderError, Option } from 'commander';
+import { toFtxError } from '../errors.js';
+import { VERSION } from '../version.js';
+import { DEFAULT_PORT } from './address.js';
+import { escapeText } from './escape.js';
+import { EXIT, exitCodeFor, exitCodeHelp } from './exit-codes.js';
+import { describeFailure } from './failure.js';
+import type { CliIo } from './io.js';
+import { parseConnectionCount, parseListenPort, parseSecondsAsMs, parseSize } from './parse.js';
+import type { ReceiveArguments } from './receive.js';
+import type { SendArguments } from './send.js';
+
+/** What the commands do, each resolving with its exit code. */
+export interface Runners {
+  send(args: SendArguments, io: CliIo): Promise<number>;
+  receive(args: ReceiveArguments, io: CliIo): Promise<number>;
+}
+
+/** Runs one command line, without node and script name, and resolves with the exit code; never rejects. */
+export async function runProgram(argv: readonly string[], runners: Runners, io: CliIo): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  const keepCode = (code: number): void => {
+    exitCode = code;
+  };
+  try {
+    await createProgram(runners, io, keepCode).parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    io.stderr.write(`${describeFailure(error)}\n`);
+    return exitCodeFor(toFtxError(error).code);
+  }
+}
+
+function createProgram(runners: Runners, io: CliIo, keepCode: (code: number) => void): Command {
+  const program = new Command('ftx')
+    .description('A file mailbox on a TCP port: what is reported stored is verified and durable.')
+    .version(VERSION, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(describeUsageError(text)),
+    });
+  const receive = addReceive(program).action(async (options: Typed<ReceiveArguments>) => {
+    keepCode(await runners.receive(withTimeoutMs(options), io));
+  });
+  const send = addSend(program).action(async (paths: string[], options: Typed<Omit<SendArguments, 'paths'>>) => {
+    keepCode(await runners.send({ ...withTimeoutMs(options), paths }, io));
+  });
+  for (const command of [program, receive, send]) command.addHelpText('after', exitCodeHelp());
+  return program;
+}
+
+function addReceive(program: Command): Command {
+  return program
+    .command('receive')
+    .description('receive files into a folder until stopped')
+    .option('--dir <folder>', 'where to put them; made if it is missing', './received')
+    .option('--port <port>', 'where to listen; 0 takes a free port', parseListenPort, DEFAULT_PORT)
+    .option('--host <address>', 'listen on this address only (default: all, IPv4 and IPv6)')
+    .addOption(
+      new Option('--on-conflict <what>', 'when a name is taken')
+        .choices(['rename', 'overwrite', 'skip', 'fail'])
+        .default('rename'),
+    )
+    .addOption(sizeOption())
+    .option('--max-connections <count>', 'senders served at once', parseConnectionCount, 1024)
+    .option('--no-classic', 'do not serve senders of the classic handshake')
+    .option('--once', 'leave after the first session')
+    .addOption(timeoutOption())
+    .addOption(jsonOption())
+    .addOption(quietOption());
+}
+
+function addSend(program: Command): Command {
+  return program
+    .command('send')
+    .description('send files and folders')
+    .argument('<path...>', 'files and folders; - is standard input and needs --name')
+    .requiredOption('--to <host[:port]>', `where ftx receive runs; the port defaults to ${DEFAULT_PORT}, IPv6 as [::1]:6000`)
+    .option('--name <name>', 'the name it gets there, for a single path')
+    .option('--classic', 'speak the classic handshake: one file, no name, not confirmed')
+    .addOption(timeoutOption())
+    .addOption(jsonOption())
+    .addOption(quietOption());
+}
+
+/** As commander hands it over: the option is called --timeout, what it was parsed to is milliseconds. */
+type Typed<T extends { timeoutMs: number }> = Omit<T, 'timeoutMs'> & { readonly timeout: number };
+
+function withTimeoutMs<T extends { timeout: number }>({ timeout, ...options }: T) {
+  return { ...options, timeoutMs: timeout };
+}
+
+function sizeOption(): Option {
+  return new Option('--max-size <size>', 'the largest file to take, like 500M or 10G (powers of 1024)')
+    .argParser(parseSize)
+    .default(parseSize('10G'), '10G');
+}
+
+function timeoutOption(): Option {
+  return new Option('--timeout <seconds>', 'give up when nothing moves for that long')
+    .argParser(parseSecondsAsMs)
+    .default(parseSecondsAsMs('60'), '60');
+}
+
+function jsonOption(): Option {
+  return new Option('--json', 'write one JSON object per event to standard output');
+}
+
+function quietOption(): Option {
+  return new Option('--quiet', 'say nothing but failures');
+}
+
+/** Commander's `error: …` in our voice and on one line; it quotes what was typed. */
+function describeUsageError(text: string): string {
+  const sentence = text.replace(/^error: /, '').trim().replaceAll('\n', ' ');
+  return `ftx: ${escapeText(sentence)}${sentence.endsWith('.') || sentence.endsWith(')') ? '' : '.'} ftx --help shows what there is.\n`;
+}

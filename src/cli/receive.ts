@@ -1,0 +1,96 @@
+import { toFtxError, type FtxError } from '../errors.js';
+import type { TransferEvent } from '../ports.js';
+import { receive, type Receiver, type ReceiveResult } from '../receive.js';
+import { EXIT, exitCodeFor, exitCodeForSignal } from './exit-codes.js';
+import { describeFailure } from './failure.js';
+import { formatBytes, formatCount } from './format.js';
+import type { CliIo } from './io.js';
+import { createJsonEvents } from './json-events.js';
+import { createReceiveText, type OnConflict } from './receive-text.js';
+import { watchSignals } from './signals.js';
+import { createTally } from './tally.js';
+import { openView, type View } from './view.js';
+
+const GRACE_MS = 10_000;
+
+/** `ftx receive` as typed, each option parsed. */
+export interface ReceiveArguments {
+  readonly dir: string;
+  readonly port: number;
+  readonly host?: string;
+  readonly onConflict: OnConflict;
+  readonly maxSize: number;
+  readonly maxConnections: number;
+  readonly classic: boolean;
+  readonly once?: boolean;
+  readonly timeoutMs: number;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Receives until it is stopped, shows what comes, and resolves with the exit code. */
+export async function runReceive(args: ReceiveArguments, io: CliIo, library = receive): Promise<number> {
+  const view = await openView('receive', io, args);
+  const report = createReport(args, io, view);
+  const stop = new AbortController();
+  let receiver: Receiver | undefined;
+  const signals = watchSignals(io, {
+    first: () => {
+      report.stopping();
+      if (receiver === undefined) stop.abort();
+      else receiver.close(GRACE_MS).catch(() => undefined); // `closed` tells the same
+    },
+    cleanUp: view.close,
+  });
+  const exitCode = (failure: FtxError | undefined): number => {
+    if (signals.received !== undefined) return exitCodeForSignal(signals.received);
+    return failure === undefined ? EXIT.ok : exitCodeFor(failure.code);
+  };
+  try {
+    receiver = await library({ ...args, signal: stop.signal, onEvent: report.onEvent });
+    const result = await receiver.closed;
+    view.close();
+    report.finish(result);
+    return exitCode(args.once ? result.firstFailure : undefined);
+  } catch (error) {
+    view.close();
+    if (signals.received === undefined) view.print(describeFailure(error));
+    return exitCode(toFtxError(error));
+  } finally {
+    signals.off();
+    view.close();
+  }
+}
+
+function createReport({ json, quiet, onConflict }: ReceiveArguments, io: CliIo, view: View) {
+  const tally = createTally();
+  const describe = createReceiveText(onConflict, tally);
+  const lines = json ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
+  const running = new Set<number>();
+  let sessions = 0;
+
+  return {
+    onEvent: (event: TransferEvent): void => {
+      if (event.type === 'connected') {
+        running.add(event.session);
+        sessions += 1;
+      }
+      if (event.type === 'done') running.delete(event.session);
+      lines?.onEvent(event);
+      const text = describe(event);
+      if (text !== undefined && (text.isFailure || quiet !== true)) view.print(text.line);
+      view.onEvent(event);
+    },
+    stopping: (): void => {
+      if (quiet === true || running.size === 0) return;
+      const transfers = formatCount(running.size, 'running transfer');
+      view.print(`stopping: waiting up to ${GRACE_MS / 1000} s for ${transfers} (Ctrl-C again to leave now)`);
+    },
+    finish: (result: ReceiveResult): void => {
+      lines?.finish(result);
+      if (quiet === true || sessions === 0) return;
+      const from = formatCount(sessions, 'sender');
+      view.print(`received ${tally.describe()} (${formatBytes(tally.bytes)}) from ${from}`);
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import type { Summary, TransferEvent } from '../ports.js';
+import { formatAddress, type Address } from './address.js';
+import { escapeText } from './escape.js';
+import { formatBytes, formatRate, formatSeconds } from './format.js';
+import type { Tally } from './tally.js';
+
+/** What `ftx send` says on stderr about its entries and at the end. */
+export interface SendText {
+  /** A sentence for each entry that is not there afterwards; nothing for those that are. */
+  readonly describe: (event: TransferEvent) => string | undefined;
+  readonly summarize: (summary: Summary) => string;
+  /** What had arrived when the session broke off: `2 files stored on host`. */
+  readonly describeArrived: () => string;
+}
+
+export function createSendText(to: Address, tally: Tally): SendText {
+  const target = escapeText(formatAddress(to.host, to.port));
+  let newName = '';
+  let renamed = 0;
+  let already = 0;
+
+  function describe(event: TransferEvent): string | undefined {
+    tally.apply(event);
+    if (event.type === 'refused') return `ftx: ${escapeText(event.path)} was refused: ${escapeText(event.message)}`;
+    if (event.type === 'failed' && event.path !== null) return `ftx: ${escapeText(event.path)}: ${escapeText(event.message)}`;
+    if (event.type !== 'stored') return undefined;
+    if (event.already) already += 1;
+    if (event.as !== event.path) {
+      renamed += 1;
+      newName = event.as;
+    }
+    return undefined;
+  }
+
+  function describeNames(): string {
+    if (renamed === 0) return '';
+    return tally.arrived === 1 ? ` as ${escapeText(newName)}` : ` (${renamed} under a new name)`;
+  }
+
+  function summarize({ sent, refused, failed, bytes, seconds }: Summary): string {
+    const losses = [...(refused > 0 ? [`${refused} refused`] : []), ...(failed > 0 ? [`${failed} failed`] : [])].join(', ');
+    if (tally.arrived === 0) return `nothing stored on ${target}${losses === '' ? '' : `: ${losses}`}`;
+    const where = sent > 0 ? `sent to ${target}, which does not confirm,` : `stored on ${target}${describeNames()}`;
+    const rate = bytes > 0 && seconds > 0 ? ` (${formatRate(bytes / seconds)})` : '';
+    const what = `${tally.describe()}, ${formatBytes(bytes)} ${where} in ${formatSeconds(seconds)}${rate}`;
+    const there = already > 0 ? `, ${already} already there` : '';
+    return what + there + (losses === '' ? '' : `; ${losses}`);
+  }
+
+  return {
+    describe,
+    summarize,
+    describeArrived: () => `${tally.describe()} stored on ${target}`,
+  };
+}

@@ -1,0 +1,36 @@
+import { exitCodeForSignal } from './exit-codes.js';
+import type { CliIo, StopSignal } from './io.js';
+
+export interface SignalWatch {
+  /** The first signal that came. */
+  readonly received: StopSignal | undefined;
+  off(): void;
+}
+
+/** The first signal asks politely, the second leaves at once; `cleanUp` gives the terminal back before that. */
+export function watchSignals(
+  io: CliIo,
+  on: { first: (signal: StopSignal) => void; cleanUp: () => void },
+): SignalWatch {
+  let received: StopSignal | undefined;
+  const listener = (signal: StopSignal): void => {
+    if (received === undefined) {
+      received = signal;
+      on.first(signal);
+      return;
+    }
+    on.cleanUp();
+    io.exit(exitCodeForSignal(signal));
+  };
+  io.signals.on('SIGINT', listener);
+  io.signals.on('SIGTERM', listener);
+  return {
+    get received() {
+      return received;
+    },
+    off: () => {
+      io.signals.off('SIGINT', listener);
+      io.signals.off('SIGTERM', listener);
+    },
+  };
+}

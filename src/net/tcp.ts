@@ -1,0 +1,173 @@
+/** Connections over TCP. */
+import { connect, type Socket } from 'node:net';
+import { errnoOf, FtxError } from '../errors.js';
+import type { Connection } from '../ports.js';
+
+/** Bytes that may wait to be read before the socket is paused. */
+const MAX_UNREAD_BYTES = 256 * 1024;
+/** How long a destroyed connection may still take to send what was written before. */
+const LINGER_MS = 1_000;
+
+interface Reader {
+  resolve(bytes: Uint8Array | undefined): void;
+  reject(reason: Error): void;
+}
+
+/**
+ * Wraps a connected socket made with `allowHalfOpen`, and owns it from then on.
+ * Destroying it sends what was written before and goes on reading, unheard,
+ * until the peer ends or LINGER_MS are over: a socket that is closed with bytes
+ * unread resets the connection, and the peer never sees our last words.
+ */
+export class TcpConnection implements Connection {
+  readonly peer: string;
+  readonly #socket: Socket;
+  readonly #chunks: Uint8Array[] = [];
+  readonly #writers = new Set<(reason: Error) => void>();
+  #unread = 0;
+  #ended = false;
+  #failure: Error | undefined;
+  #reader: Reader | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.peer = formatAddress(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0);
+    socket.setNoDelay(true);
+    socket.on('data', (bytes: Uint8Array) => this.#receive(bytes));
+    socket.on('end', () => {
+      this.#ended = true;
+      this.#deliver(undefined);
+    });
+    socket.on('error', (error) => this.#fail(describeLoss(this.peer, error)));
+    socket.on('close', () => this.#fail(describeLoss(this.peer)));
+  }
+
+  /** What arrived before the connection was lost can still be read. */
+  read(): Promise<Uint8Array | undefined> {
+    const bytes = this.#chunks.shift();
+    if (bytes) {
+      this.#unread -= bytes.length;
+      if (this.#chunks.length === 0) this.#socket.resume();
+      return Promise.resolve(bytes);
+    }
+    if (this.#ended) return Promise.resolve(undefined);
+    if (this.#failure) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => (this.#reader = { resolve, reject }));
+  }
+
+  write(parts: readonly Uint8Array[]): Promise<void> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#writers.add(reject);
+      writeTogether(this.#socket, parts, () => {
+        this.#writers.delete(reject);
+        resolve();
+      });
+    });
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(reason: Error): void {
+    this.#chunks.length = 0;
+    this.#ended = false;
+    this.#fail(reason);
+    if (!this.#socket.destroyed) lingerThenDestroy(this.#socket);
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (this.#reader) {
+      this.#deliver(bytes);
+    } else if (!this.#failure) {
+      this.#chunks.push(bytes);
+      this.#unread += bytes.length;
+      if (this.#unread >= MAX_UNREAD_BYTES) this.#socket.pause();
+    }
+  }
+
+  #deliver(bytes: Uint8Array | undefined): void {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    reader?.resolve(bytes);
+  }
+
+  #fail(reason: Error): void {
+    this.#failure ??= reason;
+    this.#reader?.reject(this.#failure);
+    this.#reader = undefined;
+    for (const reject of this.#writers) reject(this.#failure);
+    this.#writers.clear();
+  }
+}
+
+/** One system call for all that is written in this turn of the event loop. `done` is not called on failure. */
+function writeTogether(socket: Socket, parts: readonly Uint8Array[], done: () => void): void {
+  if (socket.writableCorked === 0) {
+    socket.cork();
+    process.nextTick(() => socket.uncork());
+  }
+  parts.forEach((part, index) => {
+    if (index < parts.length - 1) socket.write(part);
+    else socket.write(part, (error) => error ?? done());
+  });
+}
+
+function lingerThenDestroy(socket: Socket): void {
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
+  socket.resume();
+  socket.end();
+}
+
+function describeLoss(peer: string, cause?: Error): FtxError {
+  const why = errnoOf(cause) === 'ECONNRESET' || !cause ? '' : ` (${cause.message})`;
+  return new FtxError('lost', `The connection to ${peer} was lost${why}. Send again.`, { cause });
+}
+
+/** `host:port`, with brackets around IPv6; an IPv4 address mapped into IPv6 is shown as IPv4. */
+export function formatAddress(host: string, port: number): string {
+  const plain = host.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/, '');
+  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+}
+
+export interface DialOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Milliseconds to connect. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Connects. Throws FtxError `unknown-host`, `no-connection`, or the signal's reason. */
+export async function dial({ host, port, timeoutMs, signal }: DialOptions): Promise<Connection> {
+  signal?.throwIfAborted();
+  const socket = connect({ host, port, allowHalfOpen: true });
+  const where = formatAddress(host, port);
+  const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
+  const abort = () => socket.destroy(signal?.reason as Error);
+  signal?.addEventListener('abort', abort);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', reject);
+    });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw describeDialFailure(where, host, error as Error);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
+  return new TcpConnection(socket);
+}
+
+function describeDialFailure(where: string, host: string, cause: Error): FtxError {
+  const errno = errnoOf(cause);
+  if (errno === 'ENOTFOUND' || errno === 'EAI_AGAIN')
+    return new FtxError('unknown-host', `The host ${host} is not known. Check the name, or use its IP address.`, { cause });
+  if (errno === 'ECONNREFUSED')
+    return new FtxError('no-connection', `Nothing listens on ${where}. Start "ftx receive" there, and check the port.`, { cause });
+  return new FtxError('no-connection', `No connection to ${where}: ${cause.message || errno || 'unknown reason'}. Check the address and the network.`, { cause });
+}

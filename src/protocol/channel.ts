@@ -1,0 +1,103 @@
+/** Messages over a Connection: greeting, frames, back-pressure and deadlines. */
+import { FtxError } from '../errors.js';
+import type { Connection } from '../ports.js';
+import { createByteReader, type ByteReader } from './byte-reader.js';
+import { decodeHeader, decodeMessage, encodeControl, encodeDataHead, type FrameHeader } from './codec.js';
+import { GREETING, HEADER_BYTES, type Timeouts } from './constants.js';
+import type { ControlMessage, DataMessage, Hello, Message } from './messages.js';
+import { watchConnection, within } from './watch.js';
+
+/** Control bytes that may wait to be sent before send() waits for them to go out. */
+const MAX_UNSENT_BYTES = 256 * 1024;
+
+export interface Channel {
+  readonly peer: string;
+  /** Exchanges greeting and hello; throws FtxError `protocol` or what the peer gave as its reason. */
+  greet(own: Hello): Promise<Hello>;
+  /** Queues a message; waits only when too much is queued. A lost connection shows in receive(). */
+  send(message: ControlMessage): Promise<void>;
+  /** Sends one block; resolves when its memory may be reused. */
+  sendBlock(head: DataMessage, block: Uint8Array): Promise<void>;
+  /**
+   * The next message but pings, or undefined once the peer has ended between
+   * two messages. After `data`, take the content by readContent or skipContent.
+   */
+  receive(): Promise<Message | undefined>;
+  readContent(target: Uint8Array): Promise<void>;
+  skipContent(length: number): Promise<void>;
+  /** Ends every wait with `reason`. What was sent before still goes out, for a bounded time. */
+  destroy(reason: Error): void;
+}
+
+export function createChannel(raw: Connection, timeouts: Timeouts): Channel {
+  let unsent = 0;
+  const connection = watchConnection(raw, timeouts.idleMs, () => {
+    if (unsent === 0) void send({ type: 'ping', id: 0 });
+  });
+  const reader = createByteReader(connection);
+
+  function send(message: ControlMessage): Promise<void> {
+    const frame = encodeControl(message);
+    unsent += frame.length;
+    const sent = connection.write([frame]).then(() => {
+      unsent -= frame.length;
+    });
+    if (unsent > MAX_UNSENT_BYTES) return sent;
+    sent.catch(() => undefined);
+    return Promise.resolve();
+  }
+
+  async function receive(): Promise<Message | undefined> {
+    for (;;) {
+      const message = await readMessage(reader, raw, timeouts);
+      if (message?.type !== 'ping') return message;
+    }
+  }
+
+  return {
+    peer: raw.peer,
+    send,
+    receive,
+    greet: (own) => within(timeouts.greetingMs, raw, 'finish the greeting', greet(own)),
+    sendBlock: (head, block) => connection.write([encodeDataHead(head), block]),
+    readContent: (target) => reader.fill(target),
+    skipContent: (length) => reader.skip(length),
+    destroy(reason) {
+      connection.stop();
+      raw.destroy(reason);
+    },
+  };
+
+  async function greet(own: Hello): Promise<Hello> {
+    connection.write([GREETING]).catch(() => undefined);
+    await send({ type: 'hello', id: 0, ...own });
+    await readGreeting(reader, raw.peer);
+    const first = await receive();
+    if (first?.type === 'hello') return first;
+    if (first?.type === 'error') throw new FtxError(first.code, first.message);
+    throw new FtxError('protocol', `${raw.peer} did not introduce itself as ftx does.`);
+  }
+}
+
+async function readGreeting(reader: ByteReader, peer: string): Promise<void> {
+  const greeting = await reader.take(GREETING.length);
+  if (greeting === undefined)
+    throw new FtxError('lost', `${peer} closed the connection without a word. Is it an ftx receiver?`);
+  if (Buffer.compare(greeting, GREETING) !== 0)
+    throw new FtxError('protocol', `What answers at ${peer} does not speak ftx/1. Check the address and the port.`);
+}
+
+async function readMessage(reader: ByteReader, raw: Connection, timeouts: Timeouts): Promise<Message | undefined> {
+  const headerBytes = await reader.take(HEADER_BYTES);
+  if (headerBytes === undefined) return undefined;
+  const header = decodeHeader(headerBytes);
+  const checked = await within(timeouts.controlMs, raw, 'finish a message', takeChecked(reader, header, raw.peer));
+  return decodeMessage(header, headerBytes, checked);
+}
+
+async function takeChecked(reader: ByteReader, header: FrameHeader, peer: string): Promise<Uint8Array> {
+  if (header.checkedLength === 0) return new Uint8Array(0);
+  const checked = await reader.take(header.checkedLength);
+  if (checked === undefined) throw new FtxError('lost', `${peer} closed the connection in the middle of a message.`);
+  return checked;
+}

@@ -1,0 +1,141 @@
+/** Frames to bytes and back, PROTOCOL.md section 3. No I/O, and no state. */
+import { digestBlock } from '../checksum.js';
+import { FtxError, toFtxError } from '../errors.js';
+import * as limits from './constants.js';
+import { controlToJson, parseControl } from './messages.js';
+import type { ControlMessage, DataMessage, MessageType } from './messages.js';
+
+/** Type numbers are positions in this list, counted from 1. */
+const TYPES: readonly MessageType[] = [
+  'hello',
+  'offer',
+  'ready',
+  'data',
+  'end',
+  'stored',
+  'refused',
+  'again',
+  'error',
+  'ping',
+  'goodbye',
+];
+/** These concern the session and carry id 0; `error` may. */
+const OF_SESSION: ReadonlySet<MessageType> = new Set(['hello', 'ping', 'goodbye']);
+const WITHOUT_PAYLOAD: ReadonlySet<MessageType> = new Set(['ping', 'goodbye']);
+
+export interface FrameHeader {
+  readonly type: MessageType;
+  readonly id: number;
+  /** Bytes of payload. */
+  readonly length: number;
+  /** Bytes of payload that the check covers; they are needed to decode the message. */
+  readonly checkedLength: number;
+}
+
+/**
+ * Reads the first HEADER_BYTES of a frame. Throws FtxError `protocol` on an
+ * unknown type, an id that does not fit it, or a length over its limit.
+ */
+export function decodeHeader(bytes: Uint8Array): FrameHeader {
+  const view = viewOf(bytes);
+  const number = view.getUint8(0);
+  const type = TYPES[number - 1];
+  if (type === undefined) throw new FtxError('protocol', `The peer sent a frame of unknown type ${number}.`);
+  const id = view.getUint32(4);
+  const length = view.getUint32(8);
+  if (OF_SESSION.has(type) ? id !== 0 : id === 0 && type !== 'error')
+    throw new FtxError('protocol', `The peer sent a frame ${type} with the id ${id}.`);
+  if (!lengthFits(type, length))
+    throw new FtxError('protocol', `The peer announced a frame ${type} of ${length} bytes.`);
+  return { type, id, length, checkedLength: type === 'data' ? limits.DATA_PREFIX_BYTES : length };
+}
+
+function lengthFits(type: MessageType, length: number): boolean {
+  if (type === 'data') return length > limits.DATA_PREFIX_BYTES && length <= limits.MAX_DATA_BYTES;
+  return WITHOUT_PAYLOAD.has(type) ? length === 0 : length <= limits.MAX_CONTROL_BYTES;
+}
+
+/**
+ * Decodes the message of a frame from its header bytes and the part of its
+ * payload that the check covers. Throws FtxError `protocol`.
+ */
+export function decodeMessage(header: FrameHeader, headerBytes: Uint8Array, checked: Uint8Array) {
+  if (viewOf(headerBytes).getUint32(12) !== computeCheck(headerBytes, checked))
+    throw new FtxError('protocol', 'A frame was damaged on the way: its check is wrong. Send again.');
+  return header.type === 'data' ? decodeData(header, checked) : decodeControl(header.type, header.id, checked);
+}
+
+function decodeData(header: FrameHeader, prefix: Uint8Array): DataMessage {
+  const view = viewOf(prefix);
+  const offset = view.getBigUint64(0);
+  if (offset > BigInt(Number.MAX_SAFE_INTEGER))
+    throw new FtxError('protocol', `The peer sent a block at the impossible offset ${offset}.`);
+  return {
+    type: 'data',
+    id: header.id,
+    offset: Number(offset),
+    digest: view.getBigUint64(8),
+    length: header.length - limits.DATA_PREFIX_BYTES,
+  };
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function decodeControl(type: Exclude<MessageType, 'data'>, id: number, payload: Uint8Array): ControlMessage {
+  if (WITHOUT_PAYLOAD.has(type)) return parseControl(type, id, undefined);
+  return parseControl(type, id, parseJson(type, payload));
+}
+
+function parseJson(type: MessageType, payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(payload));
+  } catch (error) {
+    throw new FtxError('protocol', `The peer sent a ${type} message that is not JSON.`, { cause: toFtxError(error) });
+  }
+}
+
+/** A whole control frame, ready to send. */
+export function encodeControl(message: ControlMessage): Uint8Array {
+  const json = controlToJson(message);
+  const payload = json === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(json));
+  if (payload.length > limits.MAX_CONTROL_BYTES)
+    throw new FtxError('bad-name', `A ${message.type} message of ${payload.length} bytes is over the limit; shorten the name.`);
+  const frame = Buffer.alloc(limits.HEADER_BYTES + payload.length);
+  writeHeader(frame, message.type, message.id, payload.length);
+  frame.set(payload, limits.HEADER_BYTES);
+  return seal(frame);
+}
+
+/** Everything of a data frame but its content, ready to send in front of `length` bytes. */
+export function encodeDataHead({ id, offset, digest, length }: DataMessage): Uint8Array {
+  const head = Buffer.alloc(limits.HEADER_BYTES + limits.DATA_PREFIX_BYTES);
+  writeHeader(head, 'data', id, limits.DATA_PREFIX_BYTES + length);
+  head.writeBigUInt64BE(BigInt(offset), limits.HEADER_BYTES);
+  head.writeBigUInt64BE(digest, limits.HEADER_BYTES + 8);
+  return seal(head);
+}
+
+function writeHeader(frame: Buffer, type: MessageType, id: number, length: number): void {
+  frame.writeUInt8(TYPES.indexOf(type) + 1, 0);
+  frame.writeUInt32BE(id, 4);
+  frame.writeUInt32BE(length, 8);
+}
+
+function seal(frame: Buffer): Buffer {
+  const check = computeCheck(frame, frame.subarray(limits.HEADER_BYTES));
+  frame.writeUInt32BE(check, 12);
+  return frame;
+}
+
+const CHECKED_HEADER_BYTES = 12;
+
+function computeCheck(header: Uint8Array, checked: Uint8Array): number {
+  const all = new Uint8Array(CHECKED_HEADER_BYTES + checked.length);
+  all.set(header.subarray(0, CHECKED_HEADER_BYTES));
+  all.set(checked, CHECKED_HEADER_BYTES);
+  return Number(BigInt.asUintN(32, digestBlock(all)));
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

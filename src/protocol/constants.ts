@@ -1,0 +1,43 @@
+/** Numbers of PROTOCOL.md, with the section they come from. */
+import { BLOCK_BYTES } from '../ports.js';
+
+/** Section 2. */
+export const GREETING = new TextEncoder().encode('ftx/1\n');
+
+/** Section 3. */
+export const HEADER_BYTES = 16;
+/** Offset and digest in front of a block; section 3. */
+export const DATA_PREFIX_BYTES = 16;
+export const MAX_CONTROL_BYTES = 64 * 1024;
+export const MAX_DATA_BYTES = DATA_PREFIX_BYTES + BLOCK_BYTES;
+
+/** Section 5, hello. */
+export const MAX_AGENT_CHARS = 200;
+export const MAX_CAPABILITIES = 64;
+export const MAX_CAPABILITY_CHARS = 64;
+/** Section 5, error. */
+export const MAX_MESSAGE_CHARS = 1000;
+/** Section 5, again. */
+export const MAX_BLOCK_REQUESTS = 3;
+
+/** Section 9, in milliseconds. */
+export interface Timeouts {
+  /** From connection to the end of the greeting and hello. */
+  readonly greetingMs: number;
+  /** Nothing read or written by either side. */
+  readonly idleMs: number;
+  /** From an offer to its answer while no data moves, and from a frame's header to its end. */
+  readonly controlMs: number;
+  /** From the end of a file to its stored: the receiver's disk may be slow. */
+  readonly storedMs: number;
+  /** From goodbye to goodbye. */
+  readonly goodbyeMs: number;
+}
+
+export const DEFAULT_TIMEOUTS: Timeouts = {
+  greetingMs: 10_000,
+  idleMs: 60_000,
+  controlMs: 60_000,
+  storedMs: 600_000,
+  goodbyeMs: 10_000,
+};

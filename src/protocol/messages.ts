@@ -1,0 +1,153 @@
+/** The messages of PROTOCOL.md section 5: their types, and their JSON forms checked by schema. */
+import * as v from 'valibot';
+import { ERROR_CODES, FtxError, type ErrorCode } from '../errors.js';
+import type { Entry } from '../ports.js';
+import * as limits from './constants.js';
+
+export interface Hello {
+  readonly agent: string;
+  readonly capabilities: readonly string[];
+  /** Set by receivers. */
+  readonly limits?: ReceiverLimits | undefined;
+}
+
+export interface ReceiverLimits {
+  /** Entries that may be open at once. */
+  readonly offers: number;
+  /** Bytes of the largest file it takes. */
+  readonly size: number;
+}
+
+export type ControlMessage =
+  | ({ readonly type: 'hello'; readonly id: 0 } & Hello)
+  | { readonly type: 'offer'; readonly id: number; readonly entry: Entry }
+  | { readonly type: 'ready'; readonly id: number; readonly offset: number }
+  | { readonly type: 'end'; readonly id: number; readonly digest: string; readonly size: number }
+  | { readonly type: 'stored'; readonly id: number; readonly as: string; readonly already: boolean }
+  | { readonly type: 'refused'; readonly id: number; readonly code: ErrorCode; readonly message: string }
+  | { readonly type: 'again'; readonly id: number; readonly offset: number }
+  | { readonly type: 'error'; readonly id: number; readonly code: ErrorCode; readonly message: string }
+  | { readonly type: 'ping'; readonly id: 0 }
+  | { readonly type: 'goodbye'; readonly id: 0 };
+
+/** The head of a data frame; `length` bytes of content follow it. */
+export interface DataMessage {
+  readonly type: 'data';
+  readonly id: number;
+  readonly offset: number;
+  readonly digest: bigint;
+  readonly length: number;
+}
+
+export type Message = ControlMessage | DataMessage;
+export type MessageType = Message['type'];
+
+const bytes = v.pipe(
+  v.string(),
+  v.regex(/^(0|[1-9]\d{0,15})$/),
+  v.transform(Number),
+  v.maxValue(Number.MAX_SAFE_INTEGER),
+);
+/** 19 digits hold every time a 64-bit count of nanoseconds can, 1677 to 2262. */
+const nanoseconds = v.pipe(v.string(), v.regex(/^(0|-?[1-9]\d{0,18})$/), v.transform((text) => BigInt(text)));
+const octalMode = v.pipe(
+  v.string(),
+  v.regex(/^[0-7]{3}$/),
+  v.transform((text) => parseInt(text, 8)),
+);
+const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
+/** A code that this version does not know keeps its frame's meaning; section 10. */
+const codeOr = (fallback: ErrorCode) => v.fallback(v.picklist(ERROR_CODES), fallback);
+const sentence = v.pipe(v.string(), v.maxLength(limits.MAX_MESSAGE_CHARS));
+
+const helloSchema = v.object({
+  agent: v.pipe(v.string(), v.maxLength(limits.MAX_AGENT_CHARS)),
+  capabilities: v.pipe(
+    v.array(v.pipe(v.string(), v.maxLength(limits.MAX_CAPABILITY_CHARS))),
+    v.maxLength(limits.MAX_CAPABILITIES),
+  ),
+  limits: v.optional(v.object({ offers: v.pipe(v.number(), v.safeInteger(), v.minValue(1)), size: bytes })),
+});
+const offerSchema = v.pipe(
+  v.object({
+    path: v.string(),
+    kind: v.picklist(['file', 'directory', 'symlink']),
+    size: v.optional(bytes),
+    mtime: nanoseconds,
+    mode: octalMode,
+    target: v.optional(v.string()),
+  }),
+  v.check(({ kind, size }) => kind === 'file' || size === 0, 'only a file has a size'),
+  v.check(({ kind, target }) => (kind === 'symlink') === (target !== undefined), 'a symlink and only it has a target'),
+);
+const offsetSchema = v.object({ offset: bytes });
+const endSchema = v.object({ digest, size: bytes });
+const storedSchema = v.object({ as: v.string(), already: v.optional(v.boolean(), false) });
+const refusedSchema = v.object({ code: codeOr('refused'), message: sentence });
+const errorSchema = v.object({ code: codeOr('io'), message: sentence });
+
+function check<S extends v.GenericSchema>(schema: S, type: MessageType, json: unknown): v.InferOutput<S> {
+  const result = v.safeParse(schema, json);
+  if (result.success) return result.output;
+  const where = v.getDotPath(result.issues[0]);
+  throw new FtxError('protocol', `The peer sent a malformed ${type} message${where ? ` (field ${where})` : ''}.`);
+}
+
+function parseOffer(json: unknown): Entry {
+  const { mtime, size, target, ...rest } = check(offerSchema, 'offer', json);
+  return { ...rest, size: size ?? null, mtimeNs: mtime, ...(target === undefined ? {} : { target }) };
+}
+
+/** Builds a control message from its JSON; throws FtxError `protocol` when it has not the form of its type. */
+export function parseControl(type: Exclude<MessageType, 'data'>, id: number, json: unknown): ControlMessage {
+  switch (type) {
+    case 'hello':
+      return { type, id: 0, ...check(helloSchema, type, json) };
+    case 'offer':
+      return { type, id, entry: parseOffer(json) };
+    case 'ready':
+    case 'again':
+      return { type, id, ...check(offsetSchema, type, json) };
+    case 'end':
+      return { type, id, ...check(endSchema, type, json) };
+    case 'stored':
+      return { type, id, ...check(storedSchema, type, json) };
+    case 'refused':
+      return { type, id, ...check(refusedSchema, type, json) };
+    case 'error':
+      return { type, id, ...check(errorSchema, type, json) };
+    case 'ping':
+    case 'goodbye':
+      return { type, id: 0 };
+  }
+}
+
+function offerToJson({ path, kind, size, mtimeNs, mode, target }: Entry): unknown {
+  const octal = mode.toString(8).padStart(3, '0');
+  return { path, kind, size: size?.toString(), mtime: mtimeNs.toString(), mode: octal, target };
+}
+
+/** The JSON of a control message; undefined for those without a payload. */
+export function controlToJson(message: ControlMessage): unknown {
+  switch (message.type) {
+    case 'hello': {
+      const { agent, capabilities, limits: announced } = message;
+      return { agent, capabilities, limits: announced && { ...announced, size: announced.size.toString() } };
+    }
+    case 'offer':
+      return offerToJson(message.entry);
+    case 'ready':
+    case 'again':
+      return { offset: message.offset.toString() };
+    case 'end':
+      return { digest: message.digest, size: message.size.toString() };
+    case 'stored':
+      return { as: message.as, already: message.already || undefined };
+    case 'refused':
+    case 'error':
+      return { code: message.code, message: message.message.slice(0, limits.MAX_MESSAGE_CHARS) };
+    case 'ping':
+    case 'goodbye':
+      return undefined;
+  }
+}

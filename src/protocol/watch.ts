@@ -1,0 +1,63 @@
+/** Deadlines of a connection: PROTOCOL.md section 9. */
+import { FtxError } from '../errors.js';
+import type { Connection } from '../ports.js';
+
+type Destroyable = Pick<Connection, 'peer' | 'destroy'>;
+
+/** Fails `work` by destroying what it waits for after `ms`. `what` ends the sentence "PEER did not …". */
+export async function within<T>(ms: number, target: Destroyable, what: string, work: Promise<T>): Promise<T> {
+  const timer = setTimeout(() => target.destroy(timeoutError(target, what, ms)), ms);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function timeoutError({ peer }: Destroyable, what: string, ms: number): FtxError {
+  return new FtxError('timeout', `${peer} did not ${what} within ${ms / 1000} s. Try again.`);
+}
+
+/** A connection that is destroyed when a read or write has waited `idleMs` and nothing moved meanwhile. */
+export interface WatchedConnection extends Connection {
+  /** Stops the clock; call it when the connection is no longer used. */
+  stop(): void;
+}
+
+/** Calls `onQuiet` whenever nothing was written for a quarter of `idleMs`. */
+export function watchConnection(connection: Connection, idleMs: number, onQuiet: () => void): WatchedConnection {
+  let waiting = 0;
+  let moved = performance.now();
+  let written = moved;
+
+  async function watched<T>(work: Promise<T>): Promise<T> {
+    // What was not waited for cannot have been late: the time before counts for nothing.
+    if (waiting === 0) moved = performance.now();
+    waiting += 1;
+    try {
+      return await work;
+    } finally {
+      waiting -= 1;
+      moved = performance.now();
+    }
+  }
+
+  function tick(): void {
+    const now = performance.now();
+    if (waiting > 0 && now - moved >= idleMs) connection.destroy(timeoutError(connection, 'send or take anything', idleMs));
+    else if (now - written >= idleMs / 4) onQuiet();
+  }
+
+  const timer = setInterval(tick, idleMs / 4);
+  return {
+    peer: connection.peer,
+    read: () => watched(connection.read()),
+    write: (parts) => {
+      written = performance.now();
+      return watched(connection.write(parts));
+    },
+    end: () => connection.end(),
+    destroy: (reason) => connection.destroy(reason),
+    stop: () => clearInterval(timer),
+  };
+}

@@ -1,0 +1,211 @@
+/** Listens, tells callers apart, runs a session for each, and drains at the end. */
+import { setMaxListeners } from 'node:events';
+import { FtxError } from './errors.js';
+import type { Connection, EventListener } from './ports.js';
+import { detectCaller, refusalFor, type Detected } from './net/detect.js';
+import { listen, type Listener } from './net/listen.js';
+import { encodeControl } from './protocol/codec.js';
+import { DEFAULT_TIMEOUTS, GREETING, type Timeouts } from './protocol/constants.js';
+import { within } from './protocol/watch.js';
+import { createBlockPool, type BlockPool } from './session/block-pool.js';
+import { receiveClassic } from './session/classic.js';
+import { receiveSession } from './session/receiver.js';
+import { secondsSince, type SessionResult } from './session/tally.js';
+import { createFileSink, type ConflictPolicy } from './storage/file-sink.js';
+import { prepareFolder } from './storage/folders.js';
+
+export interface ReceiveOptions {
+  /** Where files go; made if it is missing. */
+  readonly dir: string;
+  /** Default 6000; 0 takes a free one. */
+  readonly port?: number | undefined;
+  /** One address of this machine; all of them when absent. */
+  readonly host?: string | undefined;
+  /** What happens to a file whose name is taken. Default `rename`. */
+  readonly onConflict?: ConflictPolicy | undefined;
+  /** Bytes of the largest file to take. Default 10 GiB. */
+  readonly maxSize?: number | undefined;
+  /** Connections at the same time; one more is told to try again. Default 1024. */
+  readonly maxConnections?: number | undefined;
+  /** Whether to take classic senders. Default true. */
+  readonly classic?: boolean | undefined;
+  /** Close after the first session. */
+  readonly once?: boolean | undefined;
+  /** Milliseconds a connection may stand still. Default 60,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Closes at once, dropping what is running. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: EventListener | undefined;
+}
+
+/** What came of all sessions. */
+export type ReceiveResult = SessionResult;
+
+export interface Receiver {
+  readonly port: number;
+  /** Absolute. */
+  readonly dir: string;
+  /** This machine's addresses that a sender can use. */
+  readonly addresses: readonly string[];
+  /** Stops accepting, lets running transfers finish for at most `graceMs` (default 0), then drops them. */
+  close(graceMs?: number): Promise<void>;
+  /** Resolves when everything is closed. */
+  readonly closed: Promise<ReceiveResult>;
+}
+
+export const DEFAULT_PORT = 6000;
+const DEFAULT_MAX_SIZE = 10 * 1024 ** 3;
+const DEFAULT_MAX_CONNECTIONS = 1024;
+/** Entries of one session that may be open at once. */
+const MAX_OPEN_OFFERS = 256;
+/** 32 MiB in flight between the sockets and the disk. */
+const POOL_BLOCKS = 32;
+
+/** Throws FtxError `cannot-create`, `port-in-use`, `denied` or `unknown-host`. */
+export async function receive(options: ReceiveOptions): Promise<Receiver> {
+  options.signal?.throwIfAborted();
+  const dir = await prepareFolder(options.dir);
+  const mailbox = new Mailbox(dir, options);
+  const { port = DEFAULT_PORT, host, signal, onEvent } = options;
+  const listener = await listen({ port, host, onConnection: (connection) => mailbox.take(connection) });
+  mailbox.attach(listener);
+  const closeNow = () => mailbox.close(0);
+  signal?.addEventListener('abort', closeNow);
+  const closed = mailbox.closed.finally(() => signal?.removeEventListener('abort', closeNow));
+  onEvent?.({ type: 'listening', dir, port: listener.port, addresses: listener.addresses });
+  return {
+    port: listener.port,
+    dir,
+    addresses: listener.addresses,
+    closed,
+    async close(graceMs = 0) {
+      mailbox.close(graceMs);
+      await closed;
+    },
+  };
+}
+
+/** The connections of one listening port. */
+class Mailbox {
+  /** Resolves when the port is closed and every session over. */
+  readonly closed: Promise<ReceiveResult>;
+  readonly #dir: string;
+  readonly #options: ReceiveOptions;
+  readonly #timeouts: Timeouts;
+  readonly #pool: BlockPool = createBlockPool(POOL_BLOCKS);
+  readonly #abort = new AbortController();
+  readonly #started = performance.now();
+  readonly #total = { stored: 0, sent: 0, refused: 0, failed: 0, bytes: 0 };
+  #firstFailure: FtxError | undefined;
+  #connections = 0;
+  #sessions = 0;
+  #listener: Listener | undefined;
+  #closing = false;
+  #grace: NodeJS.Timeout | undefined;
+  #resolveClosed!: (result: ReceiveResult) => void;
+
+  constructor(dir: string, options: ReceiveOptions) {
+    this.#dir = dir;
+    this.#options = options;
+    this.#timeouts = { ...DEFAULT_TIMEOUTS, ...(options.timeoutMs !== undefined && { idleMs: options.timeoutMs }) };
+    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
+    // Every session listens, and there may be many.
+    setMaxListeners(0, this.#abort.signal);
+  }
+
+  attach(listener: Listener): void {
+    this.#listener = listener;
+  }
+
+  /** Serves one caller; never throws. */
+  take(connection: Connection): void {
+    const { maxConnections = DEFAULT_MAX_CONNECTIONS } = this.#options;
+    if (this.#closing) return turnAway(connection, SHUTTING_DOWN);
+    if (this.#connections >= maxConnections)
+      return turnAway(connection, new FtxError('busy', `The receiver serves ${maxConnections} connections already. Try again later.`));
+    this.#connections += 1;
+    void this.#serve(connection).then(() => {
+      this.#connections -= 1;
+      this.#finishIfDone();
+    });
+  }
+
+  close(graceMs: number): void {
+    this.#closing = true;
+    this.#listener?.close();
+    clearTimeout(this.#grace);
+    this.#grace = setTimeout(() => this.#abort.abort(SHUTTING_DOWN), graceMs);
+    this.#finishIfDone();
+  }
+
+  #finishIfDone(): void {
+    if (!this.#closing || this.#connections > 0) return;
+    clearTimeout(this.#grace);
+    const seconds = secondsSince(this.#started);
+    this.#resolveClosed({ ...this.#total, seconds, ...(this.#firstFailure && { firstFailure: this.#firstFailure }) });
+  }
+
+  async #serve(connection: Connection): Promise<void> {
+    const detected = await this.#detect(connection);
+    if (!detected) return;
+    const result = await this.#runSession(detected);
+    if (!result) return;
+    for (const key of ['stored', 'sent', 'refused', 'failed', 'bytes'] as const) this.#total[key] += result[key];
+    this.#firstFailure ??= result.firstFailure;
+    if (this.#options.once) this.close(this.#timeouts.idleMs);
+  }
+
+  /** Undefined when the caller said nothing, or not in time. */
+  async #detect(connection: Connection): Promise<Detected | undefined> {
+    const abort = () => connection.destroy(SHUTTING_DOWN);
+    this.#abort.signal.addEventListener('abort', abort);
+    try {
+      const detected = await within(this.#timeouts.greetingMs, connection, 'say anything', detectCaller(connection));
+      if (!detected) connection.destroy(new FtxError('lost', 'The caller said nothing.'));
+      return detected;
+    } catch {
+      return undefined;
+    } finally {
+      this.#abort.signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Undefined for callers that are not served. */
+  async #runSession({ caller, connection }: Detected): Promise<SessionResult | undefined> {
+    const { onEvent, classic = true, maxSize = DEFAULT_MAX_SIZE, onConflict = 'rename' } = this.#options;
+    const isServed = caller === 'ftx' || (caller === 'classic' && classic);
+    if (!isServed) {
+      connection.write([refusalFor(caller)]).catch(() => undefined);
+      connection.destroy(new FtxError('protocol', `This port does not serve ${caller}.`));
+      return undefined;
+    }
+    const common = {
+      session: (this.#sessions += 1),
+      pool: this.#pool,
+      timeouts: this.#timeouts,
+      signal: this.#abort.signal,
+      onEvent,
+    };
+    if (caller === 'ftx') {
+      const sink = createFileSink({ dir: this.#dir, onConflict, maxSize });
+      return receiveSession(connection, { ...common, sink, limits: { offers: MAX_OPEN_OFFERS, size: maxSize } });
+    }
+    const sink = createFileSink({ dir: this.#dir, onConflict: 'rename', maxSize });
+    return receiveClassic(connection, { ...common, sink, maxSize, name: nameClassicFile(new Date()) });
+  }
+}
+
+const SHUTTING_DOWN = new FtxError('shutting-down', 'The receiver is being stopped. Send again when it is back.');
+
+/** Greeting, then an error in place of hello; PROTOCOL.md section 2. */
+function turnAway(connection: Connection, { code, message }: FtxError): void {
+  connection.write([GREETING, encodeControl({ type: 'error', id: 0, code, message })]).catch(() => undefined);
+  connection.destroy(new FtxError(code, message));
+}
+
+/** `classic-2026-01-31-235959`, local time. */
+function nameClassicFile(now: Date): string {
+  const two = (part: number) => String(part).padStart(2, '0');
+  const day = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join('-');
+  return `classic-${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+}

@@ -1,0 +1,105 @@
+/** Dials, then one sender session over the sources. */
+import type { Readable } from 'node:stream';
+import { FtxError } from './errors.js';
+import type { EventListener, Source, Totals } from './ports.js';
+import { dial } from './net/tcp.js';
+import { DEFAULT_TIMEOUTS } from './protocol/constants.js';
+import { sendClassic } from './session/classic.js';
+import { sendSession } from './session/sender.js';
+import { createTally, finishTally, type SessionResult, type Tally } from './session/tally.js';
+import { describeInput } from './storage/input.js';
+import { streamSource } from './storage/stream-source.js';
+import { countTotals, readSources } from './storage/tree.js';
+
+export interface SendOptions {
+  /** Files and folders; `-` alone is `input`. */
+  readonly paths: readonly string[];
+  readonly to: { readonly host: string; readonly port: number };
+  /** What the one path is called at the receiver; `input` needs it. */
+  readonly name?: string | undefined;
+  /** Speak to a classic receiver: regular files only, each over a connection of its own. */
+  readonly classic?: boolean | undefined;
+  /** Milliseconds a connection may stand still. Default 60,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Count what there is beside sending it, so that progress events carry totals. */
+  readonly countTotals?: boolean | undefined;
+  readonly input?: Readable | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: EventListener | undefined;
+}
+
+/** What came of all entries. */
+export type SendResult = SessionResult;
+
+/** Milliseconds to connect. */
+const DIAL_MS = 10_000;
+/** All events of one send carry the same number. */
+const SESSION = 1;
+const INPUT = '-';
+
+/**
+ * Sends everything and resolves when each entry is at its end: stored, refused
+ * or failed. Throws FtxError when an input is missing (`not-found`,
+ * `unreadable`, `unsupported`), the options do not fit together (`usage`), or
+ * the session as a whole fails.
+ */
+export async function send(options: SendOptions): Promise<SendResult> {
+  await checkInputs(options);
+  const counting = new AbortController();
+  const tally = createTally(SESSION, options.onEvent && withTotals(options, options.onEvent, counting.signal));
+  try {
+    await sendAll(options, readAll(options, tally), tally);
+    return finishTally(tally);
+  } finally {
+    counting.abort();
+    options.input?.destroy();
+  }
+}
+
+async function sendAll(options: SendOptions, sources: AsyncIterable<Source>, tally: Tally): Promise<void> {
+  const { to, classic, timeoutMs, signal = new AbortController().signal } = options;
+  const timeouts = { ...DEFAULT_TIMEOUTS, ...(timeoutMs !== undefined && { idleMs: timeoutMs }) };
+  const connect = () => dial({ ...to, timeoutMs: DIAL_MS, signal });
+  if (!classic) return sendSession(await connect(), sources, { tally, timeouts, signal });
+  for await (const source of sources) await sendClassic(await connect(), source, { tally, timeouts, signal });
+}
+
+/** All that can be known to be wrong before the receiver hears of it. */
+async function checkInputs({ paths, name, input, classic = false }: SendOptions): Promise<void> {
+  if (name !== undefined && paths.length !== 1) throw new FtxError('usage', 'A name goes with exactly one file or folder.');
+  if (paths.includes(INPUT)) {
+    if (name === undefined || !input) throw new FtxError('usage', 'Standard input needs a name: give it one with --name.');
+    if (classic) throw new FtxError('usage', 'A classic receiver needs the size first: send a file, not standard input.');
+    return;
+  }
+  for (const path of paths) {
+    const { stats } = await describeInput(path, name);
+    if (classic && !stats.isFile()) throw new FtxError('usage', `${path}: classic knows no folders. Send its files one by one.`);
+  }
+}
+
+function readAll({ paths, name, input, signal }: SendOptions, tally: Tally): AsyncIterable<Source> {
+  if (input && name !== undefined && paths.includes(INPUT)) return only(streamSource(input, name));
+  return readSources(paths, {
+    name,
+    signal,
+    onProblem: (path, { code, message }) => tally.emit({ type: 'failed', path, code, message }),
+  });
+}
+
+async function* only(source: Source): AsyncGenerator<Source> {
+  yield await Promise.resolve(source);
+}
+
+/** Progress events with what the whole comes to, once that is counted. */
+function withTotals({ paths, name, countTotals: wanted }: SendOptions, onEvent: EventListener, signal: AbortSignal): EventListener {
+  let total: Totals | null = null;
+  if (wanted && !paths.includes(INPUT)) {
+    countTotals(paths, { name, signal }).then(
+      (counted) => (total = counted),
+      // Whatever stopped the count stops the transfer too, and is told there.
+      () => undefined,
+    );
+  }
+  return (event) => onEvent(event.type === 'progress' ? { ...event, total } : event);
+}

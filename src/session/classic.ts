@@ -1,0 +1,231 @@
+/** Both sides of the classic handshake, PROTOCOL.md section 8: size, `ready`, raw bytes. */
+import { FtxError, toFtxError } from '../errors.js';
+import type { Connection, EventListener, PartFile, Sink, Source } from '../ports.js';
+import { BLOCK_BYTES } from '../ports.js';
+import { createByteReader, type ByteReader } from '../protocol/byte-reader.js';
+import type { Timeouts } from '../protocol/constants.js';
+import { watchConnection, within } from '../protocol/watch.js';
+import type { BlockPool } from './block-pool.js';
+import { createTally, finishTally, secondsSince, type SessionResult, type Tally } from './tally.js';
+
+/** The size is complete when no further byte has come for this long. */
+const QUIET_MS = 300;
+/** How long a sender may leave the connection open behind its last byte. */
+const CLOSE_MS = 5_000;
+const MAX_DIGITS = 16;
+const READY = 'ready';
+const MAX_REFUSAL_BYTES = 200;
+const ascii = new TextDecoder('latin1');
+const toBytes = (text: string) => new TextEncoder().encode(text);
+
+interface ClassicOptions {
+  readonly timeouts: Timeouts;
+  /** Ends the session. */
+  readonly signal: AbortSignal;
+}
+
+export interface ClassicSenderOptions extends ClassicOptions {
+  /** Where events go and are counted. */
+  readonly tally: Tally;
+}
+
+export interface ClassicReceiverOptions extends ClassicOptions {
+  /** Numbers the session in its events. */
+  readonly session: number;
+  readonly onEvent?: EventListener | undefined;
+  /** Must never replace a file: the sender has no say in the name. */
+  readonly sink: Sink;
+  readonly pool: BlockPool;
+  /** Bytes of the largest file to take. */
+  readonly maxSize: number;
+  /** What the file is called. */
+  readonly name: string;
+}
+
+/** Serves one classic sender. Never rejects: what went wrong is in the events and the result. */
+export async function receiveClassic(connection: Connection, options: ClassicReceiverOptions): Promise<SessionResult> {
+  const { name: path, session, onEvent } = options;
+  const tally = createTally(session, onEvent);
+  tally.emit({ type: 'connected', peer: connection.peer, protocol: 'classic' });
+  try {
+    await withConnection(connection, options, (watched) => takeFile(watched, options, tally));
+  } catch (error) {
+    const { code, message } = toFtxError(error);
+    tally.emit({ type: code === 'too-large' ? 'refused' : 'failed', path, code, message });
+  }
+  return finishTally(tally);
+}
+
+/** Runs a session under the idle limit and the signal, and closes the connection behind it. */
+async function withConnection<T>(
+  connection: Connection,
+  { timeouts, signal }: ClassicOptions,
+  work: (watched: Connection) => Promise<T>,
+): Promise<T> {
+  const watched = watchConnection(connection, timeouts.idleMs, () => undefined);
+  const abort = () => connection.destroy(toFtxError(signal.reason, 'aborted'));
+  signal.addEventListener('abort', abort);
+  try {
+    signal.throwIfAborted();
+    return await work(watched);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    watched.stop();
+    connection.destroy(new FtxError('lost', 'The session is over.'));
+  }
+}
+
+async function takeFile(connection: Connection, options: ClassicReceiverOptions, tally: Tally): Promise<void> {
+  const started = performance.now();
+  const { name: path, sink, timeouts } = options;
+  const { size, rest } = await within(timeouts.greetingMs, connection, 'send a size', readSize(connection));
+  tally.emit({ type: 'offered', path, kind: 'file', size });
+  const part = await openPart(connection, options, size);
+  try {
+    await connection.write([toBytes(READY)]);
+    const reader = createByteReader(rest);
+    await copyContent(reader, part, size, options, tally);
+    await expectEnd(reader);
+    const { as } = await part.commit(size);
+    tally.emit({ type: 'stored', path, as, size, digest: null, already: false, seconds: secondsSince(started) });
+  } finally {
+    await part.discard();
+  }
+
+  async function openPart(to: Connection, { maxSize }: ClassicReceiverOptions, announced: number): Promise<PartFile> {
+    try {
+      if (announced > maxSize)
+        throw new FtxError('too-large', `${to.peer} announced ${announced} bytes, and the limit is ${maxSize}. Raise --max-size.`);
+      const mtimeNs = BigInt(Date.now()) * 1_000_000n;
+      const target = await sink.open({ path, kind: 'file', size: announced, mtimeNs, mode: 0o644 });
+      if (target.state === 'part') return target;
+      throw new FtxError('exists', `${path} is there already.`);
+    } catch (error) {
+      await to.write([toBytes(`refused: ${toFtxError(error).message}\n`)]).catch(() => undefined);
+      throw error;
+    }
+  }
+}
+
+/** Reads digits until they stop coming; `rest` is the connection from there on. */
+async function readSize(connection: Connection): Promise<{ size: number; rest: Connection }> {
+  let text = '';
+  for (;;) {
+    const next = connection.read();
+    const bytes = await (text === '' ? next : untilQuiet(next));
+    if (bytes === 'quiet') return { size: parseSize(text), rest: startingWith(connection, next) };
+    if (bytes === undefined) throw new FtxError('lost', `${connection.peer} closed before it had announced a size.`);
+    text += ascii.decode(bytes.subarray(0, MAX_DIGITS + 1));
+    if (!/^\d+$/.test(text) || text.length > MAX_DIGITS) parseSize(text);
+  }
+}
+
+async function untilQuiet<T>(next: Promise<T>): Promise<T | 'quiet'> {
+  let timer: NodeJS.Timeout | undefined;
+  const quiet = new Promise<'quiet'>((resolve) => (timer = setTimeout(() => resolve('quiet'), QUIET_MS)));
+  try {
+    return await Promise.race([next, quiet]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function parseSize(text: string): number {
+  const size = Number(text);
+  if (/^(0|[1-9]\d*)$/.test(text) && Number.isSafeInteger(size)) return size;
+  const shown = text.slice(0, MAX_DIGITS + 4);
+  throw new FtxError('protocol', `A classic sender announced "${shown}", which is no size: it takes decimal digits, at most 2^53-1.`);
+}
+
+/** The connection, with a read that has begun already as its first. */
+function startingWith(connection: Connection, first: Promise<Uint8Array | undefined>): Connection {
+  let begun: typeof first | undefined = first;
+  // It may fail before anyone waits for it.
+  first.catch(() => undefined);
+  return {
+    peer: connection.peer,
+    read() {
+      const next = begun ?? connection.read();
+      begun = undefined;
+      return next;
+    },
+    write: (parts) => connection.write(parts),
+    end: () => connection.end(),
+    destroy: (reason) => connection.destroy(reason),
+  };
+}
+
+async function copyContent(
+  reader: ByteReader,
+  part: PartFile,
+  size: number,
+  { pool, name: path }: ClassicReceiverOptions,
+  tally: Tally,
+): Promise<void> {
+  for (let offset = 0; offset < size; ) {
+    const lease = await pool.acquire(Math.min(BLOCK_BYTES, size - offset));
+    try {
+      await reader.fill(lease.bytes);
+      await part.write(lease.bytes, offset);
+    } finally {
+      lease.release();
+    }
+    offset += lease.bytes.length;
+    tally.emit({ type: 'progress', path, bytes: offset, size, total: null });
+  }
+}
+
+/**
+ * More bytes than announced lose the transfer. A sender that leaves the
+ * connection open, or resets it, has still sent all that it announced.
+ */
+async function expectEnd(reader: ByteReader): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), CLOSE_MS)));
+  const more = reader.take(1).catch(() => undefined);
+  const extra = await Promise.race([more, patience]).finally(() => clearTimeout(timer));
+  if (extra) throw new FtxError('protocol', 'A classic sender sent more bytes than it announced. Nothing is stored.');
+}
+
+/** Drops one file into a classic receiver, which has no way to confirm. Throws FtxError. */
+export async function sendClassic(connection: Connection, source: Source, options: ClassicSenderOptions): Promise<void> {
+  const { path, size } = source.entry;
+  const { tally } = options;
+  if (size === null) throw new FtxError('usage', 'A classic receiver needs the size before the first byte.');
+  const started = performance.now();
+  await withConnection(connection, options, async (watched) => {
+    tally.emit({ type: 'connected', peer: connection.peer, protocol: 'classic' });
+    const reader = createByteReader(watched);
+    tally.emit({ type: 'offered', path, kind: 'file', size });
+    await watched.write([toBytes(String(size))]);
+    await within(options.timeouts.controlMs, watched, 'answer ready', expectReady(reader, connection.peer));
+    let bytes = 0;
+    for await (const block of source.blocks(0)) {
+      await watched.write([block]);
+      bytes += block.length;
+      tally.emit({ type: 'progress', path, bytes, size, total: null });
+    }
+    watched.end();
+    await expectClose(reader, connection.peer);
+    tally.emit({ type: 'sent', path, size, seconds: secondsSince(started) });
+  });
+}
+
+async function expectReady(reader: ByteReader, peer: string): Promise<void> {
+  let answer = '';
+  while (answer.length < READY.length || (answer.startsWith('refused') && answer.length < MAX_REFUSAL_BYTES)) {
+    const byte = await reader.take(1);
+    if (byte === undefined) break;
+    answer += ascii.decode(byte);
+  }
+  if (answer === READY) return;
+  if (answer.startsWith('refused')) throw new FtxError('refused', `${peer} answered: ${answer.trim()}`);
+  if (answer === '') throw new FtxError('lost', `${peer} closed without "ready". Is it a classic receiver?`);
+  throw new FtxError('protocol', `${peer} did not answer "ready". Is it a classic receiver?`);
+}
+
+/** The receiver closes when it has read everything: a reset before that means that it has not. */
+async function expectClose(reader: ByteReader, peer: string): Promise<void> {
+  if ((await reader.take(1)) !== undefined)
+    throw new FtxError('protocol', `${peer} said something after the transfer, which a classic receiver does not.`);
+}

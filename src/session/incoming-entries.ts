@@ -1,0 +1,206 @@
+/** The entries of one session on their way into its sink: PROTOCOL.md section 5, from offer to stored. */
+import { FtxError, isRefusal, toFtxError } from '../errors.js';
+import type { Entry, Placed, PresentFile, Sink } from '../ports.js';
+import type { Channel } from '../protocol/channel.js';
+import type { DataMessage } from '../protocol/messages.js';
+import type { BlockPool } from './block-pool.js';
+import { createIncomingFile, isSameFile, type FileEnd, type IncomingFile } from './incoming-file.js';
+import { secondsSince, type Tally } from './tally.js';
+
+/** Files of one session that are committed at the same time; each holds a descriptor. */
+const MAX_COMMITS = 32;
+
+/** An entry that has not come to its end. */
+interface OpenEntry {
+  readonly id: number;
+  readonly offer: Entry;
+  readonly started: number;
+  /** Set once the entry is ready to be sent. */
+  target?: IncomingFile | PresentFile;
+  /** Set once all is here: what becomes of it is no longer in the sender's hands. */
+  committing?: boolean;
+}
+
+export interface IncomingEntriesOptions {
+  readonly channel: Channel;
+  readonly sink: Sink;
+  readonly pool: BlockPool;
+  readonly tally: Tally;
+  /** Entries that may be open at once. */
+  readonly maxOpen: number;
+}
+
+/** Methods throw what ends the session; what concerns one entry is told to the sender and ends that entry. */
+export class IncomingEntries {
+  readonly #options: IncomingEntriesOptions;
+  readonly #open = new Map<number, OpenEntry>();
+  /** What goes on beside the reading of frames; none of it rejects. */
+  readonly #background = new Set<Promise<void>>();
+  readonly #commits = new Set<Promise<void>>();
+  /** Directories and links are made one after the other, as they were offered. */
+  #placing: Promise<unknown> = Promise.resolve();
+  #lastId = 0;
+
+  constructor(options: IncomingEntriesOptions) {
+    this.#options = options;
+  }
+
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  admit(id: number, offer: Entry): void {
+    if (id <= this.#lastId) throw new FtxError('protocol', `The peer offered the id ${id} twice or out of order.`);
+    if (this.#open.size >= this.#options.maxOpen)
+      throw new FtxError('protocol', `The peer has more than ${this.#options.maxOpen} offers open.`);
+    this.#lastId = id;
+    const entry: OpenEntry = { id, offer, started: performance.now() };
+    this.#open.set(id, entry);
+    this.#options.tally.emit({ type: 'offered', path: offer.path, kind: offer.kind, size: offer.size });
+    void this.#run(entry, offer.kind === 'file' ? this.#openFile(entry) : this.#place(entry));
+  }
+
+  async receiveBlock(head: DataMessage): Promise<void> {
+    const { channel, pool } = this.#options;
+    const file = this.#find(head.id)?.target;
+    if (!file) return channel.skipContent(head.length);
+    if (!('arrive' in file)) throw new FtxError('protocol', 'The peer sent data that was not asked for.');
+    const lease = await pool.acquire(head.length);
+    try {
+      await channel.readContent(lease.bytes);
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
+    const entry = this.#open.get(head.id);
+    if (!entry) return lease.release();
+    const verdict = this.#guard(entry, () => file.arrive(head, lease));
+    if (verdict === 'again') await channel.send({ type: 'again', id: head.id, offset: head.offset });
+    if (verdict === 'keep') this.#showProgress(entry, file);
+    return this.#commitIfComplete(entry, file);
+  }
+
+  receiveEnd(id: number, end: FileEnd): Promise<void> {
+    const entry = this.#find(id);
+    if (!entry?.target) return Promise.resolve();
+    const target = entry.target;
+    if ('arrive' in target) {
+      target.end(end);
+      return this.#commitIfComplete(entry, target);
+    }
+    return this.#startCommit(entry, this.#compare(entry, target, end));
+  }
+
+  /** The sender gives an entry up. */
+  receiveError(id: number, error: FtxError): void {
+    const entry = this.#find(id);
+    if (entry && !entry.committing) this.#close(entry, error);
+  }
+
+  /** Waits for all that was begun. */
+  async finish(): Promise<void> {
+    await Promise.all(this.#background);
+  }
+
+  /** Gives up all but what is being committed, and waits for that. */
+  async abandon(error: FtxError): Promise<void> {
+    for (const entry of this.#open.values()) if (!entry.committing) this.#close(entry, error);
+    await this.finish();
+  }
+
+  /** Undefined for an entry that is at its end: frames of it may still be on the way. */
+  #find(id: number): OpenEntry | undefined {
+    if (id > this.#lastId) throw new FtxError('protocol', `The peer sent something for the id ${id}, which it never offered.`);
+    const entry = this.#open.get(id);
+    if (entry && !entry.target) throw new FtxError('protocol', `The peer did not wait until the id ${id} was ready.`);
+    return entry;
+  }
+
+  async #openFile(entry: OpenEntry): Promise<void> {
+    const { sink, channel } = this.#options;
+    const { id, offer } = entry;
+    const target = await sink.open(offer);
+    if (target.state === 'present') {
+      entry.target = target;
+      return channel.send({ type: 'ready', id, offset: offer.size ?? 0 });
+    }
+    if (!this.#open.has(id)) return target.discard();
+    entry.target = createIncomingFile(target, offer.size, (error) => this.#close(entry, error));
+    return channel.send({ type: 'ready', id, offset: 0 });
+  }
+
+  async #place(entry: OpenEntry): Promise<void> {
+    const placed = this.#placing.then(() => this.#options.sink.place(entry.offer));
+    this.#placing = placed.catch(() => undefined);
+    this.#store(entry, await placed, null, 0);
+  }
+
+  #commitIfComplete(entry: OpenEntry, file: IncomingFile): Promise<void> {
+    if (entry.committing || !this.#open.has(entry.id) || !file.isComplete()) return Promise.resolve();
+    return this.#startCommit(entry, this.#commit(entry, file));
+  }
+
+  /** Resolves at once, or when another commit is over if there are many. */
+  async #startCommit(entry: OpenEntry, work: Promise<void>): Promise<void> {
+    entry.committing = true;
+    const done = this.#run(entry, work).finally(() => this.#commits.delete(done));
+    this.#commits.add(done);
+    if (this.#commits.size >= MAX_COMMITS) await Promise.race(this.#commits);
+  }
+
+  async #commit(entry: OpenEntry, file: IncomingFile): Promise<void> {
+    const placed = await file.commit();
+    this.#store(entry, placed, file.digest(), file.bytes());
+  }
+
+  async #compare(entry: OpenEntry, present: PresentFile, end: FileEnd): Promise<void> {
+    if (!(await isSameFile(present, end)))
+      throw new FtxError('exists', `${entry.offer.path} is there already with other content, and is kept.`);
+    this.#store(entry, present, end.digest, end.size, true);
+  }
+
+  #store(entry: OpenEntry, { as }: Placed, digest: string | null, size: number, already = false): void {
+    const { channel, tally } = this.#options;
+    if (!this.#open.delete(entry.id)) return;
+    channel.send({ type: 'stored', id: entry.id, as, already }).catch(() => undefined);
+    const { path } = entry.offer;
+    tally.emit({ type: 'stored', path, as, size, digest, already, seconds: secondsSince(entry.started) });
+  }
+
+  #showProgress({ offer }: OpenEntry, file: IncomingFile): void {
+    const { path, size } = offer;
+    this.#options.tally.emit({ type: 'progress', path, bytes: file.bytes(), size, total: null });
+  }
+
+  /** Runs what may end the entry; a broken protocol still ends the session. */
+  #guard<T>(entry: OpenEntry, action: () => T): T | undefined {
+    try {
+      return action();
+    } catch (error) {
+      const failure = toFtxError(error);
+      if (failure.code === 'protocol') throw failure;
+      this.#close(entry, failure);
+      return undefined;
+    }
+  }
+
+  #run(entry: OpenEntry, work: Promise<void>): Promise<void> {
+    const done = work
+      .catch((error: unknown) => this.#close(entry, toFtxError(error)))
+      .finally(() => this.#background.delete(done));
+    this.#background.add(done);
+    return done;
+  }
+
+  /** The entry ends here without being stored: the sender is told, and what has arrived is removed. */
+  #close(entry: OpenEntry, { code, message }: FtxError): void {
+    if (!this.#open.delete(entry.id)) return;
+    const { channel, tally } = this.#options;
+    const refused = isRefusal(code);
+    const type = refused && !entry.target ? 'refused' : 'error';
+    channel.send({ type, id: entry.id, code, message }).catch(() => undefined);
+    tally.emit({ type: refused ? 'refused' : 'failed', path: entry.offer.path, code, message });
+    const { target } = entry;
+    if (target && 'discard' in target) void this.#run(entry, target.discard());
+  }
+}

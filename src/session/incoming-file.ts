@@ -1,0 +1,111 @@
+/** One file on its way into a sink: blocks verified and written, then the whole committed. */
+import { createFileDigest, digestBlock } from '../checksum.js';
+import { FtxError, toFtxError } from '../errors.js';
+import type { PartFile, Placed, PresentFile } from '../ports.js';
+import type { DataMessage } from '../protocol/messages.js';
+import { createBlockLedger } from './block-ledger.js';
+import type { Lease } from './block-pool.js';
+
+/** What `end` says of a file. */
+export interface FileEnd {
+  readonly digest: string;
+  readonly size: number;
+}
+
+export interface IncomingFile {
+  /**
+   * Takes a block whose content is in `lease`, and gives the lease back in any
+   * case. Throws FtxError `protocol` or `checksum`.
+   */
+  arrive(head: DataMessage, lease: Lease): 'keep' | 'again';
+  /** All blocks have been sent, though some may come again. Throws FtxError `protocol` at a second one. */
+  end(end: FileEnd): void;
+  isComplete(): boolean;
+  /** Bytes that have arrived whole. */
+  bytes(): number;
+  /** Of a complete file. */
+  digest(): string;
+  /** Verifies and commits; call it once, when complete. */
+  commit(): Promise<Placed>;
+  /** Removes what has arrived, once nothing is being written. */
+  discard(): Promise<void>;
+}
+
+/** `onWriteFailure` hears of a failed write as soon as it happens. */
+export function createIncomingFile(
+  part: PartFile,
+  size: number | null,
+  onWriteFailure: (error: FtxError) => void,
+): IncomingFile {
+  const ledger = createBlockLedger(size);
+  const writes = createWrites(part, onWriteFailure);
+  let announced: FileEnd | undefined;
+
+  return {
+    arrive(head, lease) {
+      let verdict: 'keep' | 'again' | undefined;
+      try {
+        verdict = ledger.note({ ...head, intact: digestBlock(lease.bytes) === head.digest });
+        return verdict;
+      } finally {
+        if (verdict === 'keep') writes.start(lease, head.offset);
+        else lease.release();
+      }
+    },
+    end(end) {
+      if (announced || end.size !== (size ?? end.size) || end.size !== ledger.reached())
+        throw new FtxError('protocol', 'The peer ended a file twice, or at another size than it announced and sent.');
+      announced = end;
+    },
+    isComplete: () => announced !== undefined && ledger.isComplete(),
+    bytes: () => ledger.bytes(),
+    digest: () => ledger.digest(),
+    async commit() {
+      await writes.finish();
+      if (ledger.digest() !== announced?.digest)
+        throw new FtxError('checksum', 'The whole file has another digest than the sender computed. Send it again.');
+      return part.commit(announced.size);
+    },
+    async discard() {
+      await writes.finish().catch(() => undefined);
+      await part.discard();
+    },
+  };
+}
+
+interface Writes {
+  start(lease: Lease, offset: number): void;
+  /** Waits for all of them; throws the first failure. */
+  finish(): Promise<void>;
+}
+
+function createWrites(part: PartFile, onFailure: (error: FtxError) => void): Writes {
+  const running = new Set<Promise<void>>();
+  let failure: FtxError | undefined;
+  return {
+    start(lease, offset) {
+      const done = part
+        .write(lease.bytes, offset)
+        .catch((error: unknown) => {
+          failure ??= toFtxError(error);
+          onFailure(failure);
+        })
+        .finally(() => {
+          lease.release();
+          running.delete(done);
+        });
+      running.add(done);
+    },
+    async finish() {
+      await Promise.all(running);
+      if (failure) throw failure;
+    },
+  };
+}
+
+/** Whether a file that is there already has the content that `end` describes. */
+export async function isSameFile(present: PresentFile, end: FileEnd): Promise<boolean> {
+  const digest = createFileDigest();
+  for await (const block of present.blocks()) digest.add(digestBlock(block));
+  return digest.value() === end.digest;
+}

@@ -1,0 +1,240 @@
+/** The entries of one session on their way out: PROTOCOL.md section 5, from offer to stored. */
+import { createFileDigest, digestBlock } from '../checksum.js';
+import { FtxError, isRefusal, toFtxError } from '../errors.js';
+import type { Source } from '../ports.js';
+import type { Channel } from '../protocol/channel.js';
+import type { Timeouts } from '../protocol/constants.js';
+import type { Message } from '../protocol/messages.js';
+import { createCondition } from './condition.js';
+import { secondsSince, type Tally } from './tally.js';
+
+/** An entry that has not come to its end. */
+interface OpenEntry {
+  readonly id: number;
+  readonly source: Source;
+  /** performance.now() of the offer. */
+  readonly started: number;
+  /** What the receiver has to answer, and since when; undefined while it is our turn. */
+  awaited: { readonly what: 'an answer to the offer' | 'stored'; readonly since: number } | undefined;
+  /** Set once all of it has been sent. */
+  ended?: { readonly digest: string; readonly size: number };
+}
+
+/** Content to send: all of an entry from an offset, or one block of it once more. */
+interface Task {
+  readonly entry: OpenEntry;
+  readonly offset: number;
+}
+
+export interface OutgoingEntriesOptions {
+  readonly channel: Channel;
+  readonly tally: Tally;
+  /** Entries that may be open at once. */
+  readonly maxOpen: number;
+  readonly timeouts: Timeouts;
+}
+
+/** Three loops share it: offerAll, sendContents and the reader of answers. */
+export class OutgoingEntries {
+  readonly #options: OutgoingEntriesOptions;
+  readonly #open = new Map<number, OpenEntry>();
+  readonly #ready: Task[] = [];
+  readonly #again: Task[] = [];
+  readonly #changed = createCondition();
+  #openFiles = 0;
+  #lastId = 0;
+  #finished = false;
+  /** performance.now() when content last moved. */
+  #moved = 0;
+
+  constructor(options: OutgoingEntriesOptions) {
+    this.#options = options;
+  }
+
+  /** True once everything was offered and is at its end. */
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /** Ends every wait with the reason. */
+  fail(reason: Error): void {
+    this.#changed.fail(reason);
+  }
+
+  /** Offers one source after the other, and resolves when all are at their end. */
+  async offerAll(sources: AsyncIterable<Source>): Promise<void> {
+    for await (const source of sources) {
+      // A directory gets its mode and time when it is offered, so its content must be there.
+      const isDirectory = source.entry.kind === 'directory';
+      const { maxOpen } = this.#options;
+      await this.#changed.until(() => this.#open.size < maxOpen && !(isDirectory && this.#openFiles > 0));
+      await this.#offer(source);
+    }
+    await this.#changed.until(() => this.#open.size === 0);
+    this.#finished = true;
+    this.#changed.notify();
+  }
+
+  /** Sends what the receiver is ready for, until offerAll is done. */
+  async sendContents(): Promise<void> {
+    for (;;) {
+      await this.#changed.until(() => this.#finished || this.#ready.length > 0 || this.#again.length > 0);
+      if (this.#finished) return;
+      await this.#sendAgain();
+      const task = this.#ready.shift();
+      if (task) await this.#attempt(task, () => this.#sendFile(task));
+    }
+  }
+
+  /** Takes one message of the receiver. */
+  receive(message: Message): void {
+    const entry = this.#find(message);
+    if (entry) this.#answer(entry, message);
+    this.#changed.notify();
+  }
+
+  /** Throws FtxError `timeout` when the receiver has owed an answer for too long while nothing moved. */
+  checkDeadlines(): void {
+    const { channel, timeouts } = this.#options;
+    for (const { awaited, source } of this.#open.values()) {
+      if (!awaited) continue;
+      const limitMs = awaited.what === 'stored' ? timeouts.storedMs : timeouts.controlMs;
+      if (performance.now() - Math.max(awaited.since, this.#moved) < limitMs) continue;
+      const what = `${channel.peer} did not send ${awaited.what} for ${source.entry.path}`;
+      throw new FtxError('timeout', `${what} within ${limitMs / 1000} s. Try again.`);
+    }
+  }
+
+  async #offer(source: Source): Promise<void> {
+    const id = ++this.#lastId;
+    const now = performance.now();
+    this.#open.set(id, { id, source, started: now, awaited: { what: 'an answer to the offer', since: now } });
+    const { path, kind, size } = source.entry;
+    if (kind !== 'directory') this.#openFiles += 1;
+    this.#options.tally.emit({ type: 'offered', path, kind, size });
+    await this.#options.channel.send({ type: 'offer', id, entry: source.entry });
+  }
+
+  /** Undefined for an entry that is at its end: answers may cross. */
+  #find({ type, id }: Message): OpenEntry | undefined {
+    if (id === 0 || id > this.#lastId)
+      throw new FtxError('protocol', `The receiver sent ${type} for the id ${id}, which was never offered.`);
+    return this.#open.get(id);
+  }
+
+  #answer(entry: OpenEntry, message: Message): void {
+    switch (message.type) {
+      case 'ready':
+        return this.#takeReady(entry, message.offset);
+      case 'again':
+        this.#again.push({ entry, offset: message.offset });
+        return;
+      case 'stored':
+        return this.#takeStored(entry, message.as, message.already);
+      case 'refused':
+      case 'error':
+        return this.#close(entry, new FtxError(message.code, message.message));
+      default:
+        throw new FtxError('protocol', `The receiver sent a ${message.type} message, which it must not.`);
+    }
+  }
+
+  #takeReady(entry: OpenEntry, offset: number): void {
+    const { kind, size } = entry.source.entry;
+    if (kind !== 'file' || entry.awaited?.what !== 'an answer to the offer' || offset > (size ?? 0))
+      throw new FtxError('protocol', 'The receiver is ready for what was not offered.');
+    entry.awaited = undefined;
+    this.#ready.push({ entry, offset });
+  }
+
+  #takeStored(entry: OpenEntry, as: string, already: boolean): void {
+    const { path, kind } = entry.source.entry;
+    if (kind === 'file' && !entry.ended)
+      throw new FtxError('protocol', `The receiver says that ${path} is stored, but it does not have all of it.`);
+    this.#remove(entry);
+    const { digest, size } = entry.ended ?? { digest: null, size: 0 };
+    const seconds = secondsSince(entry.started);
+    this.#options.tally.emit({ type: 'stored', path, as, size, digest, already, seconds });
+  }
+
+  #close(entry: OpenEntry, { code, message }: FtxError): void {
+    this.#remove(entry);
+    const { path } = entry.source.entry;
+    this.#options.tally.emit({ type: isRefusal(code) ? 'refused' : 'failed', path, code, message });
+  }
+
+  #remove(entry: OpenEntry): void {
+    this.#open.delete(entry.id);
+    if (entry.source.entry.kind !== 'directory') this.#openFiles -= 1;
+    this.#changed.notify();
+  }
+
+  async #sendFile({ entry, offset: from }: Task): Promise<void> {
+    const digest = createFileDigest();
+    let offset = 0;
+    for await (const block of readBlocks(entry.source, 0)) {
+      if (!this.#open.has(entry.id)) return;
+      const blockDigest = digestBlock(block);
+      digest.add(blockDigest);
+      if (offset >= from) await this.#sendBlock(entry, offset, blockDigest, block);
+      offset += block.length;
+      this.#showProgress(entry, offset);
+      await this.#sendAgain();
+    }
+    if (!this.#open.has(entry.id)) return;
+    entry.ended = { digest: digest.value(), size: offset };
+    entry.awaited = { what: 'stored', since: performance.now() };
+    await this.#options.channel.send({ type: 'end', id: entry.id, ...entry.ended });
+  }
+
+  async #sendAgain(): Promise<void> {
+    for (let task = this.#again.shift(); task; task = this.#again.shift()) {
+      const { entry, offset } = task;
+      if (this.#open.has(entry.id)) await this.#attempt(task, () => this.#sendOneBlock(entry, offset));
+    }
+  }
+
+  async #sendOneBlock(entry: OpenEntry, offset: number): Promise<void> {
+    for await (const block of readBlocks(entry.source, offset))
+      return this.#sendBlock(entry, offset, digestBlock(block), block);
+    throw new FtxError('protocol', `The receiver asked for a block at offset ${offset}, past the end.`);
+  }
+
+  async #sendBlock({ id }: OpenEntry, offset: number, digest: bigint, block: Uint8Array): Promise<void> {
+    await this.#options.channel.sendBlock({ type: 'data', id, offset, digest, length: block.length }, block);
+    this.#moved = performance.now();
+  }
+
+  #showProgress({ source }: OpenEntry, bytes: number): void {
+    const { path, size } = source.entry;
+    this.#options.tally.emit({ type: 'progress', path, bytes, size, total: null });
+  }
+
+  /** A source that cannot be read ends its entry; anything else ends the session. */
+  async #attempt({ entry }: Task, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof SourceFailure)) throw error;
+      if (!this.#open.has(entry.id)) return;
+      const { code, message } = error.failure;
+      this.#close(entry, error.failure);
+      await this.#options.channel.send({ type: 'error', id: entry.id, code, message });
+    }
+  }
+}
+
+/** Tells a failure of the source from one of the connection. */
+class SourceFailure extends Error {
+  constructor(readonly failure: FtxError) {
+    super(failure.message);
+  }
+}
+
+async function* readBlocks(source: Source, from: number): AsyncGenerator<Uint8Array> {
+  try {
+    yield* source.blocks(from);
+  } catch (error) {
+    throw new SourceFailure(toFtxError(error, 'unreadable'));
+  }
+}

@@ -1,0 +1,84 @@
+/** The receiver's side of a session, in the order of PROTOCOL.md section 4. */
+import { FtxError, toFtxError } from '../errors.js';
+import type { Connection, EventListener, Sink } from '../ports.js';
+import { createChannel, type Channel } from '../protocol/channel.js';
+import type { Timeouts } from '../protocol/constants.js';
+import type { Message, ReceiverLimits } from '../protocol/messages.js';
+import { VERSION } from '../version.js';
+import type { BlockPool } from './block-pool.js';
+import { IncomingEntries } from './incoming-entries.js';
+import { createTally, finishTally, type SessionResult, type Tally } from './tally.js';
+
+export interface ReceiverSessionOptions {
+  /** Numbers the session in its events. */
+  readonly session: number;
+  readonly sink: Sink;
+  readonly pool: BlockPool;
+  readonly limits: ReceiverLimits;
+  readonly timeouts: Timeouts;
+  /** Ends the session; the sender is told the reason. */
+  readonly signal: AbortSignal;
+  readonly onEvent?: EventListener | undefined;
+}
+
+/** Serves one sender to its goodbye. Never rejects: what went wrong is in the events and the result. */
+export async function receiveSession(connection: Connection, options: ReceiverSessionOptions): Promise<SessionResult> {
+  const { sink, pool, limits, signal } = options;
+  const tally = createTally(options.session, options.onEvent);
+  const channel = createChannel(connection, options.timeouts);
+  const entries = new IncomingEntries({ channel, sink, pool, tally, maxOpen: limits.offers });
+  const abort = () => sayAndDestroy(channel, toFtxError(signal.reason, 'aborted'));
+  signal.addEventListener('abort', abort);
+  try {
+    signal.throwIfAborted();
+    await serve(channel, entries, tally, limits);
+    channel.destroy(new FtxError('lost', 'The session is over.'));
+  } catch (error) {
+    const failure = toFtxError(error);
+    sayAndDestroy(channel, failure);
+    if (entries.openCount === 0) tally.emit({ type: 'failed', path: null, code: failure.code, message: failure.message });
+    await entries.abandon(failure);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+  return finishTally(tally);
+}
+
+async function serve(channel: Channel, entries: IncomingEntries, tally: Tally, limits: ReceiverLimits): Promise<void> {
+  await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [], limits });
+  tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
+  for (;;) {
+    const message = await channel.receive();
+    if (message === undefined || message.type === 'goodbye') break;
+    await handle(entries, message);
+  }
+  // Commits go on by themselves; the sender has nothing more to say to them.
+  await entries.finish();
+  if (entries.openCount > 0)
+    throw new FtxError('lost', `${channel.peer} left with ${entries.openCount} transfers unfinished.`);
+  await channel.send({ type: 'goodbye', id: 0 });
+}
+
+async function handle(entries: IncomingEntries, message: Message): Promise<void> {
+  switch (message.type) {
+    case 'offer':
+      return entries.admit(message.id, message.entry);
+    case 'data':
+      return entries.receiveBlock(message);
+    case 'end':
+      return entries.receiveEnd(message.id, message);
+    case 'error': {
+      const error = new FtxError(message.code, message.message);
+      if (message.id === 0) throw error;
+      return entries.receiveError(message.id, error);
+    }
+    default:
+      throw new FtxError('protocol', `The peer sent a ${message.type} message, which a sender does not send.`);
+  }
+}
+
+/** Every wait of the session ends with the first reason it was destroyed for. */
+function sayAndDestroy(channel: Channel, failure: FtxError): void {
+  channel.send({ type: 'error', id: 0, code: failure.code, message: failure.message }).catch(() => undefined);
+  channel.destroy(failure);
+}

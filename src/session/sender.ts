@@ -1,0 +1,93 @@
+/** The sender's side of a session, in the order of PROTOCOL.md section 4. */
+import { FtxError, toFtxError } from '../errors.js';
+import type { Connection, Source } from '../ports.js';
+import { createChannel, type Channel } from '../protocol/channel.js';
+import type { Timeouts } from '../protocol/constants.js';
+import { within } from '../protocol/watch.js';
+import { VERSION } from '../version.js';
+import { OutgoingEntries } from './outgoing-entries.js';
+import type { Tally } from './tally.js';
+
+export interface SenderSessionOptions {
+  /** Where events go and are counted. */
+  readonly tally: Tally;
+  readonly timeouts: Timeouts;
+  /** Ends the session. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Sends all sources and waits until each is at its end. Entries that are
+ * refused or fail show in the tally; throws FtxError when the
+ * session as a whole fails.
+ */
+export async function sendSession(
+  connection: Connection,
+  sources: AsyncIterable<Source>,
+  options: SenderSessionOptions,
+): Promise<void> {
+  const { tally, timeouts, signal } = options;
+  const channel = createChannel(connection, timeouts);
+  const abort = () => channel.destroy(toFtxError(signal.reason, 'aborted'));
+  signal.addEventListener('abort', abort);
+  try {
+    signal.throwIfAborted();
+    await converse(channel, sources, tally, timeouts);
+    channel.destroy(new FtxError('lost', 'The session is over.'));
+  } catch (error) {
+    const failure = toFtxError(error);
+    channel.send({ type: 'error', id: 0, code: failure.code, message: failure.message }).catch(() => undefined);
+    channel.destroy(failure);
+    throw failure;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+async function converse(
+  channel: Channel,
+  sources: AsyncIterable<Source>,
+  tally: Tally,
+  timeouts: Timeouts,
+): Promise<void> {
+  const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [] });
+  if (!hello.limits) throw new FtxError('protocol', `${channel.peer} is not a receiver.`);
+  tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
+  const entries = new OutgoingEntries({ channel, tally, maxOpen: hello.limits.offers, timeouts });
+  const deadlines = watchDeadlines(channel, entries, timeouts.controlMs / 4);
+  try {
+    const answers = readAnswers(channel, entries);
+    const contents = entries.sendContents();
+    const offers = entries.offerAll(sources).then(() => channel.send({ type: 'goodbye', id: 0 }));
+    const farewell = offers.then(() => within(timeouts.goodbyeMs, channel, 'say goodbye', answers));
+    await Promise.all([answers, contents, farewell]);
+  } catch (error) {
+    // The loops that are still waiting end with the same reason.
+    entries.fail(toFtxError(error));
+    throw error;
+  } finally {
+    clearInterval(deadlines);
+  }
+}
+
+/** Hands every answer on, until the receiver's goodbye. */
+async function readAnswers(channel: Channel, entries: OutgoingEntries): Promise<void> {
+  for (;;) {
+    const message = await channel.receive();
+    if (message === undefined)
+      throw new FtxError('lost', `${channel.peer} closed the connection before everything was stored. Send again.`);
+    if (message.type === 'goodbye' && entries.finished) return;
+    if (message.type === 'error' && message.id === 0) throw new FtxError(message.code, message.message);
+    entries.receive(message);
+  }
+}
+
+function watchDeadlines(channel: Channel, entries: OutgoingEntries, everyMs: number): NodeJS.Timeout {
+  return setInterval(() => {
+    try {
+      entries.checkDeadlines();
+    } catch (error) {
+      channel.destroy(toFtxError(error));
+    }
+  }, everyMs);
+}

@@ -1,0 +1,159 @@
+/** From a written part file to a durable file under its final name. */
+import { randomBytes } from 'node:crypto';
+import { link, rename, symlink, unlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FtxError, errnoOf } from '../errors.js';
+import type { Entry } from '../ports.js';
+import { showPath } from './disk-error.js';
+import { lstatIfAny, syncFolder } from './folders.js';
+import { claimFreeName } from './free-name.js';
+import { RESERVED_PREFIX } from './safe-path.js';
+
+export type ConflictPolicy = 'rename' | 'overwrite' | 'skip' | 'fail';
+
+/** Where an entry is to stand. */
+export interface Place {
+  /** As the peer named it, for messages. */
+  readonly path: string;
+  /** Absolute. */
+  readonly folder: string;
+  readonly name: string;
+}
+
+const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+
+export function makePartName(): string {
+  return `${RESERVED_PREFIX}${randomBytes(8).toString('hex')}.part`;
+}
+
+/** Seals, closes and names a part file; returns the name it got. On an error the part may remain, the name does not. */
+export async function commitFile(
+  part: { readonly handle: FileHandle; readonly path: string },
+  place: Place,
+  policy: ConflictPolicy,
+  offer: Entry,
+): Promise<string> {
+  await part.handle.chmod(offer.mode & 0o777);
+  await setTimes(part.handle, offer.mtimeNs);
+  await part.handle.sync();
+  await part.handle.close();
+  return settleName(place, policy, {
+    replace: (path) => rename(part.path, path),
+    claim: (path) => moveExclusively(part.path, path),
+  });
+}
+
+/** Makes a symlink, durable under the name it returns. */
+export function commitLink(place: Place, policy: ConflictPolicy, target: string): Promise<string> {
+  return settleName(place, policy, {
+    replace: (path) => replaceByLink(target, join(place.folder, makePartName()), path),
+    claim: (path) => isClaimed(symlink(target, path)),
+  });
+}
+
+interface Moves {
+  replace(path: string): Promise<void>;
+  /** False when something stands there. */
+  claim(path: string): Promise<boolean>;
+}
+
+async function settleName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<string> {
+  if (policy === 'overwrite') {
+    await moves.replace(join(place.folder, place.name));
+    // Should this fail, old or new stands there, either complete: removing it would lose both.
+    await syncFolder(place.folder);
+    return place.name;
+  }
+  const name = await claimName(place, policy, moves);
+  try {
+    await syncFolder(place.folder);
+    return name;
+  } catch (error) {
+    await unlink(join(place.folder, name)).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function claimName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<string> {
+  const at = (name: string): string => join(place.folder, name);
+  if (policy === 'rename') {
+    return claimFreeName(
+      place.name,
+      (name) => moves.claim(at(name)),
+      async (name) => (await lstatIfAny(at(name))) !== undefined,
+    );
+  }
+  if (await moves.claim(at(place.name))) return place.name;
+  throw refuseExisting(place.path);
+}
+
+export function refuseExisting(path: string, what = 'something of that name'): FtxError {
+  return new FtxError('exists', `${showPath(path)}: ${what} is there already and is not replaced.`);
+}
+
+/** link(2) never replaces what it finds, which rename(2) does. */
+async function moveExclusively(from: string, to: string): Promise<boolean> {
+  try {
+    if (!(await isClaimed(link(from, to)))) return false;
+  } catch (error) {
+    if (NO_HARD_LINKS.includes(errnoOf(error) ?? '')) return renameExclusively(from, to);
+    throw error;
+  }
+  try {
+    await unlink(from);
+  } catch (error) {
+    await unlink(to);
+    throw error;
+  }
+  return true;
+}
+
+async function isClaimed(attempt: Promise<void>): Promise<boolean> {
+  try {
+    await attempt;
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+let lastRename: Promise<unknown> = Promise.resolve();
+
+/**
+ * For file systems without hard links (FAT, many network shares). Node has no
+ * RENAME_NOREPLACE, so looking and renaming are two steps: one at a time in
+ * this process; against other programs a moment stays open.
+ */
+function renameExclusively(from: string, to: string): Promise<boolean> {
+  const attempt = lastRename.then(async () => {
+    if (await lstatIfAny(to)) return false;
+    await rename(from, to);
+    return true;
+  });
+  lastRename = attempt.catch(() => undefined);
+  return attempt;
+}
+
+async function replaceByLink(target: string, temporary: string, path: string): Promise<void> {
+  await symlink(target, temporary);
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    await unlink(temporary);
+    throw error;
+  }
+}
+
+/** What a 64-bit count of nanoseconds reaches: the years 1677 to 2262. */
+const TIME_NS_MAX = 2n ** 63n - 1n;
+
+/** To the microsecond, which is as fine as Node sets a time. */
+export async function setTimes(handle: FileHandle, mtimeNs: bigint): Promise<void> {
+  const clamped = mtimeNs > TIME_NS_MAX ? TIME_NS_MAX : mtimeNs < -TIME_NS_MAX ? -TIME_NS_MAX : mtimeNs;
+  const microseconds = Number(clamped / 1000n);
+  // Half a microsecond further from 0, because libuv cuts what floating point has left of the last one.
+  const seconds = (microseconds + (microseconds < 0 ? -0.5 : 0.5)) / 1e6;
+  // As text: a negative number means "now" to Node.
+  await handle.utimes(String(seconds), String(seconds));
+}

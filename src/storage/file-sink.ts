@@ -1,0 +1,138 @@
+import { constants } from 'node:fs';
+import { open, readlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FtxError } from '../errors.js';
+import type { Entry, PartFile, Placed, PresentFile, Sink } from '../ports.js';
+import { commitLink, refuseExisting, setTimes, type ConflictPolicy, type Place } from './commit.js';
+import { describeDiskError, showPath } from './disk-error.js';
+import { createFolders, lstatIfAny, syncFolder, type Folders } from './folders.js';
+import { createPartFile, refuseSize } from './part-file.js';
+import { openPresent } from './present-file.js';
+import { checkLinkTarget, parsePath } from './safe-path.js';
+
+export type { ConflictPolicy } from './commit.js';
+
+export interface FileSinkOptions {
+  /** Absolute, as prepareFolder returns it. */
+  readonly dir: string;
+  readonly onConflict: ConflictPolicy;
+  /** Bytes; Infinity for no limit. */
+  readonly maxSize: number;
+}
+
+/**
+ * A Sink over a folder, one per session: it remembers which folders this
+ * session made, because only those take the mode and time of an offer.
+ */
+export function createFileSink(options: FileSinkOptions): Sink {
+  const folders = createFolders(options.dir);
+  let lastFolder: Promise<unknown> = Promise.resolve();
+
+  // In the order of the offers: making a folder changes the time of the one it is in.
+  function placeFolder(offer: Entry): Promise<Placed> {
+    const placed = lastFolder.then(() => placeDirectory(folders, offer));
+    lastFolder = placed.catch(() => undefined);
+    return placed;
+  }
+
+  return {
+    open: (offer) => explain(offer, () => openFile(folders, options, offer)),
+    place: (offer) => explain(offer, () => {
+      if (offer.kind === 'directory') return placeFolder(offer);
+      if (offer.kind === 'symlink') return placeLink(folders, options, offer);
+      throw refuseKind(offer);
+    }),
+  };
+}
+
+async function explain<T>(offer: Entry, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw describeDiskError(error, offer.path);
+  }
+}
+
+async function openFile(folders: Folders, options: FileSinkOptions, offer: Entry): Promise<PartFile | PresentFile> {
+  const { onConflict, maxSize } = options;
+  const components = parsePath(offer.path);
+  if (offer.kind !== 'file') throw refuseKind(offer);
+  if (offer.size !== null && offer.size > maxSize) throw refuseSize(offer.path, maxSize, offer.size);
+  const place = await findPlace(folders, components);
+  const present = await checkConflict(place, onConflict, offer);
+  if (present) return present;
+  return createPartFile({ place, offer, onConflict, maxSize, describePlace: describeIn(components) });
+}
+
+async function findPlace(folders: Folders, components: readonly string[]): Promise<Place> {
+  const folder = await folders.ensureParents(components.slice(0, -1));
+  return { path: components.join('/'), folder, name: components.at(-1) ?? '' };
+}
+
+function describeIn(components: readonly string[]): (name: string) => string {
+  return (name) => [...components.slice(0, -1), name].join('/');
+}
+
+/** Refuses at once what could not be committed; `rename` finds its name then. */
+async function checkConflict(place: Place, policy: ConflictPolicy, offer: Entry): Promise<PresentFile | undefined> {
+  if (policy === 'rename') return undefined;
+  const there = await lstatIfAny(join(place.folder, place.name));
+  if (!there) return undefined;
+  switch (policy) {
+    case 'fail':
+      throw refuseExisting(place.path);
+    case 'overwrite':
+      if (there.isDirectory()) throw refuseExisting(place.path, 'a folder of that name');
+      return undefined;
+    case 'skip':
+      if (there.isFile() && there.size === offer.size) return openPresent(place);
+      throw refuseExisting(place.path, 'a different one of that name');
+  }
+}
+
+function refuseKind(offer: Entry): FtxError {
+  return new FtxError('unsupported', `${showPath(offer.path)}: a ${offer.kind} cannot be received in this way.`);
+}
+
+async function placeLink(folders: Folders, { onConflict }: FileSinkOptions, offer: Entry): Promise<Placed> {
+  const components = parsePath(offer.path);
+  const target = offer.target ?? '';
+  checkLinkTarget(components, target);
+  const place = await findPlace(folders, components);
+  try {
+    return { as: describeIn(components)(await commitLink(place, onConflict, target)) };
+  } catch (error) {
+    if (onConflict === 'skip' && (await hasTarget(place, target))) return { as: place.path };
+    throw error;
+  }
+}
+
+async function hasTarget(place: Place, target: string): Promise<boolean> {
+  const path = join(place.folder, place.name);
+  if (!(await lstatIfAny(path))?.isSymbolicLink() || (await readlink(path)) !== target) return false;
+  // Whoever made it need not have made it durable, which a placed entry is.
+  await syncFolder(place.folder);
+  return true;
+}
+
+async function placeDirectory(folders: Folders, offer: Entry): Promise<Placed> {
+  const place = await findPlace(folders, parsePath(offer.path));
+  const path = join(place.folder, place.name);
+  if ((await folders.ensure(path)) === 'other') throw refuseExisting(offer.path, 'something other than a folder');
+  if (folders.isOwn(path)) await applyAttributes(path, offer);
+  return { as: place.path };
+}
+
+async function applyAttributes(path: string, offer: Entry): Promise<void> {
+  // Windows opens no folders, and has neither these permissions nor a use for the time of a folder.
+  if (process.platform === 'win32') return;
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    await handle.chmod(offer.mode & 0o777);
+    await setTimes(handle, offer.mtimeNs);
+    await handle.sync();
+  } finally {
+    await handle?.close();
+  }
+}

@@ -1,0 +1,113 @@
+import { constants, type BigIntStats } from 'node:fs';
+import { lstat, open, type FileHandle } from 'node:fs/promises';
+import { FtxError, errnoOf } from '../errors.js';
+import { BLOCK_BYTES, type Source } from '../ports.js';
+import { showPath } from './disk-error.js';
+import { readAhead, type ReadBlock } from './read-ahead.js';
+
+/** A regular file as it was when it was offered. */
+export interface KnownFile {
+  /** Where it is. */
+  readonly file: string;
+  /** How it is called in messages. */
+  readonly path: string;
+  readonly stats: BigIntStats;
+}
+
+export function createFileSource(known: KnownFile): Source {
+  const { path, stats } = known;
+  const entry = {
+    path,
+    kind: 'file',
+    size: Number(stats.size),
+    mtimeNs: stats.mtimeNs,
+    mode: Number(stats.mode & 0o777n),
+  } as const;
+  return { entry, blocks: (from) => readFile(known, from) };
+}
+
+/** Source.blocks of a file: `afterwards` gets the open file once all has been read and nothing has changed. */
+export async function* readFile(
+  known: KnownFile,
+  from: number,
+  afterwards?: (handle: FileHandle) => Promise<void>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const handle = await openFile(known);
+  try {
+    checkSame(known, await handle.stat({ bigint: true }));
+    yield* readAhead(createReader(handle, known, from));
+    checkSame(known, await lstat(known.file, { bigint: true }));
+    await afterwards?.(handle);
+  } catch (error) {
+    throw describeReadError(error, known.path);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openFile(known: KnownFile): Promise<FileHandle> {
+  // Should a pipe stand there now, opening it must not wait for a writer.
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  try {
+    return await open(known.file, flags);
+  } catch (error) {
+    throw describeReadError(error, known.path);
+  }
+}
+
+function createReader(handle: FileHandle, known: KnownFile, from: number): ReadBlock {
+  const size = Number(known.stats.size);
+  const buffers: Buffer[] = [];
+  return async (number) => {
+    const offset = from + number * BLOCK_BYTES;
+    const length = Math.min(BLOCK_BYTES, size - offset);
+    if (length <= 0) return undefined;
+    const block = (buffers[number % 2] ??= Buffer.allocUnsafeSlow(length)).subarray(0, length);
+    const read = await readFully(handle, block, offset);
+    if (read < length) throw refuseChanged(known.path, `shrank from ${size} to ${offset + read} bytes`);
+    return block;
+  };
+}
+
+async function readFully(handle: FileHandle, buffer: Buffer, offset: number): Promise<number> {
+  let done = 0;
+  while (done < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, done, buffer.length - done, offset + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return done;
+}
+
+function checkSame({ path, stats }: KnownFile, now: BigIntStats): void {
+  if (now.ino !== stats.ino || now.dev !== stats.dev) throw refuseChanged(path, 'was replaced by another');
+  const sizes = `from ${stats.size.toString()} to ${now.size.toString()} bytes`;
+  if (now.size < stats.size) throw refuseChanged(path, `shrank ${sizes}`);
+  if (now.size > stats.size) throw refuseChanged(path, `grew ${sizes}`);
+  if (now.mtimeNs !== stats.mtimeNs) throw refuseChanged(path, 'was modified');
+}
+
+function refuseChanged(path: string, change: string, cause?: unknown): FtxError {
+  const message = `${showPath(path)}: the file ${change} while it was being sent. Send it again.`;
+  return new FtxError('changed', message, { cause });
+}
+
+/** Whatever went wrong while reading, as the FtxError for the entry at `path`. */
+export function describeReadError(error: unknown, path: string): FtxError {
+  if (error instanceof FtxError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  switch (errnoOf(error)) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return refuseChanged(path, 'was removed', error);
+    case 'ELOOP':
+    case 'ENXIO':
+      return refuseChanged(path, 'was replaced by something that is no file', error);
+    case 'EACCES':
+    case 'EPERM':
+      return new FtxError('unreadable', `${showPath(path)}: you have no permission to read it.`, { cause: error });
+    case undefined:
+    default:
+      return new FtxError('io', `${showPath(path)}: cannot be read (${reason}).`, { cause: error });
+  }
+}
