@@ -43,7 +43,8 @@ export function createProgressModel(now: () => number): ProgressModel {
 
   function apply(event: TransferEvent): void {
     if (event.type === 'listening') return;
-    if (event.type === 'connected') sessions.set(event.session, newSession(event.peer, now()));
+    // a classic send connects once for each file and is one session all the same
+    if (event.type === 'connected' && !sessions.has(event.session)) sessions.set(event.session, newSession(event.peer, now()));
     const session = sessions.get(event.session);
     if (session === undefined) return;
     if (event.type === 'offered') session.open.set(event.path, { path: event.path, size: event.size, bytes: 0 });

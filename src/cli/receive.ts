@@ -1,4 +1,4 @@
-import { toFtxError, type FtxError } from '../errors.js';
+import { FtxError, toFtxError } from '../errors.js';
 import type { TransferEvent } from '../ports.js';
 import { receive, type Receiver, type ReceiveResult } from '../receive.js';
 import { EXIT, exitCodeFor, exitCodeForSignal } from './exit-codes.js';
@@ -34,11 +34,13 @@ export async function runReceive(args: ReceiveArguments, io: CliIo, library = re
   const report = createReport(args, io, view);
   const stop = new AbortController();
   let receiver: Receiver | undefined;
+  // a failure to close shows in `closed`
+  const close = (): void => void receiver?.close(GRACE_MS).catch(() => undefined);
   const signals = watchSignals(io, {
     first: () => {
       report.stopping();
-      if (receiver === undefined) stop.abort();
-      else receiver.close(GRACE_MS).catch(() => undefined); // `closed` tells the same
+      if (receiver === undefined) stop.abort(new FtxError('aborted', 'Stopped before it listened.'));
+      else close();
     },
     cleanUp: view.close,
   });
@@ -48,6 +50,7 @@ export async function runReceive(args: ReceiveArguments, io: CliIo, library = re
   };
   try {
     receiver = await library({ ...args, signal: stop.signal, onEvent: report.onEvent });
+    if (signals.received !== undefined) close();
     const result = await receiver.closed;
     view.close();
     report.finish(result);

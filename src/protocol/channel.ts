@@ -5,15 +5,18 @@ import { createByteReader, type ByteReader } from './byte-reader.js';
 import { decodeHeader, decodeMessage, encodeControl, encodeDataHead, type FrameHeader } from './codec.js';
 import { GREETING, HEADER_BYTES, type Timeouts } from './constants.js';
 import type { ControlMessage, DataMessage, Hello, Message } from './messages.js';
-import { watchConnection, within } from './watch.js';
+import { createHeartbeat, watchConnection, within } from './watch.js';
 
 /** Control bytes that may wait to be sent before send() waits for them to go out. */
 const MAX_UNSENT_BYTES = 256 * 1024;
 
+/** The channel itself says how long it waits. */
+type GreetingHello = Omit<Hello, 'idleMs'>;
+
 export interface Channel {
   readonly peer: string;
   /** Exchanges greeting and hello; throws FtxError `protocol` or what the peer gave as its reason. */
-  greet(own: Hello): Promise<Hello>;
+  greet(own: GreetingHello): Promise<Hello>;
   /** Queues a message; waits only when too much is queued. A lost connection shows in receive(). */
   send(message: ControlMessage): Promise<void>;
   /** Sends one block; resolves when its memory may be reused. */
@@ -31,15 +34,22 @@ export interface Channel {
 
 export function createChannel(raw: Connection, timeouts: Timeouts): Channel {
   let unsent = 0;
-  const connection = watchConnection(raw, timeouts.idleMs, () => {
-    if (unsent === 0) void send({ type: 'ping', id: 0 });
-  });
+  const connection = watchConnection(raw, timeouts.idleMs);
   const reader = createByteReader(connection);
+  // Pings go past the watch: what we say to a dead peer is no sign that it lives.
+  const pings = createHeartbeat(() => {
+    if (unsent === 0) raw.write([encodeControl({ type: 'ping', id: 0 })]).catch(() => undefined);
+  });
+
+  function write(parts: readonly Uint8Array[]): Promise<void> {
+    pings.postpone();
+    return connection.write(parts);
+  }
 
   function send(message: ControlMessage): Promise<void> {
     const frame = encodeControl(message);
     unsent += frame.length;
-    const sent = connection.write([frame]).then(() => {
+    const sent = write([frame]).then(() => {
       unsent -= frame.length;
     });
     if (unsent > MAX_UNSENT_BYTES) return sent;
@@ -59,24 +69,30 @@ export function createChannel(raw: Connection, timeouts: Timeouts): Channel {
     send,
     receive,
     greet: (own) => within(timeouts.greetingMs, raw, 'finish the greeting', greet(own)),
-    sendBlock: (head, block) => connection.write([encodeDataHead(head), block]),
+    sendBlock: (head, block) => write([encodeDataHead(head), block]),
     readContent: (target) => reader.fill(target),
     skipContent: (length) => reader.skip(length),
     destroy(reason) {
+      pings.stop();
       connection.stop();
       raw.destroy(reason);
     },
   };
 
-  async function greet(own: Hello): Promise<Hello> {
-    connection.write([GREETING]).catch(() => undefined);
-    await send({ type: 'hello', id: 0, ...own });
+  async function greet(own: GreetingHello): Promise<Hello> {
+    write([GREETING]).catch(() => undefined);
+    await send({ type: 'hello', id: 0, ...own, idleMs: timeouts.idleMs });
     await readGreeting(reader, raw.peer);
-    const first = await receive();
-    if (first?.type === 'hello') return first;
-    if (first?.type === 'error') throw new FtxError(first.code, first.message);
-    throw new FtxError('protocol', `${raw.peer} did not introduce itself as ftx does.`);
+    const hello = expectHello(await receive(), raw.peer);
+    pings.start(hello.idleMs / 4);
+    return hello;
   }
+}
+
+function expectHello(message: Message | undefined, peer: string): Hello {
+  if (message?.type === 'hello') return message;
+  if (message?.type === 'error') throw new FtxError(message.code, message.message);
+  throw new FtxError('protocol', `${peer} did not introduce itself as ftx does.`);
 }
 
 async function readGreeting(reader: ByteReader, peer: string): Promise<void> {

@@ -15,6 +15,8 @@ export const MAX_DATA_BYTES = DATA_PREFIX_BYTES + BLOCK_BYTES;
 export const MAX_AGENT_CHARS = 200;
 export const MAX_CAPABILITIES = 64;
 export const MAX_CAPABILITY_CHARS = 64;
+export const MIN_IDLE_MS = 100;
+export const MAX_IDLE_MS = 24 * 60 * 60 * 1000;
 /** Section 5, error. */
 export const MAX_MESSAGE_CHARS = 1000;
 /** Section 5, again. */

@@ -7,6 +7,8 @@ import * as limits from './constants.js';
 export interface Hello {
   readonly agent: string;
   readonly capabilities: readonly string[];
+  /** Milliseconds after which this side gives up when nothing moves; the other side pings four times as often. */
+  readonly idleMs: number;
   /** Set by receivers. */
   readonly limits?: ReceiverLimits | undefined;
 }
@@ -61,6 +63,7 @@ const codeOr = (fallback: ErrorCode) => v.fallback(v.picklist(ERROR_CODES), fall
 const sentence = v.pipe(v.string(), v.maxLength(limits.MAX_MESSAGE_CHARS));
 
 const helloSchema = v.object({
+  idle: v.pipe(v.number(), v.safeInteger(), v.minValue(limits.MIN_IDLE_MS), v.maxValue(limits.MAX_IDLE_MS)),
   agent: v.pipe(v.string(), v.maxLength(limits.MAX_AGENT_CHARS)),
   capabilities: v.pipe(
     v.array(v.pipe(v.string(), v.maxLength(limits.MAX_CAPABILITY_CHARS))),
@@ -101,8 +104,10 @@ function parseOffer(json: unknown): Entry {
 /** Builds a control message from its JSON; throws FtxError `protocol` when it has not the form of its type. */
 export function parseControl(type: Exclude<MessageType, 'data'>, id: number, json: unknown): ControlMessage {
   switch (type) {
-    case 'hello':
-      return { type, id: 0, ...check(helloSchema, type, json) };
+    case 'hello': {
+      const { idle: idleMs, ...rest } = check(helloSchema, type, json);
+      return { type, id: 0, ...rest, idleMs };
+    }
     case 'offer':
       return { type, id, entry: parseOffer(json) };
     case 'ready':
@@ -131,8 +136,8 @@ function offerToJson({ path, kind, size, mtimeNs, mode, target }: Entry): unknow
 export function controlToJson(message: ControlMessage): unknown {
   switch (message.type) {
     case 'hello': {
-      const { agent, capabilities, limits: announced } = message;
-      return { agent, capabilities, limits: announced && { ...announced, size: announced.size.toString() } };
+      const { agent, capabilities, idleMs: idle, limits: announced } = message;
+      return { agent, capabilities, idle, limits: announced && { ...announced, size: announced.size.toString() } };
     }
     case 'offer':
       return offerToJson(message.entry);

@@ -24,11 +24,9 @@ export interface WatchedConnection extends Connection {
   stop(): void;
 }
 
-/** Calls `onQuiet` whenever nothing was written for a quarter of `idleMs`. */
-export function watchConnection(connection: Connection, idleMs: number, onQuiet: () => void): WatchedConnection {
+export function watchConnection(connection: Connection, idleMs: number): WatchedConnection {
   let waiting = 0;
-  let moved = performance.now();
-  let written = moved;
+  let moved = 0;
 
   async function watched<T>(work: Promise<T>): Promise<T> {
     // What was not waited for cannot have been late: the time before counts for nothing.
@@ -42,22 +40,34 @@ export function watchConnection(connection: Connection, idleMs: number, onQuiet:
     }
   }
 
-  function tick(): void {
-    const now = performance.now();
-    if (waiting > 0 && now - moved >= idleMs) connection.destroy(timeoutError(connection, 'send or take anything', idleMs));
-    else if (now - written >= idleMs / 4) onQuiet();
+  function check(): void {
+    if (waiting > 0 && performance.now() - moved >= idleMs)
+      connection.destroy(timeoutError(connection, 'send or take anything', idleMs));
   }
 
-  const timer = setInterval(tick, idleMs / 4);
+  const timer = setInterval(check, idleMs / 4);
   return {
     peer: connection.peer,
     read: () => watched(connection.read()),
-    write: (parts) => {
-      written = performance.now();
-      return watched(connection.write(parts));
-    },
+    write: (parts) => watched(connection.write(parts)),
     end: () => connection.end(),
     destroy: (reason) => connection.destroy(reason),
+    stop: () => clearInterval(timer),
+  };
+}
+
+export interface Heartbeat {
+  /** Beats whenever there was no postpone() for `everyMs`. */
+  start(everyMs: number): void;
+  postpone(): void;
+  stop(): void;
+}
+
+export function createHeartbeat(beat: () => void): Heartbeat {
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    start: (everyMs) => (timer = setInterval(beat, everyMs)),
+    postpone: () => timer?.refresh(),
     stop: () => clearInterval(timer),
   };
 }

@@ -62,7 +62,7 @@ async function withConnection<T>(
   { timeouts, signal }: ClassicOptions,
   work: (watched: Connection) => Promise<T>,
 ): Promise<T> {
-  const watched = watchConnection(connection, timeouts.idleMs, () => undefined);
+  const watched = watchConnection(connection, timeouts.idleMs);
   const abort = () => connection.destroy(toFtxError(signal.reason, 'aborted'));
   signal.addEventListener('abort', abort);
   try {

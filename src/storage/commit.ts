@@ -1,13 +1,13 @@
 /** From a written part file to a durable file under its final name. */
-import { randomBytes } from 'node:crypto';
 import { link, rename, symlink, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError, errnoOf } from '../errors.js';
 import type { Entry } from '../ports.js';
+import { setMode, setTimes } from './attributes.js';
 import { showPath } from './disk-error.js';
-import { lstatIfAny, syncFolder } from './folders.js';
+import { lstatIfAny, syncFolder } from './durable-folder.js';
 import { claimFreeName } from './free-name.js';
-import { RESERVED_PREFIX } from './safe-path.js';
+import { makePartName } from './safe-path.js';
 
 export type ConflictPolicy = 'rename' | 'overwrite' | 'skip' | 'fail';
 
@@ -22,10 +22,6 @@ export interface Place {
 
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
-export function makePartName(): string {
-  return `${RESERVED_PREFIX}${randomBytes(8).toString('hex')}.part`;
-}
-
 /** Seals, closes and names a part file; returns the name it got. On an error the part may remain, the name does not. */
 export async function commitFile(
   part: { readonly handle: FileHandle; readonly path: string },
@@ -33,7 +29,7 @@ export async function commitFile(
   policy: ConflictPolicy,
   offer: Entry,
 ): Promise<string> {
-  await part.handle.chmod(offer.mode & 0o777);
+  await setMode(part.handle, offer.mode);
   await setTimes(part.handle, offer.mtimeNs);
   await part.handle.sync();
   await part.handle.close();
@@ -143,17 +139,4 @@ async function replaceByLink(target: string, temporary: string, path: string): P
     await unlink(temporary);
     throw error;
   }
-}
-
-/** What a 64-bit count of nanoseconds reaches: the years 1677 to 2262. */
-const TIME_NS_MAX = 2n ** 63n - 1n;
-
-/** To the microsecond, which is as fine as Node sets a time. */
-export async function setTimes(handle: FileHandle, mtimeNs: bigint): Promise<void> {
-  const clamped = mtimeNs > TIME_NS_MAX ? TIME_NS_MAX : mtimeNs < -TIME_NS_MAX ? -TIME_NS_MAX : mtimeNs;
-  const microseconds = Number(clamped / 1000n);
-  // Half a microsecond further from 0, because libuv cuts what floating point has left of the last one.
-  const seconds = (microseconds + (microseconds < 0 ? -0.5 : 0.5)) / 1e6;
-  // As text: a negative number means "now" to Node.
-  await handle.utimes(String(seconds), String(seconds));
 }

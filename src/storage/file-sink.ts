@@ -3,9 +3,11 @@ import { open, readlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError } from '../errors.js';
 import type { Entry, PartFile, Placed, PresentFile, Sink } from '../ports.js';
-import { commitLink, refuseExisting, setTimes, type ConflictPolicy, type Place } from './commit.js';
+import { setMode, setTimes } from './attributes.js';
+import { commitLink, refuseExisting, type ConflictPolicy, type Place } from './commit.js';
 import { describeDiskError, showPath } from './disk-error.js';
-import { createFolders, lstatIfAny, syncFolder, type Folders } from './folders.js';
+import { lstatIfAny, syncFolder } from './durable-folder.js';
+import { createFolders, type Folders } from './folders.js';
 import { createPartFile, refuseSize } from './part-file.js';
 import { openPresent } from './present-file.js';
 import { checkLinkTarget, parsePath } from './safe-path.js';
@@ -129,7 +131,7 @@ async function applyAttributes(path: string, offer: Entry): Promise<void> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-    await handle.chmod(offer.mode & 0o777);
+    await setMode(handle, offer.mode);
     await setTimes(handle, offer.mtimeNs);
     await handle.sync();
   } finally {

@@ -64,8 +64,9 @@ function createReader(handle: FileHandle, known: KnownFile, from: number): ReadB
     if (length <= 0) return undefined;
     const block = (buffers[number % 2] ??= Buffer.allocUnsafeSlow(length)).subarray(0, length);
     const read = await readFully(handle, block, offset);
-    if (read < length) throw refuseChanged(known.path, `shrank from ${size} to ${offset + read} bytes`);
-    return block;
+    if (read === length) return block;
+    checkSame(known, await handle.stat({ bigint: true }));
+    throw refuseChanged(known.path, `ended at ${offset + read} of ${size} bytes`);
   };
 }
 

@@ -1,9 +1,10 @@
 /** Folders below the receiver's root, made durable, with no symbolic link followed on the way. */
-import { constants, type Stats } from 'node:fs';
-import { access, lstat, mkdir, open, rmdir, stat } from 'node:fs/promises';
+import { open, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { FtxError, errnoOf } from '../errors.js';
 import { showPath } from './disk-error.js';
+import { lstatIfAny, makeFolder } from './durable-folder.js';
+import { makePartName } from './safe-path.js';
 
 /** What stands at a path after ensureFolder: `other` is anything but a folder. */
 export type FolderState = 'made' | 'present' | 'other';
@@ -49,8 +50,8 @@ async function ensureFolder(path: string): Promise<FolderState> {
   const there = await lstatIfAny(path);
   const pending = underWay.get(path);
   if (pending) {
-    await pending;
-    return 'present';
+    await pending.catch(() => undefined);
+    return ensureFolder(path);
   }
   if (there) return there.isDirectory() ? 'present' : 'other';
   const making = makeFolder(path).finally(() => underWay.delete(path));
@@ -64,40 +65,6 @@ async function ensureFolder(path: string): Promise<FolderState> {
   }
 }
 
-async function makeFolder(path: string): Promise<void> {
-  await mkdir(path);
-  try {
-    await syncFolder(dirname(path));
-  } catch (error) {
-    await rmdir(path).catch(() => undefined);
-    throw error;
-  }
-}
-
-export async function lstatIfAny(path: string): Promise<Stats | undefined> {
-  try {
-    return await lstat(path);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-/** Makes the names in a folder durable. */
-export async function syncFolder(path: string): Promise<void> {
-  // Windows cannot open a folder as a file; NTFS journals its names itself.
-  if (process.platform === 'win32') return;
-  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await handle.sync();
-  } catch (error) {
-    // Some file systems cannot do it at all and say so like this (as PostgreSQL's fsync_fname has found).
-    if (!['EINVAL', 'EBADF'].includes(errnoOf(error) ?? '')) throw error;
-  } finally {
-    await handle.close();
-  }
-}
-
 /**
  * Makes the receive folder if it is missing and returns its absolute path.
  * Throws FtxError `cannot-create` unless it is a folder that can be written to.
@@ -105,22 +72,40 @@ export async function syncFolder(path: string): Promise<void> {
 export async function prepareFolder(dir: string): Promise<string> {
   const path = resolve(dir);
   try {
-    const first = await mkdir(path, { recursive: true });
-    if (first !== undefined) await syncParents(first, path);
-    if (!(await stat(path)).isDirectory()) throw new Error('it is not a folder');
-    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    await makeFolders(path);
+    await tryToWrite(path);
     return path;
   } catch (error) {
     throw new FtxError('cannot-create', `Cannot receive into ${path}: ${describeObstacle(error)}.`, { cause: error });
   }
 }
 
-async function syncParents(first: string, last: string): Promise<void> {
-  const top = dirname(resolve(first));
-  for (let path = dirname(last); ; path = dirname(path)) {
-    await syncFolder(path);
-    if (path === top || path === dirname(path)) return;
+/** Permission bits do not tell all: read-only and special file systems refuse even root. */
+async function tryToWrite(folder: string): Promise<void> {
+  const probe = join(folder, makePartName());
+  const handle = await open(probe, 'wx', 0o600);
+  await handle.close();
+  await unlink(probe);
+}
+
+/** Not mkdir's own `recursive`, which makes no folder durable and never returns from `/proc/new` (Node 20). */
+async function makeFolders(path: string): Promise<void> {
+  if ((await makeUnlessThere(path)) || dirname(path) === path) return;
+  await makeFolders(dirname(path));
+  if (!(await makeUnlessThere(path))) throw Object.assign(new Error('it cannot be made'), { code: 'ENOENT' });
+}
+
+/** False when the folder it is to be in is missing. */
+async function makeUnlessThere(path: string): Promise<boolean> {
+  try {
+    await makeFolder(path);
+  } catch (error) {
+    const errno = errnoOf(error) ?? '';
+    if (errno === 'ENOENT') return false;
+    // What is there need not be a folder: the attempt to write will tell.
+    if (!['EEXIST', 'EISDIR'].includes(errno)) throw error;
   }
+  return true;
 }
 
 function describeObstacle(error: unknown): string {
@@ -129,12 +114,12 @@ function describeObstacle(error: unknown): string {
     case 'ENOTDIR':
       return 'there is a file of that name, or on the way to it; choose another with --dir';
     case 'ENOENT':
-      return 'a link on the way leads nowhere; choose another folder with --dir';
+      return 'it cannot be made, perhaps because a link on the way leads nowhere; choose another with --dir';
     case 'EACCES':
     case 'EPERM':
-      return 'you have no permission to write there; choose another folder with --dir';
+      return 'you have no permission to write there; choose another with --dir';
     case 'EROFS':
-      return 'the disk is read-only; choose another folder with --dir';
+      return 'the disk is read-only; choose another with --dir';
     case 'ENOSPC':
       return 'the disk is full';
     case undefined:

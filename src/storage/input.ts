@@ -1,5 +1,5 @@
 import { constants, type BigIntStats } from 'node:fs';
-import { access, lstat, readlink, realpath, stat } from 'node:fs/promises';
+import { lstat, open, opendir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { FtxError, errnoOf } from '../errors.js';
 import { describeReadError } from './file-source.js';
@@ -22,11 +22,16 @@ export async function describeInput(path: string, name?: string): Promise<Input>
   const stats = await statInput(path);
   if (!stats.isFile() && !stats.isDirectory()) throw describeSpecial(path, stats);
   try {
-    await access(path, stats.isDirectory() ? constants.R_OK | constants.X_OK : constants.R_OK);
+    await tryToRead(path, stats);
     return { file: await realpath(path), path: name ?? nameOf(path), stats };
   } catch (error) {
     throw describeReadError(error, path);
   }
+}
+
+async function tryToRead(path: string, stats: BigIntStats): Promise<void> {
+  const opened = stats.isDirectory() ? opendir(path) : open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  await (await opened).close();
 }
 
 async function statInput(path: string): Promise<BigIntStats> {

@@ -3,8 +3,9 @@ import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError } from '../errors.js';
 import type { Entry, PartFile, Placed } from '../ports.js';
-import { commitFile, makePartName, type ConflictPolicy, type Place } from './commit.js';
+import { commitFile, type ConflictPolicy, type Place } from './commit.js';
 import { describeDiskError, showBytes, showPath } from './disk-error.js';
+import { makePartName } from './safe-path.js';
 
 const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_RDWR;
 

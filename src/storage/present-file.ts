@@ -5,7 +5,7 @@ import type { PresentFile } from '../ports.js';
 import type { Place } from './commit.js';
 import { showPath } from './disk-error.js';
 import { readFile, type KnownFile } from './file-source.js';
-import { syncFolder } from './folders.js';
+import { syncFolder } from './durable-folder.js';
 
 /** The file that stands at a place, to be compared with what is offered. */
 export async function openPresent(place: Place): Promise<PresentFile> {

@@ -1,4 +1,5 @@
 /** The only place that resolves a peer's names (PROTOCOL.md section 7). No I/O. */
+import { randomBytes } from 'node:crypto';
 import { FtxError, type ErrorCode } from '../errors.js';
 import { showPath } from './disk-error.js';
 
@@ -6,7 +7,7 @@ const COMPONENT_BYTES_MAX = 255;
 /** Linux's limit on what a symlink holds: PATH_MAX less the final NUL. */
 const TARGET_BYTES_MAX = 4095;
 /** How the names of part files begin, which no entry may claim. */
-export const RESERVED_PREFIX = '.ftx-';
+const RESERVED_PREFIX = '.ftx-';
 
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 const DRIVE = /^[a-z]:/i;
@@ -25,6 +26,11 @@ export function parsePath(path: string): string[] {
 export function checkLinkTarget(link: readonly string[], target: string): void {
   const flaw = findTextFlaw(target) ?? findTargetFlaw(link, target);
   if (flaw !== undefined) throw refuse('bad-link', link.join('/'), `its target ${flaw}`);
+}
+
+/** A name that no entry can have, for what is not finished. */
+export function makePartName(): string {
+  return `${RESERVED_PREFIX}${randomBytes(8).toString('hex')}.part`;
 }
 
 function refuse(code: ErrorCode, path: string, flaw: string): FtxError {

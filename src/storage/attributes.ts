@@ -1,0 +1,26 @@
+import type { FileHandle } from 'node:fs/promises';
+import { errnoOf } from '../errors.js';
+
+/** What a 64-bit count of nanoseconds reaches: the years 1677 to 2262. */
+const TIME_NS_MAX = 2n ** 63n - 1n;
+const NO_PERMISSIONS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
+
+/** The nine permission bits, never setuid, setgid or sticky. */
+export async function setMode(handle: FileHandle, mode: number): Promise<void> {
+  try {
+    await handle.chmod(mode & 0o777);
+  } catch (error) {
+    // For a file of our own it means that the file system (FAT, some shares) keeps no such bits.
+    if (!NO_PERMISSIONS.includes(errnoOf(error) ?? '')) throw error;
+  }
+}
+
+/** To the microsecond, which is as fine as Node sets a time. */
+export async function setTimes(handle: FileHandle, mtimeNs: bigint): Promise<void> {
+  const clamped = mtimeNs > TIME_NS_MAX ? TIME_NS_MAX : mtimeNs < -TIME_NS_MAX ? -TIME_NS_MAX : mtimeNs;
+  const microseconds = Number(clamped / 1000n);
+  // Half a microsecond further from 0, because libuv cuts what floating point has left of the last one.
+  const seconds = (microseconds + (microseconds < 0 ? -0.5 : 0.5)) / 1e6;
+  // As text: a negative number means "now" to Node.
+  await handle.utimes(String(seconds), String(seconds));
+}

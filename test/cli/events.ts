@@ -1,0 +1,70 @@
+/** Events as sessions emit them, with what a test does not care about filled in. */
+import type { ErrorCode } from '../../src/errors.js';
+import type { EntryKind, Summary, Totals, TransferEvent } from '../../src/ports.js';
+
+export const connected = (session = 1, peer = '192.0.2.7:51234'): TransferEvent => ({
+  type: 'connected',
+  session,
+  peer,
+  protocol: 'ftx/1',
+});
+
+export const offered = (path: string, size: number | null = 0, kind: EntryKind = 'file', session = 1): TransferEvent => ({
+  type: 'offered',
+  session,
+  path,
+  size,
+  kind,
+});
+
+export const progress = (
+  path: string,
+  bytes: number,
+  { size = 1000, total = null, session = 1 }: { size?: number | null; total?: Totals | null; session?: number } = {},
+): TransferEvent => ({ type: 'progress', session, path, bytes, size, total });
+
+type Stored = Extract<TransferEvent, { type: 'stored' }>;
+
+export const stored = (path: string, size = 0, more: Partial<Stored> = {}): Stored => ({
+  type: 'stored',
+  session: 1,
+  path,
+  as: path,
+  size,
+  digest: 'ef46db3751d8e999',
+  already: false,
+  seconds: 0.3,
+  ...more,
+});
+
+export const refused = (path: string, code: ErrorCode, message: string, session = 1): TransferEvent => ({
+  type: 'refused',
+  session,
+  path,
+  code,
+  message,
+});
+
+export const failed = (path: string | null, code: ErrorCode, message: string, session = 1): TransferEvent => ({
+  type: 'failed',
+  session,
+  path,
+  code,
+  message,
+});
+
+export const summary = (more: Partial<Summary> = {}): Summary => ({
+  stored: 0,
+  sent: 0,
+  refused: 0,
+  failed: 0,
+  bytes: 0,
+  seconds: 1.2,
+  ...more,
+});
+
+export const done = (session = 1, more: Partial<Summary> = {}): TransferEvent => ({
+  type: 'done',
+  session,
+  ...summary(more),
+});

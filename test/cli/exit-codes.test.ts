@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest';
+import { EXIT, exitCodeFor, exitCodeForSignal, exitCodeHelp } from '../../src/cli/exit-codes.js';
+import { ERROR_CODES, type ErrorCode } from '../../src/errors.js';
+
+const EXPECTED: Record<ErrorCode, number> = {
+  usage: 64,
+  'not-found': 66,
+  unreadable: 66,
+  unsupported: 66,
+  'unknown-host': 68,
+  'no-connection': 69,
+  'port-in-use': 69,
+  'cannot-create': 73,
+  io: 74,
+  'no-space': 74,
+  lost: 75,
+  timeout: 75,
+  busy: 75,
+  'shutting-down': 75,
+  changed: 75,
+  protocol: 76,
+  checksum: 76,
+  'bad-name': 77,
+  'bad-parent': 77,
+  'bad-link': 77,
+  exists: 77,
+  'too-large': 77,
+  denied: 77,
+  refused: 77,
+  aborted: 130,
+};
+
+test.each(ERROR_CODES)('%s has its exit code', (code) => {
+  expect(exitCodeFor(code)).toBe(EXPECTED[code]);
+});
+
+test('signals', () => {
+  expect([exitCodeForSignal('SIGINT'), exitCodeForSignal('SIGTERM')]).toEqual([130, 143]);
+});
+
+describe('the table in --help', () => {
+  test.each(Object.values(EXIT))('explains %d', (code) => {
+    expect(exitCodeHelp()).toMatch(new RegExp(`^ +${code}  \\w`, 'm'));
+  });
+});

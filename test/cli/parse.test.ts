@@ -1,0 +1,67 @@
+import { InvalidArgumentError } from 'commander';
+import { describe, expect, test } from 'vitest';
+import { parseConnectionCount, parseListenPort, parseSecondsAsMs, parseSize } from '../../src/cli/parse.js';
+
+describe('parseSize', () => {
+  test.each([
+    ['0', 0],
+    ['1024', 1024],
+    ['1k', 1024],
+    ['10K', 10_240],
+    ['500M', 500 * 1024 ** 2],
+    ['10G', 10 * 1024 ** 3],
+    ['10GiB', 10 * 1024 ** 3],
+    ['10gib', 10 * 1024 ** 3],
+    ['1.5G', 1.5 * 1024 ** 3],
+    ['2T', 2 * 1024 ** 4],
+    ['1P', 1024 ** 5],
+    ['9007199254740991', Number.MAX_SAFE_INTEGER],
+  ])('%s is %d bytes', (text, bytes) => {
+    expect(parseSize(text)).toBe(bytes);
+  });
+
+  test.each(['', ' ', '-1', '+1', 'G', '10GB', '10 G', '1e3', '0x10', '1,5G', '.5G', '1..5', 'Infinity', '9007199254740992', '10000P'])(
+    'refuses "%s"',
+    (text) => {
+      expect(() => parseSize(text)).toThrow(InvalidArgumentError);
+    },
+  );
+});
+
+describe('parseListenPort', () => {
+  test.each([
+    ['0', 0],
+    ['6000', 6000],
+    ['65535', 65_535],
+  ])('takes %s', (text, port) => {
+    expect(parseListenPort(text)).toBe(port);
+  });
+
+  test.each(['', '65536', '-1', '80.5', 'http', '0x50', ' 80', '99999999999999999999'])('refuses "%s"', (text) => {
+    expect(() => parseListenPort(text)).toThrow(InvalidArgumentError);
+  });
+});
+
+describe('parseConnectionCount', () => {
+  test('takes a whole number', () => {
+    expect(parseConnectionCount('1024')).toBe(1024);
+  });
+
+  test.each(['0', '', '1.5', '1000001', 'many'])('refuses "%s"', (text) => {
+    expect(() => parseConnectionCount(text)).toThrow(InvalidArgumentError);
+  });
+});
+
+describe('parseSecondsAsMs', () => {
+  test.each([
+    ['60', 60_000],
+    ['0.5', 500],
+    ['2147483', 2_147_483_000],
+  ])('%s is %d ms', (text, ms) => {
+    expect(parseSecondsAsMs(text)).toBe(ms);
+  });
+
+  test.each(['0', '', '-1', '0.0001', '2147484', '1e3', 'soon', 'NaN'])('refuses "%s"', (text) => {
+    expect(() => parseSecondsAsMs(text)).toThrow(InvalidArgumentError);
+  });
+});

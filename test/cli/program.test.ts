@@ -1,0 +1,147 @@
+import { describe, expect, test, vi } from 'vitest';
+import { EXIT } from '../../src/cli/exit-codes.js';
+import { runProgram, type Runners } from '../../src/cli/program.js';
+import { FtxError } from '../../src/errors.js';
+import { VERSION } from '../../src/version.js';
+import { fakeIo } from './fake-io.js';
+
+async function run(...argv: string[]) {
+  const io = fakeIo();
+  const runners = { send: vi.fn<Runners['send']>(), receive: vi.fn<Runners['receive']>() };
+  runners.send.mockResolvedValue(0);
+  runners.receive.mockResolvedValue(0);
+  const code = await runProgram(argv, runners, io);
+  return { code, out: io.stdout.text(), err: io.stderr.text(), send: runners.send, receive: runners.receive };
+}
+
+const RECEIVE_DEFAULTS = {
+  dir: './received',
+  port: 6000,
+  onConflict: 'rename',
+  maxSize: 10 * 1024 ** 3,
+  maxConnections: 1024,
+  classic: true,
+  timeoutMs: 60_000,
+};
+
+describe('receive', () => {
+  test('has the defaults of the manual', async () => {
+    const { code, receive } = await run('receive');
+    expect(code).toBe(EXIT.ok);
+    expect(receive.mock.calls[0]![0]).toEqual(RECEIVE_DEFAULTS);
+  });
+
+  test('takes every option', async () => {
+    const typed =
+      'receive --dir in --port 0 --host ::1 --on-conflict fail --max-size 5M --max-connections 3 --no-classic --once --timeout 1.5 --json --quiet';
+    const { receive } = await run(...typed.split(' '));
+    expect(receive.mock.calls[0]![0]).toEqual({
+      dir: 'in',
+      port: 0,
+      host: '::1',
+      onConflict: 'fail',
+      maxSize: 5 * 1024 ** 2,
+      maxConnections: 3,
+      classic: false,
+      once: true,
+      timeoutMs: 1500,
+      json: true,
+      quiet: true,
+    });
+  });
+});
+
+describe('send', () => {
+  test('has the defaults of the manual', async () => {
+    const { code, send } = await run('send', 'a', 'b', '--to', 'host');
+    expect(code).toBe(EXIT.ok);
+    expect(send.mock.calls[0]![0]).toEqual({
+      paths: ['a', 'b'],
+      to: 'host',
+      timeoutMs: 60_000,
+    });
+  });
+
+  test('takes every option, standard input and odd names', async () => {
+    const { send } = await run('send', '--to', '[::1]:7000', '--name', 'x', '--classic', '--json', '--quiet', '--', '-', '--odd');
+    expect(send.mock.calls[0]![0]).toMatchObject({ paths: ['-', '--odd'], name: 'x', classic: true, json: true, quiet: true });
+  });
+
+  test('keeps the exit code of the runner', async () => {
+    const io = fakeIo();
+    const runners = { send: () => Promise.resolve(77), receive: () => Promise.resolve(0) };
+    expect(await runProgram(['send', 'a', '--to', 'host'], runners, io)).toBe(77);
+  });
+});
+
+describe('a wrong command line exits 64 with one sentence and empty stdout', () => {
+  test.each([
+    ['snd', /^ftx: unknown command 'snd' \(Did you mean send\?\) ftx --help/],
+    ['photo.jpg', /^ftx: unknown command 'photo.jpg'\. ftx --help/],
+    ['send a', /^ftx: required option '--to <host/],
+    ['send --to host', /^ftx: missing required argument 'path'/],
+    ['send a --to host --frob', /^ftx: unknown option '--frob'/],
+    ['send a --to', /^ftx: option '--to <host\[:port\]>' argument missing/],
+    ['send a --to host --timeout 0', /more than 0/],
+    ['receive --port 65536', /^ftx: option '--port <port>' argument '65536' is invalid. A port is/],
+    ['receive --port abc', /A port is a whole number/],
+    ['receive --max-size 10GB', /powers of 1024/],
+    ['receive --max-connections 0', /whole number from 1/],
+    ['receive --on-conflict ask', /Allowed choices are rename, overwrite, skip, fail/],
+    ['receive here', /^ftx: too many arguments/],
+    ['receive --dir \x1b[2J --port \x1b[2J', /argument '\\x1b\[2J'/],
+  ])('%s', async (line, sentence) => {
+    const { code, out, err, send, receive } = await run(...line.split(' '));
+    expect(code).toBe(EXIT.usage);
+    expect(out).toBe('');
+    expect(err).toMatch(sentence);
+    expect(err.trimEnd()).not.toContain('\n');
+    expect(send).not.toHaveBeenCalled();
+    expect(receive).not.toHaveBeenCalled();
+  });
+
+  test('no command at all shows the help', async () => {
+    const { code, out, err } = await run();
+    expect([code, out]).toEqual([EXIT.usage, '']);
+    expect(err).toContain('Usage: ftx');
+  });
+});
+
+describe('help and version', () => {
+  test.each([['--help'], ['send', '--help'], ['receive', '--help'], ['send', '-h']])('%s %s', async (...argv) => {
+    const { code, out, err } = await run(...argv);
+    expect([code, err]).toEqual([EXIT.ok, '']);
+    expect(out).toMatch(/Exit status:\n +0 {2}everything was stored.*\n(?: +\d+ {2}.+\n)+$/);
+  });
+
+  test('the help shows sizes and times as they are typed', async () => {
+    const { out } = await run('receive', '--help');
+    const words = out.replace(/\s+/g, ' ');
+    expect(words).toContain('(powers of 1024) (default: 10G)');
+    expect(words).toContain('for that long (default: 60)');
+  });
+
+  test('--version', async () => {
+    expect(await run('--version')).toMatchObject({ code: EXIT.ok, out: `${VERSION}\n`, err: '' });
+  });
+});
+
+describe('a runner that throws', () => {
+  const throwing = async (error: unknown) => {
+    const io = fakeIo();
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+    const fail = () => Promise.reject(error);
+    const code = await runProgram(['receive'], { send: fail, receive: fail }, io);
+    return { code, err: io.stderr.text() };
+  };
+
+  test('with our own error: its sentence and its code', async () => {
+    expect(await throwing(new FtxError('cannot-create', 'No folder.'))).toEqual({ code: 73, err: 'ftx: No folder.\n' });
+  });
+
+  test('with anything else: still one sentence and no stack', async () => {
+    expect(await throwing(new TypeError('x is not\na function'))).toEqual({ code: 74, err: 'ftx: x is not\\x0aa function\n' });
+    expect(await throwing(undefined)).toEqual({ code: 74, err: 'ftx: undefined\n' });
+    expect(await throwing(new Error(''))).toEqual({ code: 74, err: 'ftx: Something failed without saying why.\n' });
+  });
+});

@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { createReceiveText, describeMailbox } from '../../src/cli/receive-text.js';
+import { createTally } from '../../src/cli/tally.js';
+import type { TransferEvent } from '../../src/ports.js';
+import { connected, done, failed, offered, progress, refused, stored } from './events.js';
+
+function say(...events: TransferEvent[]): (string | undefined)[] {
+  const describeEvent = createReceiveText('rename', createTally());
+  return events.map((event) => describeEvent(event)?.line);
+}
+const last = (...events: TransferEvent[]): string | undefined => say(connected(), ...events).at(-1);
+
+describe('the banner', () => {
+  const listening = { type: 'listening', dir: '/home/me/received', port: 6000, addresses: ['192.0.2.4', '2001:db8::4'] } as const;
+
+  test('says where, who may, and what to type', () => {
+    expect(describeMailbox(listening, 'rename')).toBe(
+      [
+        'receiving into /home/me/received on port 6000',
+        'open: anyone who can reach this port can drop files in, none can read, list or overwrite',
+        'on the other machine:',
+        '  ftx send FILE --to 192.0.2.4',
+        '  ftx send FILE --to "[2001:db8::4]"',
+      ].join('\n'),
+    );
+  });
+
+  test('names a port that is not the usual one', () => {
+    expect(describeMailbox({ ...listening, port: 7000 }, 'rename')).toContain('--to 192.0.2.4:7000\n');
+    expect(describeMailbox({ ...listening, port: 7000 }, 'rename')).toContain('--to "[2001:db8::4]:7000"');
+  });
+
+  test('does not promise what --on-conflict overwrite breaks', () => {
+    expect(describeMailbox(listening, 'overwrite')).toContain('can drop files in and replace those that are there, none can read or list');
+    expect(describeMailbox(listening, 'overwrite')).not.toContain('list or overwrite');
+  });
+});
+
+test.each<[string, TransferEvent[], string | undefined]>([
+  ['a file', [stored('photo.jpg', 1_200_000)], 'stored photo.jpg (1.2 MB in 0.3 s, 4 MB/s) from 192.0.2.7'],
+  [
+    'a renamed one',
+    [stored('photo.jpg', 1_200_000, { as: 'photo (1).jpg' })],
+    'stored photo.jpg as photo (1).jpg (1.2 MB in 0.3 s, 4 MB/s) from 192.0.2.7',
+  ],
+  ['one that was there', [stored('photo.jpg', 1_200_000, { already: true })], 'stored photo.jpg (1.2 MB, already there) from 192.0.2.7'],
+  ['an empty one', [stored('empty')], 'stored empty (0 B in 0.3 s) from 192.0.2.7'],
+  ['a folder', [offered('album', 0, 'directory'), stored('album')], undefined],
+  ['a link', [offered('latest', 0, 'symlink'), stored('latest')], 'stored link latest from 192.0.2.7'],
+  ['a refusal', [refused('../x', 'bad-name', 'No "..".')], 'ftx: refused ../x from 192.0.2.7: No "..".'],
+  ['a failure', [failed('a', 'checksum', 'Wrong.')], 'ftx: a from 192.0.2.7 failed: Wrong.'],
+  ['a lost session', [failed(null, 'lost', 'Gone.')], 'ftx: a session from 192.0.2.7 failed: Gone.'],
+  ['a failure before a session', [failed(null, 'protocol', 'HTTP.', 9)], 'ftx: a session failed: HTTP.'],
+  ['progress', [progress('a', 1)], undefined],
+  ['an end', [done()], undefined],
+])('%s', (_what, events, line) => {
+  expect(last(...events)).toBe(line);
+});
+
+test('whatever a peer says is escaped', () => {
+  const evil = 'a\x1b[2J\u202e';
+  const shown = 'a\\x1b[2J\\u{202e}';
+  expect(say(connected(1, evil), stored(evil, 0, { as: `${evil}1` }), refused(evil, 'refused', evil), failed(evil, 'io', evil)).slice(1)).toEqual([
+    `stored ${shown} as ${shown}1 (0 B in 0.3 s) from ${shown}`,
+    `ftx: refused ${shown} from ${shown}: ${shown}`,
+    `ftx: ${shown} from ${shown} failed: ${shown}`,
+  ]);
+});

@@ -1,0 +1,129 @@
+import { appendFile, rename, truncate, utimes } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { hashFile, readNames, tempDir, writeContent } from '../support/folders.js';
+import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
+import { oneSentence } from '../support/sentences.js';
+import { startProxy, type Faults } from '../support/proxy.js';
+
+const MIB = 1024 * 1024;
+/** More than both sockets' buffers on loopback and the read-ahead hold together. */
+const LARGE = 64 * MIB;
+
+async function makeFile(size: number): Promise<string> {
+  const path = join(await tempDir(), 'file.bin');
+  await writeContent(path, size);
+  return path;
+}
+
+/** The receiver has reported the loss, holds nothing of it, and serves the next sender. */
+async function expectUnharmed(receiver: Mailbox): Promise<void> {
+  expect(await readNames(receiver.dir)).toEqual([]);
+  const next = await makeFile(2 * MIB + 1);
+  const { status, stderr } = await send(receiver.address, next);
+  expect(status, stderr).toBe(0);
+  expect(await readNames(receiver.dir)).toEqual(['file.bin']);
+  expect(await hashFile(join(receiver.dir, 'file.bin'))).toBe(await hashFile(next));
+}
+
+describe('a connection that is lost', () => {
+  test.each<[string, Faults]>([
+    ['reset in the content', { toReceiver: { cut: 3 * MIB } }],
+    ['reset in the greeting', { toReceiver: { cut: 3 } }],
+    ['reset in the hello', { toReceiver: { cut: 20 } }],
+    ['reset in the receiver’s greeting', { toSender: { cut: 4 } }],
+    ['closed in the content', { toReceiver: { close: 3 * MIB } }],
+    ['closed in the hello', { toReceiver: { close: 30 } }],
+    ['closed in the receiver’s hello', { toSender: { close: 30 } }],
+  ])('%s costs that transfer only', async (_, faults) => {
+    const receiver = await startReceiver();
+    const proxy = await startProxy(receiver.port, faults);
+    const { status, stderr } = await send(proxy.address, await makeFile(5 * MIB + 3));
+    expect(status, stderr).toBe(75);
+    expect(stderr).toMatch(oneSentence);
+    if ('toReceiver' in faults) await receiver.program.event('failed');
+    await expectUnharmed(receiver);
+  });
+
+  test('while many files are under way fails those that were not stored, and only those', async () => {
+    const receiver = await startReceiver();
+    const source = await tempDir();
+    const paths = Array.from({ length: 20 }, (_, i) => join(source, `${i}.bin`));
+    for (const [i, path] of paths.entries()) await writeContent(path, MIB, i);
+    const proxy = await startProxy(receiver.port, { toReceiver: { cut: 10 * MIB + 500_000 } });
+    const { status, stdout } = await send(proxy.address, ...paths, '--json');
+    expect(status).toBe(75);
+    await receiver.program.event('done');
+
+    const names = await readNames(receiver.dir);
+    for (const name of names) {
+      expect(await hashFile(join(receiver.dir, name))).toBe(await hashFile(join(source, name)));
+    }
+    const told = stdout.split('\n').filter((line) => line.includes('"type":"stored"'));
+    expect(told.length).toBeLessThanOrEqual(names.length);
+    for (const line of told) expect(names).toContain((JSON.parse(line) as { as: string }).as);
+  });
+});
+
+describe('a connection that stalls', () => {
+  test.each<[string, Faults]>([
+    ['towards the receiver', { toReceiver: { stall: 3 * MIB } }],
+    ['towards the sender', { toSender: { stall: 60 } }],
+    ['both ways', { toReceiver: { stall: 3 * MIB }, toSender: { stall: 200 } }],
+    ['in the greeting', { toReceiver: { stall: 3 } }],
+    ['in the receiver’s greeting', { toSender: { stall: 3 } }],
+    ['at once', { toReceiver: { stall: 0 }, toSender: { stall: 0 } }],
+  ])('%s ends both sides by their time limit', async (_, faults) => {
+    const receiver = await startReceiver(['--timeout', '1']);
+    const proxy = await startProxy(receiver.port, faults);
+    const { status, stderr } = await send(proxy.address, await makeFile(LARGE), '--timeout', '1');
+    expect(status, stderr).toBe(75);
+    expect(stderr).toMatch(oneSentence);
+    await receiver.program.event('failed', ({ code }) => code === 'timeout' || code === 'lost');
+    await expectUnharmed(receiver);
+  });
+
+  test('of a sender that says nothing', async () => {
+    const receiver = await startReceiver(['--timeout', '1']);
+    const silent = connect(receiver.port, '127.0.0.1');
+    await new Promise((closed) => silent.resume().on('error', () => undefined).on('close', closed));
+    await expectUnharmed(receiver);
+  });
+});
+
+describe('a source that changes while it is sent', () => {
+  test.each<[string, (path: string) => Promise<void>]>([
+    ['shrinks', (path) => truncate(path, 40 * MIB)],
+    ['shrinks to nothing', (path) => truncate(path, 0)],
+    ['grows', (path) => appendFile(path, 'more')],
+    [
+      'is replaced',
+      async (path) => {
+        await writeContent(`${path}.new`, LARGE, 9);
+        await rename(`${path}.new`, path);
+      },
+    ],
+    [
+      'is written over in place',
+      async (path) => {
+        await writeContent(path, LARGE, 9);
+        await utimes(path, 1, 1);
+      },
+    ],
+  ])('%s: a clear failure and nothing stored', async (_, change) => {
+    const receiver = await startReceiver();
+    const path = await makeFile(LARGE);
+    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 2 * MIB } });
+    const sending = send(proxy.address, path);
+    await proxy.struck;
+    await change(path);
+    proxy.resume();
+    const { status, stderr } = await sending;
+    expect(status, stderr).toBe(75);
+    expect(stderr).toMatch(oneSentence);
+    expect(stderr).toContain('file.bin');
+    expect(await receiver.program.event('failed')).toMatchObject({ path: 'file.bin', code: 'changed' });
+    await expectUnharmed(receiver);
+  });
+});

@@ -1,0 +1,36 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { hashFile, readNames, tempDir, writeContent } from '../support/folders.js';
+import { send, startReceiver } from '../support/mailbox.js';
+
+const SENDERS = 50;
+const numbers = Array.from({ length: SENDERS }, (_, i) => i);
+
+test('fifty senders at once with different files', async () => {
+  const receiver = await startReceiver(['--max-connections', '60']);
+  const source = await tempDir();
+  const paths = numbers.map((i) => join(source, `file ${i}.bin`));
+  for (const i of numbers) await writeContent(paths[i]!, 200_000 + i * 1024, i);
+
+  const exits = await Promise.all(paths.map((path) => send(receiver.address, path)));
+  expect(exits.map(({ status, stderr }) => (status === 0 ? 0 : stderr))).toEqual(numbers.map(() => 0));
+  expect(await readNames(receiver.dir)).toEqual(await readNames(source));
+  for (const i of numbers) {
+    expect(await hashFile(join(receiver.dir, `file ${i}.bin`))).toBe(await hashFile(paths[i]!));
+  }
+});
+
+test('fifty senders at once with the same name lose nothing', async () => {
+  const receiver = await startReceiver(['--max-connections', '60']);
+  const source = await tempDir();
+  const paths = numbers.map((i) => join(source, `${i}.bin`));
+  for (const i of numbers) await writeContent(paths[i]!, 50_000, i);
+
+  const exits = await Promise.all(paths.map((path) => send(receiver.address, path, '--name', 'x.bin')));
+  expect(exits.map(({ status, stderr }) => (status === 0 ? 0 : stderr))).toEqual(numbers.map(() => 0));
+  const names = numbers.map((i) => (i === 0 ? 'x.bin' : `x (${i}).bin`));
+  expect(await readNames(receiver.dir)).toEqual(names.sort());
+  const arrived = await Promise.all(names.map((name) => hashFile(join(receiver.dir, name))));
+  const sent = await Promise.all(paths.map(hashFile));
+  expect(arrived.sort()).toEqual(sent.sort());
+});

@@ -1,0 +1,120 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { readNames, tempDir, writeContent } from '../support/folders.js';
+import { holdSender, send, startReceiver } from '../support/mailbox.js';
+import { endOf, startFtx } from '../support/processes.js';
+import { startProxy } from '../support/proxy.js';
+
+const LARGE = 64 * 1024 * 1024;
+
+describe('a sender stopped in the middle', () => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('by %s exits %i, leaves nothing, and the receiver goes on', async (signal, status) => {
+    const receiver = await startReceiver();
+    const sender = await holdSender(receiver, 'half.bin');
+    sender.program.kill(signal);
+    const exit = await sender.program.exit;
+    expect(exit.status, exit.stderr).toBe(status);
+    expect(exit.stderr).not.toMatch(/\n\s+at /);
+
+    await receiver.program.event('failed');
+    await receiver.program.event('done');
+    expect(await readNames(receiver.dir)).toEqual([]);
+    const next = join(await tempDir(), 'next.bin');
+    await writeContent(next, 100);
+    expect((await send(receiver.address, next)).status).toBe(0);
+    expect(await readNames(receiver.dir)).toEqual(['next.bin']);
+  });
+
+  test('leaves although nothing it says gets through', async () => {
+    const receiver = await startReceiver();
+    const path = join(await tempDir(), 'large.bin');
+    await writeContent(path, LARGE);
+    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 3_000_000 } });
+    const sender = startFtx(['send', path, '--to', proxy.address]);
+    await proxy.struck;
+    sender.kill('SIGINT');
+    expect((await sender.exit).status).toBe(130);
+    proxy.resume();
+    await receiver.program.event('done');
+    expect(await readNames(receiver.dir)).toEqual([]);
+  });
+
+  test('by SIGKILL costs its transfer only', async () => {
+    const receiver = await startReceiver();
+    const sender = await holdSender(receiver, 'half.bin');
+    sender.program.kill('SIGKILL');
+    await receiver.program.event('done');
+    expect(await readNames(receiver.dir)).toEqual([]);
+  });
+});
+
+describe('a receiver stopped in the middle', () => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('by %s lets the transfer finish, takes no new one, and exits %i', async (signal, status) => {
+    const receiver = await startReceiver();
+    const sender = await holdSender(receiver, 'last.bin');
+    receiver.program.kill(signal);
+    await receiver.program.output('stderr', 'stopping');
+    const late = await send(receiver.address, join(import.meta.dirname, '../../package.json'));
+    expect([69, 75]).toContain(late.status);
+
+    const sent = await endOf(sender.program);
+    expect(sent.status, sent.stderr).toBe(0);
+    expect((await receiver.program.exit).status).toBe(status);
+    expect(await readNames(receiver.dir)).toEqual(['last.bin']);
+    expect(sender.given().equals(await readFile(join(receiver.dir, 'last.bin')))).toBe(true);
+  });
+
+  test('drops a transfer that does not finish, and leaves nothing of it', async () => {
+    const receiver = await startReceiver();
+    const sender = await holdSender(receiver, 'endless.bin');
+    receiver.program.kill('SIGTERM');
+    expect((await receiver.program.exit).status).toBe(143);
+    expect((await sender.program.exit).status).toBe(75);
+    expect(await readNames(receiver.dir)).toEqual([]);
+  });
+
+  test('twice leaves at once, and nothing stands under the final name', async () => {
+    const receiver = await startReceiver();
+    const sender = await holdSender(receiver, 'half.bin');
+    receiver.program.kill('SIGINT');
+    await receiver.program.output('stderr', 'stopping');
+    receiver.program.kill('SIGINT');
+    expect((await receiver.program.exit).status).toBe(130);
+    const sent = await sender.program.exit;
+    expect(sent.status, sent.stderr).toBe(75);
+    expect(await readNames(receiver.dir)).not.toContain('half.bin');
+  });
+
+  test('by SIGKILL leaves nothing under the final name, and the next one on that folder works', async () => {
+    const receiver = await startReceiver();
+    const sender = await holdSender(receiver, 'half.bin');
+    receiver.program.kill('SIGKILL');
+    const sent = await sender.program.exit;
+    expect(sent.status, sent.stderr).toBe(75);
+    expect(await readNames(receiver.dir)).not.toContain('half.bin');
+
+    const again = startFtx(['receive', '--dir', receiver.dir, '--port', '0', '--json']);
+    const { port } = await again.event('listening');
+    const path = join(await tempDir(), 'half.bin');
+    await writeContent(path, 100);
+    expect((await send(`127.0.0.1:${port}`, path)).status).toBe(0);
+    expect(await readNames(receiver.dir)).toContain('half.bin');
+  });
+});
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('a receiver with nothing to do leaves on %s with %i', async (signal, status) => {
+  const receiver = await startReceiver();
+  receiver.program.kill(signal);
+  const exit = await receiver.program.exit;
+  expect({ status: exit.status, signal: exit.signal }).toEqual({ status, signal: null });
+});

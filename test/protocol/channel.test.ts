@@ -1,0 +1,198 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Connection } from '../../src/ports.js';
+import { createChannel, type Channel } from '../../src/protocol/channel.js';
+import { encodeControl } from '../../src/protocol/codec.js';
+import { DEFAULT_TIMEOUTS, GREETING, MAX_CONTROL_BYTES } from '../../src/protocol/constants.js';
+import type { Message } from '../../src/protocol/messages.js';
+import { codeOf } from '../support/error-code.js';
+import { parseHex, readFixtureText } from '../support/hex.js';
+import { connectionPair, lost, scriptedConnection } from '../support/memory-connection.js';
+import { WIRE_MESSAGES } from '../support/wire-messages.js';
+
+const HELLO = { agent: 'test', capabilities: [] };
+const open: Channel[] = [];
+
+function channelOver(connection: Connection, timeouts = DEFAULT_TIMEOUTS): Channel {
+  const channel = createChannel(connection, timeouts);
+  open.push(channel);
+  return channel;
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+  for (const channel of open.splice(0)) channel.destroy(lost());
+});
+
+/** All messages of a channel to its end, with the content of blocks. */
+async function readAll(channel: Channel): Promise<(Message | string)[]> {
+  const messages: (Message | string)[] = [];
+  for (;;) {
+    const message = await channel.receive();
+    if (!message) return messages;
+    messages.push(message);
+    if (message.type !== 'data') continue;
+    const content = Buffer.alloc(message.length);
+    await channel.readContent(content);
+    messages.push(content.toString());
+  }
+}
+
+const names = Object.keys(WIRE_MESSAGES);
+const wire = Buffer.concat(names.map((name) => parseHex(readFixtureText(name))));
+const expected = names
+  .map((name) => WIRE_MESSAGES[name]!)
+  .filter((message) => message.type !== 'ping')
+  .flatMap((message): (Message | string)[] => (message.type === 'data' ? [message, 'hello'] : [message]));
+
+describe('receive', () => {
+  it('reads every message at every split point, pings left out', async () => {
+    for (let at = 0; at <= wire.length; at++) {
+      const { connection } = scriptedConnection([wire.subarray(0, at), wire.subarray(at)]);
+      expect(await readAll(channelOver(connection)), `split at ${at}`).toEqual(expected);
+      open.pop()?.destroy(lost());
+    }
+  });
+
+  it('reads every message one byte at a time', async () => {
+    const { connection } = scriptedConnection([...wire].map((byte) => Uint8Array.of(byte)));
+    expect(await readAll(channelOver(connection))).toEqual(expected);
+  });
+
+  it('tells an end between messages from one within, at every byte', async () => {
+    const frame = parseHex(readFixtureText('data'));
+    for (let length = 0; length < frame.length; length++) {
+      const { connection } = scriptedConnection([frame.subarray(0, length)]);
+      expect(await codeOf(readAll(channelOver(connection))), `${length} bytes`).toBe(length === 0 ? undefined : 'lost');
+      open.pop()?.destroy(lost());
+    }
+  });
+
+  it('reads no payload of a frame that is over its limit', async () => {
+    const head = Buffer.from(encodeControl({ type: 'refused', id: 1, code: 'io', message: '' })).subarray(0, 16);
+    head.writeUInt32BE(MAX_CONTROL_BYTES + 1, 8);
+    const { connection } = scriptedConnection([head], 'wait');
+    expect(await codeOf(channelOver(connection).receive())).toBe('protocol');
+  });
+
+  it('never throws anything but its own errors', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.uint8Array({ minLength: 1, maxLength: 60 }), { maxLength: 10 }), async (parts) => {
+        const { connection } = scriptedConnection(parts);
+        expect([undefined, 'protocol', 'lost']).toContain(await codeOf(readAll(channelOver(connection))));
+        open.pop()?.destroy(lost());
+      }),
+    );
+  });
+});
+
+describe('greet', () => {
+  it('exchanges hellos', async () => {
+    const [left, right] = connectionPair();
+    const [a, b] = [channelOver(left), channelOver(right)];
+    const limits = { offers: 3, size: 9 };
+    const [seenByA, seenByB] = await Promise.all([a.greet(HELLO), b.greet({ ...HELLO, limits })]);
+    expect(seenByA).toMatchObject({ agent: 'test', limits });
+    expect(seenByB.limits).toBeUndefined();
+  });
+
+  it.each([
+    ['another version', [Buffer.from('ftx/2\n')], 'protocol'],
+    ['another protocol', [Buffer.from('SSH-2.0-x\r\n')], 'protocol'],
+    ['nothing', [], 'lost'],
+    ['half a greeting', [Buffer.from('ftx')], 'lost'],
+    ['no hello', [GREETING, parseHex(readFixtureText('ready'))], 'protocol'],
+    ['an error', [GREETING, parseHex(readFixtureText('error-session'))], 'busy'],
+  ])('refuses %s', async (_, parts, code) => {
+    const { connection } = scriptedConnection(parts);
+    expect(await codeOf(channelOver(connection).greet(HELLO))).toBe(code);
+  });
+});
+
+describe('deadlines', () => {
+  it.each([
+    ['no greeting', [], 'greetingMs'],
+    ['a greeting that trickles', [Buffer.from('ft')], 'greetingMs'],
+  ] as const)('end %s', async (_, parts, limit) => {
+    vi.useFakeTimers();
+    const { connection } = scriptedConnection(parts, 'wait');
+    const outcome = codeOf(channelOver(connection).greet(HELLO));
+    await vi.advanceTimersByTimeAsync(DEFAULT_TIMEOUTS[limit]);
+    expect(await outcome).toBe('timeout');
+  });
+
+  it('end a message that never gets finished, though bytes trickle in', async () => {
+    vi.useFakeTimers();
+    const [left, right] = connectionPair();
+    const outcome = codeOf(channelOver(left).receive());
+    const frame = parseHex(readFixtureText('offer-file'));
+    const everyMs = 5_000;
+    for (let at = 0; at * everyMs <= DEFAULT_TIMEOUTS.controlMs; at++) {
+      void right.write([frame.subarray(at === 0 ? 0 : 15 + at, 16 + at)]).catch(() => undefined);
+      await vi.advanceTimersByTimeAsync(everyMs);
+    }
+    expect(await outcome).toBe('timeout');
+  });
+
+  it('end a silent peer, but not one that pings', async () => {
+    vi.useFakeTimers();
+    const [left, right] = connectionPair();
+    const pinging = channelOver(left);
+    const listening = channelOver(right);
+    await Promise.all([pinging.greet(HELLO), listening.greet(HELLO)]);
+    let outcome = 'waiting';
+    void codeOf(listening.receive()).then((code) => (outcome = code ?? 'ended'));
+    void pinging.receive().catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(10 * DEFAULT_TIMEOUTS.idleMs);
+    expect(outcome).toBe('waiting');
+    const [alone] = connectionPair();
+    const silent = codeOf(channelOver(alone).receive());
+    await vi.advanceTimersByTimeAsync(2 * DEFAULT_TIMEOUTS.idleMs);
+    expect(await silent).toBe('timeout');
+  });
+
+  it('end a write that the peer does not take', async () => {
+    vi.useFakeTimers();
+    const [left] = connectionPair();
+    const block = new Uint8Array(1024 * 1024);
+    const head = { type: 'data', id: 1, offset: 0, digest: 0n, length: block.length } as const;
+    const outcome = codeOf(channelOver(left).sendBlock(head, block));
+    await vi.advanceTimersByTimeAsync(2 * DEFAULT_TIMEOUTS.idleMs);
+    expect(await outcome).toBe('timeout');
+  });
+
+  it('do not count the time in which nobody waits', async () => {
+    vi.useFakeTimers();
+    const { connection } = scriptedConnection([wire]);
+    const channel = channelOver(connection);
+    await vi.advanceTimersByTimeAsync(10 * DEFAULT_TIMEOUTS.idleMs);
+    expect(await channel.receive()).toEqual(expected[0]);
+  });
+});
+
+describe('send', () => {
+  it('waits when the peer reads nothing', async () => {
+    const [left] = connectionPair();
+    const channel = channelOver(left);
+    const message = { type: 'error', id: 1, code: 'io', message: 'x'.repeat(1000) } as const;
+    let sent = 0;
+    void (async () => {
+      for (; sent < 10_000; sent++) await channel.send(message);
+    })().catch(() => undefined);
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(sent).toBeLessThan(1000);
+    expect(sent).toBeGreaterThan(10);
+  });
+});
+
+describe('destroy', () => {
+  it('ends every wait with the first reason', async () => {
+    const [left] = connectionPair();
+    const channel = channelOver(left);
+    const outcome = codeOf(channel.receive());
+    channel.destroy(lost());
+    channel.destroy(new Error('later'));
+    expect(await outcome).toBe('lost');
+  });
+});

@@ -1,0 +1,178 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { digestBlock } from '../../src/checksum.js';
+import { FtxError } from '../../src/errors.js';
+import { decodeHeader, decodeMessage, encodeControl, encodeDataHead } from '../../src/protocol/codec.js';
+import { HEADER_BYTES, MAX_CONTROL_BYTES, MAX_DATA_BYTES } from '../../src/protocol/constants.js';
+import type { Message } from '../../src/protocol/messages.js';
+import { parseHex, readFixtureText } from '../support/hex.js';
+import { WIRE_MESSAGES } from '../support/wire-messages.js';
+
+const encode = (message: Message) => (message.type === 'data' ? encodeDataHead(message) : encodeControl(message));
+
+function decode(bytes: Uint8Array): Message {
+  const head = bytes.subarray(0, HEADER_BYTES);
+  const header = decodeHeader(head);
+  return decodeMessage(header, head, bytes.subarray(HEADER_BYTES, HEADER_BYTES + header.checkedLength));
+}
+
+/** A frame of any type and payload with a right check. */
+function forge(type: number, id: number, payload: Uint8Array, length = payload.length): Buffer {
+  const head = Buffer.alloc(HEADER_BYTES);
+  head.writeUInt8(type, 0);
+  head.writeUInt32BE(id, 4);
+  head.writeUInt32BE(length, 8);
+  const check = digestBlock(Buffer.concat([head.subarray(0, 12), payload]));
+  head.writeUInt32BE(Number(BigInt.asUintN(32, check)), 12);
+  return Buffer.concat([head, payload]);
+}
+
+const json = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
+const OFFER = { path: 'a', kind: 'file', size: '5', mtime: '0', mode: '644' };
+
+function codeOf(action: () => unknown): string | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    if (error instanceof FtxError) return error.code;
+    throw error;
+  }
+}
+
+describe('fixtures', () => {
+  const names = Object.keys(WIRE_MESSAGES);
+
+  it('stand for every file in fixtures/wire', () => {
+    const files = readdirSync(new URL('../../fixtures/wire/', import.meta.url));
+    expect(files.sort()).toEqual(names.map((name) => `${name}.hex`).sort());
+  });
+
+  it.each(names)('%s is encoded and decoded', (name) => {
+    const bytes = parseHex(readFixtureText(name));
+    const message = WIRE_MESSAGES[name]!;
+    const encoded = encode(message);
+    expect(bytes.subarray(0, encoded.length).toString('hex')).toBe(Buffer.from(encoded).toString('hex'));
+    expect(decode(bytes)).toEqual(message);
+  });
+
+  it('are what PROTOCOL.md shows', () => {
+    const spec = readFileSync(new URL('../../src/protocol/PROTOCOL.md', import.meta.url), 'utf8');
+    const examples = [...spec.matchAll(/`([a-z-]+)`:\n\n```hex\n([^`]*)```/g)];
+    expect(examples.length).toBeGreaterThan(5);
+    for (const [, name, text] of examples) expect(text).toBe(readFixtureText(name!));
+  });
+});
+
+describe('decodeHeader', () => {
+  it.each([
+    ['type 0', forge(0, 0, Buffer.alloc(0))],
+    ['type 12', forge(12, 0, Buffer.alloc(0))],
+    ['a hello with an id', forge(1, 1, json({}))],
+    ['an offer without an id', forge(2, 0, json(OFFER))],
+    ['a control payload over the limit', forge(2, 1, Buffer.alloc(0), MAX_CONTROL_BYTES + 1)],
+    ['a block over the limit', forge(4, 1, Buffer.alloc(16), MAX_DATA_BYTES + 1)],
+    ['a block without content', forge(4, 1, Buffer.alloc(16), 16)],
+    ['a ping with a payload', forge(10, 0, Buffer.alloc(1))],
+  ])('refuses %s', (_, frame) => {
+    expect(codeOf(() => decodeHeader(frame.subarray(0, HEADER_BYTES)))).toBe('protocol');
+  });
+});
+
+describe('decodeMessage', () => {
+  it.each([
+    ['no JSON', 2, json('{')],
+    ['JSON that is not UTF-8', 2, Buffer.from([0x22, 0xff, 0x22])],
+    ['a list', 2, json([])],
+    ['null', 5, json('null')],
+    ['an offer without a path', 2, json({ ...OFFER, path: undefined })],
+    ['an unknown kind', 2, json({ ...OFFER, kind: 'device' })],
+    ['a directory with a size', 2, json({ ...OFFER, kind: 'directory' })],
+    ['a symlink without a target', 2, json({ ...OFFER, kind: 'symlink', size: '0' })],
+    ['a file with a target', 2, json({ ...OFFER, target: 'x' })],
+    ['a mode of four digits', 2, json({ ...OFFER, mode: '4755' })],
+    ['a mode with an 8', 2, json({ ...OFFER, mode: '685' })],
+    ['a time with a fraction', 2, json({ ...OFFER, mtime: '1.5' })],
+    ['a digest in upper case', 5, json({ digest: 'EF46DB3751D8E999', size: '0' })],
+    ['limits below 1', 1, json({ agent: '', capabilities: [], idle: 1000, limits: { offers: 0, size: '0' } })],
+    ['too many capabilities', 1, json({ agent: '', idle: 1000, capabilities: Array(65).fill('x') })],
+    ['an idle limit of 0', 1, json({ agent: '', idle: 0, capabilities: [] })],
+    ['a message of 1001 characters', 9, json({ code: 'io', message: 'x'.repeat(1001) })],
+  ])('refuses %s', (_, type, payload) => {
+    expect(codeOf(() => decode(forge(type, type === 1 ? 0 : 1, payload)))).toBe('protocol');
+  });
+
+  it.each(['', '+5', '-5', '5.0', '5e3', '05', '0x5', ' 5', '5 ', '٥', '9007199254740992', '9007199254740993', '99999999999999999999'])(
+    'refuses the size %j',
+    (size) => {
+      expect(codeOf(() => decode(forge(2, 1, json({ ...OFFER, size }))))).toBe('protocol');
+    },
+  );
+
+  it.each(['0', '1', '9007199254740991'])('takes the size %j', (size) => {
+    expect(decode(forge(2, 1, json({ ...OFFER, size })))).toMatchObject({ entry: { size: Number(size) } });
+  });
+
+  it('refuses a block at an offset over 2^53-1', () => {
+    const prefix = Buffer.alloc(16);
+    prefix.writeBigUInt64BE(2n ** 53n);
+    expect(codeOf(() => decode(forge(4, 1, prefix, 17)))).toBe('protocol');
+  });
+
+  it('ignores fields that it does not know', () => {
+    expect(decode(forge(3, 1, json({ offset: '0', news: 1 })))).toEqual({ type: 'ready', id: 1, offset: 0 });
+  });
+
+  it('reads codes that it does not know by their frame', () => {
+    expect(decode(forge(7, 1, json({ code: 'tired', message: '' })))).toMatchObject({ code: 'refused' });
+    expect(decode(forge(9, 1, json({ code: 'tired', message: '' })))).toMatchObject({ code: 'io' });
+  });
+
+  it('finds every single flipped bit', () => {
+    const bytes = parseHex(readFixtureText('offer-file'));
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const damaged = Buffer.from(bytes);
+      damaged[bit >> 3]! ^= 1 << (bit & 7);
+      expect(codeOf(() => decode(damaged)), `bit ${bit}`).toBe('protocol');
+    }
+  });
+});
+
+describe('properties', () => {
+  it('no bytes make the codec throw anything but its own error', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: HEADER_BYTES, maxLength: 400 }), (bytes) => {
+        expect([undefined, 'protocol']).toContain(codeOf(() => decode(bytes)));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('no JSON in a right frame makes it throw anything but its own error', () => {
+    const types = fc.constantFrom(1, 2, 3, 5, 6, 7, 8, 9);
+    fc.assert(
+      fc.property(types, fc.oneof(fc.json(), fc.string()), (type, text) => {
+        const frame = forge(type, type === 1 ? 0 : 7, Buffer.from(text));
+        expect([undefined, 'protocol']).toContain(codeOf(() => decode(frame)));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('every offer survives the way there', () => {
+    const entry = fc.record({
+      path: fc.string({ unit: 'binary' }),
+      kind: fc.constant('file' as const),
+      size: fc.option(fc.maxSafeNat()),
+      mtimeNs: fc.bigInt({ min: -(10n ** 19n) + 1n, max: 10n ** 19n - 1n }),
+      mode: fc.nat(0o777),
+    });
+    fc.assert(
+      fc.property(entry, fc.integer({ min: 1, max: 2 ** 32 - 1 }), (value, id) => {
+        const message = { type: 'offer' as const, id, entry: value };
+        expect(decode(encodeControl(message))).toEqual(message);
+      }),
+    );
+  });
+});

@@ -1,0 +1,115 @@
+import { FtxError } from '../../src/errors.js';
+import type { Connection } from '../../src/ports.js';
+
+/** Bytes one direction holds before a write waits for the reader. */
+const CAPACITY_BYTES = 256 * 1024;
+
+/** One direction. */
+class Pipe {
+  readonly #queue: Uint8Array[] = [];
+  #held = 0;
+  #writerGone: Error | 'ended' | undefined;
+  #readerGone: Error | undefined;
+  #wakers: (() => void)[] = [];
+
+  async push(part: Uint8Array): Promise<void> {
+    this.#throwIfClosed();
+    this.#queue.push(Uint8Array.from(part));
+    this.#held += part.length;
+    this.#wake();
+    while (this.#held > CAPACITY_BYTES) {
+      await this.#changed();
+      this.#throwIfClosed();
+    }
+  }
+
+  async pull(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      if (this.#readerGone) throw this.#readerGone;
+      const part = this.#queue.shift();
+      if (part || this.#writerGone) {
+        this.#held -= part?.length ?? 0;
+        this.#wake();
+        return part;
+      }
+      await this.#changed();
+    }
+  }
+
+  /** The writer's side ends; what is queued can still be read. */
+  end(reason: Error | 'ended'): void {
+    this.#writerGone ??= reason;
+    this.#wake();
+  }
+
+  /** The reader's side is dropped. */
+  abandon(reason: Error): void {
+    this.#readerGone ??= reason;
+    this.#wake();
+  }
+
+  #throwIfClosed(): void {
+    if (this.#writerGone instanceof Error) throw this.#writerGone;
+    if (this.#readerGone) throw lost();
+  }
+
+  #changed(): Promise<void> {
+    return new Promise((resolve) => this.#wakers.push(resolve));
+  }
+
+  #wake(): void {
+    for (const waker of this.#wakers.splice(0)) waker();
+  }
+}
+
+function endpoint(peer: string, incoming: Pipe, outgoing: Pipe): Connection {
+  return {
+    peer,
+    read: () => incoming.pull(),
+    async write(parts) {
+      for (const part of parts) await outgoing.push(part);
+    },
+    end: () => outgoing.end('ended'),
+    destroy(reason) {
+      incoming.abandon(reason);
+      outgoing.end(reason);
+    },
+  };
+}
+
+/** Two Connections joined in memory. */
+export function connectionPair(): [Connection, Connection] {
+  const there = new Pipe();
+  const back = new Pipe();
+  return [endpoint('memory:right', back, there), endpoint('memory:left', there, back)];
+}
+
+/** A Connection that reads `parts` one by one, then ends or waits, and collects what is written. */
+export function scriptedConnection(parts: readonly Uint8Array[], atEnd: 'end' | 'wait' = 'end') {
+  const left = [...parts];
+  const written: Uint8Array[] = [];
+  let failure: Error | undefined;
+  let fail: (reason: Error) => void = () => undefined;
+  const connection: Connection = {
+    peer: 'script',
+    read() {
+      if (failure) return Promise.reject(failure);
+      const part = left.shift();
+      if (part || atEnd === 'end') return Promise.resolve(part);
+      return new Promise((_, reject) => (fail = reject));
+    },
+    write(more) {
+      if (failure) return Promise.reject(failure);
+      for (const part of more) written.push(Uint8Array.from(part));
+      return Promise.resolve();
+    },
+    end: () => undefined,
+    destroy(reason) {
+      failure ??= reason;
+      fail(failure);
+    },
+  };
+  return { connection, written: () => Buffer.concat(written) };
+}
+
+export const lost = () => new FtxError('lost', 'the test dropped the connection');

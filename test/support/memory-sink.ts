@@ -1,0 +1,153 @@
+/** A Sink without a disk, for session tests; held to the same contract as the one over a folder. */
+import { FtxError } from '../../src/errors.js';
+import type { Entry, PartFile, Placed, PresentFile, Sink } from '../../src/ports.js';
+import { BLOCK_BYTES } from '../../src/ports.js';
+import { numberName } from '../../src/storage/free-name.js';
+import { checkLinkTarget, parsePath } from '../../src/storage/safe-path.js';
+
+export interface MemorySinkOptions {
+  readonly onConflict?: 'rename' | 'overwrite' | 'skip' | 'fail';
+  readonly maxSize?: number;
+  /** What another session has left. */
+  readonly entries?: Map<string, MemoryEntry>;
+}
+
+export type MemoryEntry =
+  | { readonly kind: 'file'; readonly content: Uint8Array; readonly mode: number; readonly mtimeNs: bigint }
+  | { readonly kind: 'directory'; readonly mode: number; readonly mtimeNs: bigint }
+  | { readonly kind: 'symlink'; readonly target: string };
+
+export interface MemorySink extends Sink {
+  /** What stands under final names, by path. Tests may plant in it. */
+  readonly entries: Map<string, MemoryEntry>;
+  /** Part files neither committed nor discarded. */
+  readonly parts: Set<PartFile>;
+}
+
+export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
+  const { onConflict = 'rename', maxSize = Infinity, entries = new Map<string, MemoryEntry>() } = options;
+  const parts = new Set<PartFile>();
+  const own = new Set<string>();
+
+  function makeParents(components: readonly string[]): void {
+    for (let depth = 1; depth < components.length; depth++) {
+      const path = components.slice(0, depth).join('/');
+      const there = entries.get(path);
+      if (there && there.kind !== 'directory') throw new FtxError('bad-parent', `${path}: is not a folder.`);
+      if (!there) makeDirectory(path);
+    }
+  }
+
+  function makeDirectory(path: string): void {
+    entries.set(path, { kind: 'directory', mode: 0o755, mtimeNs: 0n });
+    own.add(path);
+  }
+
+  function settle(path: string, entry: MemoryEntry): Placed {
+    let name = path;
+    if (onConflict === 'rename') for (let n = 1; entries.has(name); n++) name = numberPath(path, n);
+    const there = entries.get(name);
+    if (there && (onConflict !== 'overwrite' || there.kind === 'directory')) throw refuseExisting(path);
+    entries.set(name, entry);
+    return { as: name };
+  }
+
+  function findPresent(offer: Entry): PresentFile | undefined {
+    const there = entries.get(offer.path);
+    if (!there || onConflict === 'rename') return undefined;
+    if (onConflict === 'overwrite' && there.kind !== 'directory') return undefined;
+    if (onConflict !== 'skip' || there.kind !== 'file' || there.content.length !== offer.size) {
+      throw refuseExisting(offer.path);
+    }
+    return { state: 'present', as: offer.path, blocks: () => splitBlocks(there.content) };
+  }
+
+  function createPart(offer: Entry): PartFile {
+    let content = new Uint8Array();
+    let ended = false;
+    const part: PartFile = {
+      state: 'part',
+      async write(block, offset) {
+        await Promise.resolve();
+        if (ended) throw new FtxError('aborted', `${offer.path}: is no longer being received.`);
+        if (offset + block.length > maxSize) throw new FtxError('too-large', `${offer.path}: is too large.`);
+        content = growTo(content, offset + block.length);
+        content.set(block, offset);
+      },
+      async commit(size) {
+        await Promise.resolve();
+        if (ended) throw new FtxError('aborted', `${offer.path}: is no longer being received.`);
+        await part.discard();
+        if (size !== content.length) throw new FtxError('io', `${offer.path}: ${content.length} of ${size} bytes.`);
+        return settle(offer.path, { kind: 'file', content, mode: offer.mode, mtimeNs: offer.mtimeNs });
+      },
+      discard() {
+        ended = true;
+        parts.delete(part);
+        return Promise.resolve();
+      },
+    };
+    parts.add(part);
+    return part;
+  }
+
+  function placeDirectory(offer: Entry): Placed {
+    const there = entries.get(offer.path);
+    if (there && there.kind !== 'directory') throw refuseExisting(offer.path);
+    if (!there) makeDirectory(offer.path);
+    if (own.has(offer.path)) {
+      entries.set(offer.path, { kind: 'directory', mode: offer.mode, mtimeNs: offer.mtimeNs });
+    }
+    return { as: offer.path };
+  }
+
+  function placeLink(offer: Entry, target: string): Placed {
+    const there = entries.get(offer.path);
+    if (onConflict === 'skip' && there?.kind === 'symlink' && there.target === target) return { as: offer.path };
+    return settle(offer.path, { kind: 'symlink', target });
+  }
+
+  return {
+    entries,
+    parts,
+    async open(offer) {
+      await Promise.resolve();
+      const components = parsePath(offer.path);
+      if (offer.kind !== 'file') throw new FtxError('unsupported', `${offer.path}: is no file.`);
+      if (offer.size !== null && offer.size > maxSize) throw new FtxError('too-large', `${offer.path}: is too large.`);
+      makeParents(components);
+      return findPresent(offer) ?? createPart(offer);
+    },
+    async place(offer) {
+      await Promise.resolve();
+      const components = parsePath(offer.path);
+      if (offer.kind === 'file') throw new FtxError('unsupported', `${offer.path}: is a file.`);
+      if (offer.kind === 'symlink') checkLinkTarget(components, offer.target ?? '');
+      makeParents(components);
+      return offer.kind === 'directory' ? placeDirectory(offer) : placeLink(offer, offer.target ?? '');
+    },
+  };
+}
+
+function refuseExisting(path: string): FtxError {
+  return new FtxError('exists', `${path}: something of that name is there already.`);
+}
+
+function numberPath(path: string, number: number): string {
+  const cut = path.lastIndexOf('/') + 1;
+  return path.slice(0, cut) + numberName(path.slice(cut), number);
+}
+
+function growTo(content: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
+  if (content.length >= size) return content;
+  const grown = new Uint8Array(size);
+  grown.set(content);
+  return grown;
+}
+
+export async function* splitBlocks(content: Uint8Array, from = 0): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let at = from; at < content.length; at += BLOCK_BYTES) {
+    await Promise.resolve();
+    yield content.subarray(at, at + BLOCK_BYTES);
+  }
+}
