@@ -24,7 +24,7 @@ export function parseAddress(text: string): Address {
 
 function parseBracketed(text: string, host: string, port: string | undefined): Address {
   if (!isIPv6(host)) {
-    throw new FtxError('usage', `"${text}" does not have an IPv6 address between its brackets: write it like [::1]:6000`);
+    throw new FtxError('usage', `"${text}" does not have an IPv6 address between its brackets: write it like [::1]:6000.`);
   }
   return { host, port: parsePort(text, port) };
 }
@@ -33,7 +33,7 @@ function parsePort(text: string, port: string | undefined): number {
   if (port === undefined) return DEFAULT_PORT;
   const value = /^\d{1,5}$/.test(port) ? Number(port) : 0;
   if (value < 1 || value > 65_535) {
-    throw new FtxError('usage', `"${text}" has a wrong port: after the colon comes a number from 1 to 65535`);
+    throw new FtxError('usage', `"${text}" has a wrong port: after the colon comes a number from 1 to 65535.`);
   }
   return value;
 }
@@ -47,7 +47,7 @@ function isIPv6(text: string): boolean {
 function notAnAddress(text: string): FtxError {
   return new FtxError(
     'usage',
-    `"${text}" is not an address: write HOST or HOST:PORT, like backup.example:6000, 192.0.2.4 or [::1]:6000`,
+    `"${text}" is not an address: write HOST or HOST:PORT, like backup.example:6000, 192.0.2.4 or [::1]:6000.`,
   );
 }
 

@@ -1,3 +1,4 @@
+const TIMED_FROM_BYTES = 1_000_000;
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
 
 function scale(value: number, roundsUpFrom: number): [number, string] {
@@ -49,10 +50,16 @@ export function formatCount(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** `1.2 MB in 0.3 s, 4 MB/s`; without a rate where it would mean nothing. */
+/** `1.2 MB in 0.3 s, 4 MB/s`; of a small file only `9.8 kB`, since its time is that of the queue it stood in. */
 export function formatTransfer(bytes: number, seconds: number): string {
-  const what = `${formatBytes(bytes)} in ${formatSeconds(seconds)}`;
-  return bytes > 0 && seconds > 0 ? `${what}, ${formatRate(bytes / seconds)}` : what;
+  if (bytes < TIMED_FROM_BYTES || seconds <= 0) return formatBytes(bytes);
+  return `${formatBytes(bytes)} in ${formatSeconds(seconds)}, ${formatRate(bytes / seconds)}`;
+}
+
+/** `; 1 refused, 2 failed`, or nothing. */
+export function describeLosses({ refused, failed }: { refused: number; failed: number }): string {
+  const losses = [...(refused > 0 ? [`${refused} refused`] : []), ...(failed > 0 ? [`${failed} failed`] : [])];
+  return losses.length === 0 ? '' : `; ${losses.join(', ')}`;
 }
 
 function twoDigits(value: number): string {

@@ -5,8 +5,6 @@ export interface OutputStream {
   readonly columns?: number;
   readonly rows?: number;
   write(text: string): boolean;
-  on(event: 'resize', listener: () => void): unknown;
-  off(event: 'resize', listener: () => void): unknown;
 }
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';

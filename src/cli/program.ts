@@ -118,5 +118,5 @@ function quietOption(): Option {
 /** Commander's `error: …` in our voice and on one line; it quotes what was typed. */
 function describeUsageError(text: string): string {
   const sentence = text.replace(/^error: /, '').trim().replaceAll('\n', ' ');
-  return `ftx: ${escapeText(sentence)}${sentence.endsWith('.') || sentence.endsWith(')') ? '' : '.'} ftx --help shows what there is.\n`;
+  return `ftx: ${escapeText(sentence)}${sentence.endsWith('.') ? '' : '.'} ftx --help shows what there is.\n`;
 }

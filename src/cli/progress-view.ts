@@ -18,7 +18,6 @@ const WRAP_OFF = '\x1b[?7l';
 export function createProgressView(command: 'send' | 'receive', stream: OutputStream, now: () => number): View {
   const model = createProgressModel(now);
   const board = createBoard(stream);
-  const draw = (): void => board.draw(describe(command, model, stream));
   let ticker: NodeJS.Timeout | undefined;
 
   // Ticks only while something runs: an idle mailbox costs nothing, and what is over within one tick never flickers.
@@ -26,8 +25,9 @@ export function createProgressView(command: 'send' | 'receive', stream: OutputSt
     model.apply(event);
     if (model.active > 0) ticker ??= setInterval(tick, TICK_MS);
   };
+  // the size is asked for each time, so a resized terminal is right at the next tick
   const tick = (): void => {
-    draw();
+    board.draw(describe(command, model, stream));
     if (model.active === 0) stopTicking();
   };
   const stopTicking = (): void => {
@@ -37,10 +37,8 @@ export function createProgressView(command: 'send' | 'receive', stream: OutputSt
   const close = (): void => {
     stopTicking();
     board.clear();
-    stream.off('resize', draw);
     process.off('exit', close);
   };
-  stream.on('resize', draw);
   // an uncaught error must not leave the terminal without its cursor
   process.on('exit', close);
   return { onEvent, print: (line) => board.print(line), close };

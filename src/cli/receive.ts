@@ -3,7 +3,7 @@ import type { TransferEvent } from '../ports.js';
 import { receive, type Receiver, type ReceiveResult } from '../receive.js';
 import { EXIT, exitCodeFor, exitCodeForSignal } from './exit-codes.js';
 import { describeFailure } from './failure.js';
-import { formatBytes, formatCount } from './format.js';
+import { describeLosses, formatBytes, formatCount } from './format.js';
 import type { CliIo } from './io.js';
 import { createJsonEvents } from './json-events.js';
 import { createReceiveText, type OnConflict } from './receive-text.js';
@@ -92,8 +92,8 @@ function createReport({ json, quiet, onConflict }: ReceiveArguments, io: CliIo, 
     finish: (result: ReceiveResult): void => {
       lines?.finish(result);
       if (quiet === true || sessions === 0) return;
-      const from = formatCount(sessions, 'sender');
-      view.print(`received ${tally.describe()} (${formatBytes(tally.bytes)}) from ${from}`);
+      const bytes = tally.bytes > 0 ? ` (${formatBytes(tally.bytes)})` : '';
+      view.print(`received ${tally.describe()}${bytes} from ${formatCount(sessions, 'sender')}${describeLosses(result)}`);
     },
   };
 }

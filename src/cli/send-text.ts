@@ -1,7 +1,7 @@
 import type { Summary, TransferEvent } from '../ports.js';
 import { formatAddress, type Address } from './address.js';
 import { escapeText } from './escape.js';
-import { formatBytes, formatRate, formatSeconds } from './format.js';
+import { describeLosses, formatBytes, formatRate, formatSeconds } from './format.js';
 import type { Tally } from './tally.js';
 
 /** What `ftx send` says on stderr about its entries and at the end. */
@@ -37,14 +37,14 @@ export function createSendText(to: Address, tally: Tally): SendText {
     return tally.arrived === 1 ? ` as ${escapeText(newName)}` : ` (${renamed} under a new name)`;
   }
 
-  function summarize({ sent, refused, failed, bytes, seconds }: Summary): string {
-    const losses = [...(refused > 0 ? [`${refused} refused`] : []), ...(failed > 0 ? [`${failed} failed`] : [])].join(', ');
-    if (tally.arrived === 0) return `nothing stored on ${target}${losses === '' ? '' : `: ${losses}`}`;
+  function summarize(result: Summary): string {
+    const { sent, bytes, seconds } = result;
+    if (tally.arrived === 0) return `nothing stored on ${target}${describeLosses(result)}`;
     const where = sent > 0 ? `sent to ${target}, which does not confirm,` : `stored on ${target}${describeNames()}`;
     const rate = bytes > 0 && seconds > 0 ? ` (${formatRate(bytes / seconds)})` : '';
     const what = `${tally.describe()}, ${formatBytes(bytes)} ${where} in ${formatSeconds(seconds)}${rate}`;
     const there = already > 0 ? `, ${already} already there` : '';
-    return what + there + (losses === '' ? '' : `; ${losses}`);
+    return what + there + describeLosses(result);
   }
 
   return {

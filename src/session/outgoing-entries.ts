@@ -195,6 +195,9 @@ export class OutgoingEntries {
   }
 
   async #sendOneBlock(entry: OpenEntry, offset: number): Promise<void> {
+    const { path, size } = entry.source.entry;
+    if (size === null)
+      throw new SourceFailure(new FtxError('checksum', `${path} was damaged on the way, and a stream cannot be read twice. Send it again.`));
     for await (const block of readBlocks(entry.source, offset))
       return this.#sendBlock(entry, offset, digestBlock(block), block);
     throw new FtxError('protocol', `The receiver asked for a block at offset ${offset}, past the end.`);

@@ -73,11 +73,12 @@ async function settleName(place: Place, policy: ConflictPolicy, moves: Moves): P
 async function claimName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<string> {
   const at = (name: string): string => join(place.folder, name);
   if (policy === 'rename') {
-    return claimFreeName(
-      place.name,
-      (name) => moves.claim(at(name)),
-      async (name) => (await lstatIfAny(at(name))) !== undefined,
-    );
+    return claimFreeName({
+      path: at(place.name),
+      name: place.name,
+      claim: (name) => moves.claim(at(name)),
+      isTaken: async (name) => (await lstatIfAny(at(name))) !== undefined,
+    });
   }
   if (await moves.claim(at(place.name))) return place.name;
   throw refuseExisting(place.path);

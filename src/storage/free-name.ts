@@ -12,22 +12,42 @@ export function numberName(name: string, number: number): string {
   return truncateUtf8(stem, NAME_BYTES_MAX - Buffer.byteLength(suffix)) + suffix;
 }
 
+export interface NameSearch {
+  /** The absolute path without a number: searches for one of these go one after the other. */
+  readonly path: string;
+  readonly name: string;
+  /** False when the candidate is taken, which others may do at any moment. */
+  readonly claim: (candidate: string) => Promise<boolean>;
+  readonly isTaken: (candidate: string) => Promise<boolean>;
+}
+
+/** Process-wide, for as long as somebody searches: fifty files of one name would snatch each number from the others. */
+const queues = new Map<string, { last: Promise<unknown>; taken: number; waiting: number }>();
+
 /**
- * Claims `name`, or the first free numbered form of it. `claim` says false when
- * the candidate is taken, which others may do between the search and the claim.
- * The search doubles its step and then halves it: the n-th file of one name
- * costs O(log n) lookups, and every number below a free one need not be taken.
+ * Claims the name, or a free numbered form of it. The search doubles its step
+ * and then halves it: the n-th file of one name costs O(log n) lookups, and
+ * numbers that have become free below may stay so.
  */
-export async function claimFreeName(
-  name: string,
-  claim: (candidate: string) => Promise<boolean>,
-  isTaken: (candidate: string) => Promise<boolean>,
-): Promise<string> {
-  if (await claim(name)) return name;
-  for (let taken = 0; ; ) {
+export async function claimFreeName(search: NameSearch): Promise<string> {
+  if (await search.claim(search.name)) return search.name;
+  const queue = queues.get(search.path) ?? { last: Promise.resolve(), taken: 0, waiting: 0 };
+  queues.set(search.path, queue);
+  queue.waiting++;
+  const turn = queue.last.then(async () => {
+    queue.taken = await claimNumber(search, queue.taken);
+    return numberName(search.name, queue.taken);
+  });
+  queue.last = turn.catch(() => undefined);
+  return turn.finally(() => {
+    if (--queue.waiting === 0) queues.delete(search.path);
+  });
+}
+
+async function claimNumber({ name, claim, isTaken }: NameSearch, from: number): Promise<number> {
+  for (let taken = from; ; ) {
     const free = await findFreeNumber(taken, (number) => isTaken(numberName(name, number)));
-    const candidate = numberName(name, free);
-    if (await claim(candidate)) return candidate;
+    if (await claim(numberName(name, free))) return free;
     taken = free;
   }
 }

@@ -20,12 +20,13 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Something found on disk, not looked at yet. */
+/** Something found on disk. */
 interface Found {
   /** Where it is. */
   readonly file: string;
   /** What it is called at the receiver. */
   readonly path: string;
+  readonly stats: BigIntStats;
 }
 
 interface Walk {
@@ -49,7 +50,7 @@ export async function* readSources(paths: readonly string[], options: ReadOption
   const inputs = [];
   for (const path of paths) inputs.push(await describeInput(path, options.name));
   const walk: Walk = { report: options.onProblem ?? rethrow, signal: options.signal, directories: [] };
-  for (const { stats, ...found } of inputs) yield* readEntry(walk, found, stats);
+  for (const input of inputs) yield* readInput(walk, input);
   for (const entry of walk.directories) yield createEmptySource(entry);
 }
 
@@ -71,43 +72,64 @@ function rethrow(_path: string, error: FtxError): never {
   throw error;
 }
 
-async function* readEntry(walk: Walk, found: Found, stats: BigIntStats): AsyncGenerator<Source> {
-  walk.signal?.throwIfAborted();
-  if (stats.isFile()) yield createFileSource({ ...found, stats });
-  else if (stats.isSymbolicLink()) yield* readLink(walk, found, stats);
-  else if (stats.isDirectory()) yield* readFolder(walk, found, stats);
-  else walk.report(found.path, describeSpecial(found.path, stats));
-}
-
-async function* readFolder(walk: Walk, found: Found, stats: BigIntStats): AsyncGenerator<Source> {
-  const names = await attempt(walk, found, () => readdir(found.file, { encoding: 'buffer' }));
-  if (!names) return;
-  for (const bytes of names.sort((a, b) => a.compare(b))) {
-    const name = bytes.toString();
-    const inner = { file: join(found.file, name), path: `${found.path}/${name}` };
-    if (!isUtf8(bytes)) {
-      walk.report(inner.path, refuseEncoding(inner.path, 'name'));
+/** With a stack of its own: recursion would end at some depth of folders, which a peer can make. */
+async function* readInput(walk: Walk, input: Found): AsyncGenerator<Source> {
+  if (!input.stats.isDirectory()) {
+    yield createFileSource(input);
+    return;
+  }
+  const levels = [{ folder: input, names: await listNames(walk, input) }];
+  for (let level; (level = levels.at(-1)); ) {
+    walk.signal?.throwIfAborted();
+    const name = level.names?.pop();
+    if (name) {
+      const found = await findEntry(walk, level.folder, name);
+      if (found?.stats.isDirectory()) levels.push({ folder: found, names: await listNames(walk, found) });
+      else if (found) yield* readLeaf(walk, found);
       continue;
     }
-    const innerStats = await attempt(walk, inner, () => lstat(inner.file, { bigint: true }));
-    if (innerStats) yield* readEntry(walk, inner, innerStats);
+    levels.pop();
+    if (level.names) walk.directories.push(toEntry(level.folder, { kind: 'directory' }));
   }
-  walk.directories.push(toEntry(found, stats, { kind: 'directory' }));
 }
 
-async function* readLink(walk: Walk, found: Found, stats: BigIntStats): AsyncGenerator<Source> {
-  const target = await attempt(walk, found, () => readlink(found.file, { encoding: 'buffer' }));
+/** The last one first, to be taken from the end; undefined when the folder cannot be read. */
+async function listNames(walk: Walk, { file, path }: Found): Promise<Buffer[] | undefined> {
+  const names = await attempt(walk, path, () => readdir(file, { encoding: 'buffer' }));
+  return names?.sort((a, b) => b.compare(a));
+}
+
+async function findEntry(walk: Walk, folder: Found, bytes: Buffer): Promise<Found | undefined> {
+  const name = bytes.toString();
+  const file = join(folder.file, name);
+  const path = `${folder.path}/${name}`;
+  if (!isUtf8(bytes)) {
+    walk.report(path, refuseEncoding(path, 'name'));
+    return undefined;
+  }
+  const stats = await attempt(walk, path, () => lstat(file, { bigint: true }));
+  return stats && { file, path, stats };
+}
+
+async function* readLeaf(walk: Walk, found: Found): AsyncGenerator<Source> {
+  if (found.stats.isFile()) yield createFileSource(found);
+  else if (found.stats.isSymbolicLink()) yield* readLink(walk, found);
+  else walk.report(found.path, describeSpecial(found.path, found.stats));
+}
+
+async function* readLink(walk: Walk, found: Found): AsyncGenerator<Source> {
+  const target = await attempt(walk, found.path, () => readlink(found.file, { encoding: 'buffer' }));
   if (!target) return;
-  if (isUtf8(target)) yield createEmptySource(toEntry(found, stats, { kind: 'symlink', target: target.toString() }));
+  if (isUtf8(target)) yield createEmptySource(toEntry(found, { kind: 'symlink', target: target.toString() }));
   else walk.report(found.path, refuseEncoding(found.path, 'target'));
 }
 
 /** Undefined after a failure that was reported. */
-async function attempt<T>(walk: Walk, found: Found, work: () => Promise<T>): Promise<T | undefined> {
+async function attempt<T>(walk: Walk, path: string, work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
-    walk.report(found.path, describeWalkError(error, found.path));
+    walk.report(path, describeWalkError(error, path));
     return undefined;
   }
 }
@@ -123,8 +145,8 @@ function refuseEncoding(path: string, what: 'name' | 'target'): FtxError {
   return new FtxError('unreadable', `${showPath(path)}: its ${what} is not valid UTF-8, so it cannot be sent.`);
 }
 
-function toEntry(found: Found, stats: BigIntStats, rest: Pick<Entry, 'kind' | 'target'>): Entry {
-  return { ...rest, path: found.path, size: 0, mtimeNs: stats.mtimeNs, mode: Number(stats.mode & 0o777n) };
+function toEntry({ path, stats }: Found, rest: Pick<Entry, 'kind' | 'target'>): Entry {
+  return { ...rest, path, size: 0, mtimeNs: stats.mtimeNs, mode: Number(stats.mode & 0o777n) };
 }
 
 function createEmptySource(entry: Entry): Source {

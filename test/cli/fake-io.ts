@@ -10,7 +10,6 @@ export interface FakeStream extends OutputStream {
 }
 
 export function fakeStream(isTTY = false): FakeStream {
-  const events = new EventEmitter();
   let written = '';
   return {
     isTTY,
@@ -18,8 +17,6 @@ export function fakeStream(isTTY = false): FakeStream {
       written += text;
       return true;
     },
-    on: (event, listener) => events.on(event, listener),
-    off: (event, listener) => events.off(event, listener),
     text: () => written,
     lines: () => written.split('\n').slice(0, -1),
   };
@@ -67,12 +64,10 @@ export interface FakeTerminal extends OutputStream {
   resize(columns: number, rows: number): void;
   readonly cursorVisible: boolean;
   readonly wraps: boolean;
-  readonly listeners: number;
 }
 
 /** Understands the sequences that cli-progress and the view write, and throws on any other. */
 export function fakeTerminal(columns: number, rows: number): FakeTerminal {
-  const events = new EventEmitter();
   const lines: string[][] = [[]];
   let [row, column, visible, wraps] = [0, 0, true, true];
 
@@ -121,8 +116,6 @@ export function fakeTerminal(columns: number, rows: number): FakeTerminal {
       }
       return true;
     },
-    on: (event: string, listener: () => void) => events.on(event, listener),
-    off: (event: string, listener: () => void) => events.off(event, listener),
     screen: () => {
       const shown = lines.map((line) => line.join('').trimEnd());
       return shown.slice(0, shown.findLastIndex((line) => line !== '') + 1);
@@ -130,16 +123,12 @@ export function fakeTerminal(columns: number, rows: number): FakeTerminal {
     resize: (toColumns: number, toRows: number) => {
       terminal.columns = toColumns;
       terminal.rows = toRows;
-      events.emit('resize');
     },
     get cursorVisible() {
       return visible;
     },
     get wraps() {
       return wraps;
-    },
-    get listeners() {
-      return events.listenerCount('resize');
     },
   };
   return terminal;

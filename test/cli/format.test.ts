@@ -57,10 +57,10 @@ test('counts', () => {
 });
 
 describe('formatTransfer', () => {
-  test('has a rate where there is one', () => {
+  test('has a time and a rate where they mean something', () => {
     expect(formatTransfer(1_200_000, 0.3)).toBe('1.2 MB in 0.3 s, 4 MB/s');
-    expect(formatTransfer(0, 0.3)).toBe('0 B in 0.3 s');
-    expect(formatTransfer(5, 0)).toBe('5 B in 0 ms');
+    expect(formatTransfer(9800, 1.3)).toBe('9.8 kB');
+    expect(formatTransfer(1_200_000, 0)).toBe('1.2 MB');
   });
 });
 

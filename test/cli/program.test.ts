@@ -76,7 +76,7 @@ describe('send', () => {
 
 describe('a wrong command line exits 64 with one sentence and empty stdout', () => {
   test.each([
-    ['snd', /^ftx: unknown command 'snd' \(Did you mean send\?\) ftx --help/],
+    ['snd', /^ftx: unknown command 'snd' \(Did you mean send\?\)\. ftx --help/],
     ['photo.jpg', /^ftx: unknown command 'photo.jpg'\. ftx --help/],
     ['send a', /^ftx: required option '--to <host/],
     ['send --to host', /^ftx: missing required argument 'path'/],

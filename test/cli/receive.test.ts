@@ -67,14 +67,14 @@ test('says where it receives, a line for each file, and the sum; nothing on stdo
   const { io, ended, isOpen, emit, close } = start();
   await isOpen;
   emit(connected(), offered('d', 0, 'directory'), offered('a', 5), stored('a', 5), stored('d'), refused('b', 'exists', 'No.'), done());
-  close();
+  close({ refused: 1 });
   expect(await ended).toBe(0);
   expect(io.stdout.text()).toBe('');
   expect(io.stderr.text()).toMatch(BANNER);
   expect(io.stderr.lines().slice(-3)).toEqual([
-    'stored a (5 B in 0.3 s, 17 B/s) from 192.0.2.7',
+    'stored a (5 B) from 192.0.2.7',
     'ftx: refused b from 192.0.2.7: No.',
-    'received 1 file, 1 folder (5 B) from 1 sender',
+    'received 1 file, 1 folder (5 B) from 1 sender; 1 refused',
   ]);
 });
 

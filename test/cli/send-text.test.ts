@@ -39,7 +39,7 @@ test.each<[string, TransferEvent[], Partial<Summary>, string]>([
     { stored: 1, refused: 1, failed: 1, bytes: 5 },
     '1 file, 5 B stored on host in 1.2 s (4.2 B/s); 1 refused, 1 failed',
   ],
-  ['losses only', [refused('b', 'exists', '')], { refused: 1 }, 'nothing stored on host: 1 refused'],
+  ['losses only', [refused('b', 'exists', '')], { refused: 1 }, 'nothing stored on host; 1 refused'],
   ['empty files', [stored('a')], { stored: 1 }, '1 file, 0 B stored on host in 1.2 s'],
   [
     'classic',

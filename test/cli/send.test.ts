@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { runSend, type SendArguments } from '../../src/cli/send.js';
 import { FtxError } from '../../src/errors.js';
 import type { TransferEvent } from '../../src/ports.js';
@@ -152,6 +152,8 @@ describe('a signal', () => {
   });
 
   test('a second one leaves at once and gives the terminal back', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
     const terminal = fakeTerminal(80, 24);
     const io = { ...fakeIo(), stderr: terminal };
     let end: (result: SendResult) => void = () => undefined;
@@ -159,11 +161,11 @@ describe('a signal', () => {
     const running = new Promise<void>((resolve) => (started = resolve));
     const ended = runSend(ARGS, io, ({ onEvent }) => {
       [connected(), offered('a', 9), progress('a', 5)].forEach((event) => onEvent?.(event));
-      terminal.resize(79, 24);
       started();
       return new Promise((resolve) => (end = resolve));
     });
     await running;
+    vi.advanceTimersByTime(100);
     expect(terminal.cursorVisible).toBe(false);
     io.raise('SIGINT');
     expect(io.exits).toEqual([]);

@@ -153,7 +153,7 @@ describe('what has to be synchronised', () => {
     const dir = await tempDir();
     const synced: string[] = [];
     const prototype = await findHandlePrototype();
-    const { sync: real } = prototype as unknown as { sync(this: fs.FileHandle): Promise<void> };
+    const real = Object.getOwnPropertyDescriptor(prototype, 'sync')!.value as (...args: unknown[]) => Promise<void>;
     vi.spyOn(prototype, 'sync').mockImplementation(async function (this: fs.FileHandle) {
       const path = await fs.readlink(`/proc/self/fd/${this.fd}`);
       synced.push(path.replace(dir, 'root').replace(/\.ftx-.*/, 'part'));

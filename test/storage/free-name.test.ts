@@ -42,44 +42,58 @@ describe('claimFreeName', () => {
       lookups++;
       return Promise.resolve(names.has(name));
     };
-    return { names, claim, isTaken, lookups: () => lookups };
+    return { names, lookups: () => lookups, search: { path: '/r/x', name: 'x', claim, isTaken } };
   }
 
   it('takes the name itself when it is free', async () => {
-    const { claim, isTaken, lookups } = createNames([]);
-    expect(await claimFreeName('x', claim, isTaken)).toBe('x');
+    const { search, lookups } = createNames([]);
+    expect(await claimFreeName(search)).toBe('x');
     expect(lookups()).toBe(0);
   });
 
   it('finds the number after 10,000 in a few dozen lookups', async () => {
     const taken = Array.from({ length: 10_000 }, (_, number) => numberName('x', number + 1));
-    const { claim, isTaken, lookups } = createNames(['x', ...taken]);
-    expect(await claimFreeName('x', claim, isTaken)).toBe('x (10001)');
+    const { search, lookups } = createNames(['x', ...taken]);
+    expect(await claimFreeName(search)).toBe('x (10001)');
     expect(lookups()).toBeLessThan(32);
   });
 
   it('takes a number that is free, whatever gaps there are', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(fc.integer({ min: 1, max: 40 })), async (numbers) => {
-        const { claim, isTaken, names } = createNames(['x', ...numbers.map((number) => numberName('x', number))]);
+        const { search, names } = createNames(['x', ...numbers.map((number) => numberName('x', number))]);
         const size = names.size;
-        await claimFreeName('x', claim, isTaken);
+        await claimFreeName(search);
         expect(names.size).toBe(size + 1);
       }),
     );
   });
 
   it('looks on when another takes the free number first', async () => {
-    const { names, claim, isTaken } = createNames(['x']);
+    const { names, search } = createNames(['x']);
     let thieves = 3;
-    const name = await claimFreeName(
-      'x',
-      (candidate) => {
+    const name = await claimFreeName({
+      ...search,
+      claim: (candidate) => {
         if (candidate !== 'x' && thieves-- > 0) names.add(candidate);
-        return claim(candidate);
+        return search.claim(candidate);
       },
-      isTaken,
-    );
+    });
     expect(name).toBe('x (4)');
+  });
+
+  it('lets those who search at once take numbers in turn, with one lookup each', async () => {
+    const { search, lookups } = createNames(['x']);
+    const found = await Promise.all(Array.from({ length: 50 }, () => claimFreeName(search)));
+    expect(found).toEqual(Array.from({ length: 50 }, (_, number) => `x (${number + 1})`));
+    expect(lookups()).toBe(50);
+  });
+
+  it('goes on after a search that failed', async () => {
+    const { search } = createNames(['x']);
+    const failing = claimFreeName({ ...search, isTaken: () => Promise.reject(new Error('broken')) });
+    const next = claimFreeName(search);
+    await expect(failing).rejects.toThrow('broken');
+    expect(await next).toBe('x (1)');
   });
 });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { lstat, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -6,7 +7,7 @@ import { errnoOf, FtxError } from '../../src/errors.js';
 import type { Entry, Sink } from '../../src/ports.js';
 import { createFileSink } from '../../src/storage/file-sink.js';
 import { offerDirectory, offerFile, offerLink } from '../contract/sink.contract.js';
-import { readTree, tempDir } from '../support/folders.js';
+import { tempDir } from '../support/folders.js';
 import { createMemorySink } from '../support/memory-sink.js';
 
 const path = fc.array(fc.constantFrom('a', 'b', 'c.x'), { minLength: 1, maxLength: 3 }).map((parts) => parts.join('/'));
@@ -33,6 +34,12 @@ async function receive(sink: Sink, entry: Entry, content: Buffer): Promise<strin
   }
 }
 
+/** Not readdir's `recursive`, which follows links to folders. */
+function listNames(dir: string): string[] {
+  const names = execFileSync('find', [dir, '-mindepth', '1', '-printf', '%P\\n'], { encoding: 'utf8' });
+  return names.split('\n').filter(Boolean).sort();
+}
+
 it.each(['rename', 'overwrite', 'skip', 'fail'] as const)(
   'does what the memory sink does, whatever is offered (%s)',
   async (onConflict) => {
@@ -45,8 +52,7 @@ it.each(['rename', 'overwrite', 'skip', 'fail'] as const)(
           const content = Buffer.from(String(number % 10));
           expect(await receive(folder, entry, content)).toBe(await receive(memory, entry, content));
         }
-        const found = await readTree(dir);
-        expect(found.map((entry) => entry.path)).toEqual([...memory.entries.keys()].sort());
+        expect(listNames(dir)).toEqual([...memory.entries.keys()].sort());
         for (const [name, entry] of memory.entries) {
           const file = join(dir, name);
           if (entry.kind === 'file') expect(entry.content).toEqual(new Uint8Array(await readFile(file)));

@@ -64,6 +64,16 @@ describe('readSources', () => {
     expect(contents['folder/a/x']).toBe('12345');
   });
 
+  it('reads folders in folders to any depth', async () => {
+    const dir = await tempDir();
+    const depth = 1500;
+    execFileSync('mkdir', ['-p', join(dir, 'd/'.repeat(depth))]);
+    const paths = await readPaths([join(dir, 'd')]);
+    expect(paths).toHaveLength(depth);
+    expect(paths.at(-1)).toBe('d');
+    execFileSync('rm', ['-r', join(dir, 'd')]);
+  });
+
   it('never follows a link inside a folder, not even to a folder or in a circle', async () => {
     const folder = await makeTree();
     await symlink('.', join(folder, 'circle'));

@@ -57,15 +57,17 @@ export async function startProxy(port: number, faults: Faults = {}): Promise<Pro
     }
     join(sender, receiver, 'toReceiver');
     join(receiver, sender, 'toSender');
-    void Promise.all(pair.map((socket) => once(socket, 'close'))).then(closed.resolve);
+    const gone = pair.map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+    void Promise.all(gone).then(closed.resolve);
   });
 
   const join = (from: Socket, to: Socket, direction: 'toReceiver' | 'toSender'): void => {
     const damage = makeDamage(faults[direction]);
     let stalled = false;
     const pass = (data: Buffer): void => {
+      if (data.length === 0 || to.writableEnded) return;
       passed[direction] += data.length;
-      if (data.length > 0 && !to.write(data)) from.pause();
+      if (!to.write(data)) from.pause();
     };
     const strike = {
       none: () => undefined,

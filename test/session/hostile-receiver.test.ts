@@ -1,0 +1,157 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Source } from '../../src/ports.js';
+import type { Channel } from '../../src/protocol/channel.js';
+import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
+import type { ControlMessage, Message } from '../../src/protocol/messages.js';
+import { connectionPair, lost } from '../support/memory-connection.js';
+import { createMemoryDirectory, createMemorySource } from '../support/memory-source.js';
+import { greetAs, runSender, type SenderRun } from '../support/session.js';
+
+let receiver: Channel;
+let sender: SenderRun;
+
+async function connect(sources: Source[] = [createMemorySource('a', Buffer.from('hello'))]): Promise<void> {
+  const [left, right] = connectionPair();
+  sender = runSender(left, sources);
+  receiver = await greetAs('receiver', right);
+}
+
+beforeEach(() => connect());
+afterEach(() => {
+  vi.useRealTimers();
+  receiver.destroy(lost());
+});
+
+const say = (message: ControlMessage) => receiver.send(message);
+const ready = (id: number, offset = 0) => say({ type: 'ready', id, offset });
+const stored = (id: number) => say({ type: 'stored', id, as: 'a', already: false });
+
+async function next(): Promise<Message | undefined> {
+  const message = await receiver.receive();
+  if (message?.type === 'data') await receiver.skipContent(message.length);
+  return message;
+}
+
+async function expectSequence(...types: Message['type'][]): Promise<void> {
+  for (const type of types) expect(await next()).toMatchObject({ type });
+}
+
+describe('a sender ends the session with a receiver that', () => {
+  it.each<[string, () => Promise<void>]>([
+    ['stores what it does not have', () => stored(1)],
+    ['answers an id that was never offered', () => stored(2)],
+    ['is ready past the end', () => ready(1, 6)],
+    ['is ready twice', async () => (await ready(1), ready(1))],
+    ['says goodbye first', () => say({ type: 'goodbye', id: 0 })],
+    ['plays the sender', () => say({ type: 'end', id: 1, digest: '26c7827d889f6da3', size: 5 })],
+    ['asks for a block past the end', async () => (await ready(1), say({ type: 'again', id: 1, offset: 2 ** 30 }))],
+  ])('%s', async (_, attack) => {
+    await expectSequence('offer');
+    await attack();
+    expect(await sender.result).toMatchObject({ code: 'protocol' });
+  });
+
+  it('is ready for a folder', async () => {
+    receiver.destroy(lost());
+    await connect([createMemoryDirectory('d')]);
+    await expectSequence('offer');
+    await ready(1);
+    expect(await sender.result).toMatchObject({ code: 'protocol' });
+  });
+
+  it('closes before everything is stored', async () => {
+    await expectSequence('offer');
+    await ready(1);
+    await expectSequence('data', 'end');
+    receiver.destroy(lost());
+    expect(await sender.result).toMatchObject({ code: 'lost' });
+  });
+
+  it('fails as a whole, with its code and sentence', async () => {
+    await expectSequence('offer');
+    await say({ type: 'error', id: 0, code: 'shutting-down', message: 'Later.' });
+    expect(await sender.result).toMatchObject({ code: 'shutting-down', message: 'Later.' });
+  });
+});
+
+describe('a sender', () => {
+  it('does not offer a folder before what is in it is at its end', async () => {
+    receiver.destroy(lost());
+    await connect([createMemorySource('d/a', Buffer.from('hello')), createMemoryDirectory('d')]);
+    await expectSequence('offer');
+    await ready(1);
+    await expectSequence('data', 'end');
+    await stored(1);
+    expect(await next()).toMatchObject({ type: 'offer', id: 2, entry: { kind: 'directory' } });
+    await stored(2);
+    await expectSequence('goodbye');
+    await say({ type: 'goodbye', id: 0 });
+    expect(await sender.result).toMatchObject({ stored: 2 });
+  });
+
+  it('sends nothing but the digest of what is there already', async () => {
+    await expectSequence('offer');
+    await ready(1, 5);
+    expect(await next()).toMatchObject({ type: 'end', digest: '26c7827d889f6da3' });
+  });
+
+  it('stops sending an entry that has failed, and goes on with the next', async () => {
+    receiver.destroy(lost());
+    await connect([createMemorySource('a', new Uint8Array(50 * 1024 ** 2)), createMemorySource('b', Buffer.from('hello'))]);
+    await expectSequence('offer', 'offer');
+    await ready(1);
+    await say({ type: 'error', id: 1, code: 'no-space', message: 'The disk is full.' });
+    await ready(2);
+    let blocks = 0;
+    for (let message = await next(); message?.id === 1; message = await next()) blocks += 1;
+    expect(blocks).toBeLessThan(10);
+    await expectSequence('end');
+    await stored(2);
+    await expectSequence('goodbye');
+    await say({ type: 'goodbye', id: 0 });
+    expect(await sender.result).toMatchObject({ stored: 1, failed: 1, firstFailure: { code: 'no-space' } });
+  });
+
+  it('stops when it is told to', async () => {
+    await expectSequence('offer');
+    sender.stop.abort(new Error('stopped by the test'));
+    expect(await sender.result).toMatchObject({ code: 'aborted', message: 'stopped by the test' });
+    expect(await next()).toBeUndefined();
+  });
+});
+
+describe('a receiver that pings but never answers', () => {
+  beforeEach(async () => {
+    receiver.destroy(lost());
+    vi.useFakeTimers();
+    await connect();
+    await expectSequence('offer');
+  });
+
+  it('is left when it owes an answer to an offer', async () => {
+    await vi.advanceTimersByTimeAsync(1.3 * DEFAULT_TIMEOUTS.controlMs);
+    expect(await sender.result).toMatchObject({ code: 'timeout' });
+  });
+
+  it('is left when it owes a stored', async () => {
+    await ready(1);
+    await expectSequence('data', 'end');
+    void receiver.receive().catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(DEFAULT_TIMEOUTS.storedMs - 1);
+    let over = false;
+    void sender.result.then(() => (over = true));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(over).toBe(false);
+    await vi.advanceTimersByTimeAsync(DEFAULT_TIMEOUTS.controlMs);
+    expect(await sender.result).toMatchObject({ code: 'timeout' });
+  });
+
+  it('is left when it does not say goodbye', async () => {
+    await ready(1);
+    await expectSequence('data', 'end');
+    await stored(1);
+    await expectSequence('goodbye');
+    await vi.advanceTimersByTimeAsync(DEFAULT_TIMEOUTS.goodbyeMs);
+    expect(await sender.result).toMatchObject({ code: 'timeout' });
+  });
+});

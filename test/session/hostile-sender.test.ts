@@ -1,0 +1,171 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { digestBlock } from '../../src/checksum.js';
+import type { Channel } from '../../src/protocol/channel.js';
+import type { ControlMessage, DataMessage, Message } from '../../src/protocol/messages.js';
+import { BLOCK_BYTES, type Entry } from '../../src/ports.js';
+import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
+import { connectionPair, lost } from '../support/memory-connection.js';
+import { createMemorySink } from '../support/memory-sink.js';
+import { greetAs, runReceiver, type ReceiverRun } from '../support/session.js';
+
+const FILE: Entry = { path: 'a', kind: 'file', size: 5, mtimeNs: 0n, mode: 0o644 };
+const HELLO = Buffer.from('hello');
+const DIGEST = digestBlock(HELLO);
+
+let receiver: ReceiverRun;
+let sender: Channel;
+
+async function connect(sink = createMemorySink()): Promise<void> {
+  const [left, right] = connectionPair();
+  receiver = runReceiver(right, sink);
+  sender = await greetAs('sender', left);
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+  sender.destroy(lost());
+});
+
+const offer = (id: number, entry: Partial<Entry> = {}) => sender.send({ type: 'offer', id, entry: { ...FILE, ...entry } });
+const block = (id: number, change: Partial<DataMessage> = {}, content: Uint8Array = HELLO) =>
+  sender.sendBlock({ type: 'data', id, offset: 0, digest: DIGEST, length: content.length, ...change }, content);
+const end = (id: number, size = 5) => sender.send({ type: 'end', id, digest: '26c7827d889f6da3', size });
+const say = (message: ControlMessage) => sender.send(message);
+
+/** Sees the receiver end the session for a broken protocol, with nothing stored or left over. */
+async function expectBroken(): Promise<void> {
+  const { firstFailure, stored } = await receiver.result;
+  expect(firstFailure?.code).toBe('protocol');
+  expect(stored).toBe(0);
+  expect(receiver.sink.parts.size).toBe(0);
+  expect(receiver.sink.entries.size).toBe(0);
+}
+
+async function next(): Promise<Message | undefined> {
+  return sender.receive();
+}
+
+describe('a receiver ends the session of a sender that', () => {
+  it.each<[string, () => Promise<void>]>([
+    ['uses an id twice', async () => (await offer(1), offer(1))],
+    ['uses a lower id', async () => (await offer(9), offer(8))],
+    ['has too many offers open', async () => {
+      for (const id of [1, 2, 3, 4, 5]) await offer(id);
+    }],
+    ['sends data for an id that it never offered', () => block(7)],
+    ['ends an id that it never offered', () => end(7)],
+    ['says hello twice', () => say({ type: 'hello', id: 0, agent: '', capabilities: [], idleMs: 1000 })],
+    ['plays the receiver', () => say({ type: 'stored', id: 1, as: 'x', already: false })],
+  ])('%s', async (_, attack) => {
+    await connect();
+    await attack();
+    await expectBroken();
+  });
+
+  it.each<[string, () => Promise<void>]>([
+    ['sends a block past the end', () => block(1, { offset: BLOCK_BYTES })],
+    ['sends a short block', () => block(1, {}, Buffer.from('hell'))],
+    ['ends too early', () => end(1, 5)],
+    ['ends at another size', async () => (await block(1), end(1, 6))],
+    ['ends twice', async () => (await block(1, { digest: 1n }), await end(1), end(1))],
+    ['sends a block twice', async () => (await block(1), block(1))],
+  ])('%s', async (_, attack) => {
+    await connect();
+    await offer(1);
+    expect(await next()).toMatchObject({ type: 'ready' });
+    await attack();
+    await expectBroken();
+  });
+
+  it('does not wait for ready', async () => {
+    const sink = createMemorySink();
+    let letOpen: () => void = () => undefined;
+    const mayOpen = new Promise<void>((resolve) => (letOpen = resolve));
+    await connect({ ...sink, open: (entry) => mayOpen.then(() => sink.open(entry)) });
+    await offer(1);
+    await block(1);
+    expect(await next()).toMatchObject({ type: 'error', id: 0, code: 'protocol' });
+    letOpen();
+    await expectBroken();
+  });
+
+  it('sends data for a file that is there already', async () => {
+    const entries = new Map([['a', { kind: 'file', content: HELLO, mode: 0o644, mtimeNs: 0n }] as const]);
+    await connect(createMemorySink({ onConflict: 'skip', entries }));
+    await offer(1);
+    expect(await next()).toMatchObject({ type: 'ready', offset: 5 });
+    await block(1);
+    expect((await receiver.result).firstFailure?.code).toBe('protocol');
+    expect(receiver.sink.entries.get('a')).toMatchObject({ content: HELLO });
+  });
+});
+
+describe('a receiver', () => {
+  it('ignores what is still on the way for an entry that it has failed', async () => {
+    await connect();
+    await offer(1);
+    expect(await next()).toMatchObject({ type: 'ready' });
+    for (let time = 0; time < 4; time++) await block(1, { digest: 1n });
+    for (let time = 0; time < 3; time++) expect(await next()).toMatchObject({ type: 'again', offset: 0 });
+    expect(await next()).toMatchObject({ type: 'error', id: 1, code: 'checksum' });
+    await block(1);
+    await end(1);
+    await offer(2, { path: 'b' });
+    expect(await next()).toMatchObject({ type: 'ready', id: 2 });
+    await block(2);
+    await end(2);
+    expect(await next()).toMatchObject({ type: 'stored', id: 2 });
+    await say({ type: 'goodbye', id: 0 });
+    expect(await next()).toMatchObject({ type: 'goodbye' });
+    expect(await receiver.result).toMatchObject({ stored: 1, failed: 1 });
+  });
+
+  it('fails a file whose digest is not the one announced', async () => {
+    await connect();
+    await offer(1);
+    await next();
+    await block(1);
+    await say({ type: 'end', id: 1, digest: '0000000000000000', size: 5 });
+    expect(await next()).toMatchObject({ type: 'error', id: 1, code: 'checksum' });
+    expect(receiver.sink.entries.size).toBe(0);
+  });
+
+  it('drops an entry that the sender gives up', async () => {
+    await connect();
+    await offer(1);
+    await next();
+    await block(1);
+    await say({ type: 'error', id: 1, code: 'changed', message: 'a changed' });
+    await say({ type: 'goodbye', id: 0 });
+    expect(await receiver.result).toMatchObject({ stored: 0, failed: 1 });
+    expect(receiver.sink.parts.size).toBe(0);
+  });
+
+  it('reports what is unfinished when the sender leaves', async () => {
+    await connect();
+    await offer(1);
+    await next();
+    sender.destroy(lost());
+    expect(await receiver.result).toMatchObject({ failed: 1, firstFailure: { code: 'lost' } });
+    expect(receiver.sink.parts.size).toBe(0);
+  });
+
+  it('tells the sender why it stops', async () => {
+    await connect();
+    await offer(1);
+    await next();
+    receiver.stop.abort(new Error('stopped'));
+    expect(await next()).toMatchObject({ type: 'error', id: 0 });
+    expect(await receiver.result).toMatchObject({ stored: 0, failed: 1 });
+  });
+
+  it('leaves a caller that greets and then says nothing', async () => {
+    await connect();
+    vi.useFakeTimers();
+    const [left, right] = connectionPair();
+    const silent = runReceiver(right);
+    void left.write([Buffer.from('ftx/1\n')]);
+    await vi.advanceTimersByTimeAsync(DEFAULT_TIMEOUTS.greetingMs);
+    expect((await silent.result).firstFailure?.code).toBe('timeout');
+  });
+});

@@ -1,0 +1,89 @@
+/** Sessions over a memory pair. */
+import type { Connection, Source, TransferEvent } from '../../src/ports.js';
+import { createChannel, type Channel } from '../../src/protocol/channel.js';
+import { DEFAULT_TIMEOUTS, type Timeouts } from '../../src/protocol/constants.js';
+import { createBlockPool } from '../../src/session/block-pool.js';
+import { receiveSession } from '../../src/session/receiver.js';
+import { sendSession } from '../../src/session/sender.js';
+import { createTally, finishTally, type SessionResult } from '../../src/session/tally.js';
+import type { FtxError } from '../../src/errors.js';
+import { connectionPair } from './memory-connection.js';
+import { createMemorySink, type MemorySink } from './memory-sink.js';
+
+const LIMITS = { offers: 4, size: 2 ** 40 };
+
+export interface ReceiverRun {
+  readonly sink: MemorySink;
+  readonly events: TransferEvent[];
+  readonly result: Promise<SessionResult>;
+  readonly stop: AbortController;
+}
+
+/** A receiver session over its end of a pair. */
+export function runReceiver(connection: Connection, sink = createMemorySink(), timeouts = DEFAULT_TIMEOUTS): ReceiverRun {
+  const events: TransferEvent[] = [];
+  const stop = new AbortController();
+  const result = receiveSession(connection, {
+    session: 1,
+    sink,
+    pool: createBlockPool(4),
+    limits: LIMITS,
+    timeouts,
+    signal: stop.signal,
+    onEvent: (event) => events.push(event),
+  });
+  return { sink, events, result, stop };
+}
+
+export interface SenderRun {
+  readonly events: TransferEvent[];
+  readonly stop: AbortController;
+  /** The result, or the FtxError that ended the session. */
+  readonly result: Promise<SessionResult | FtxError>;
+}
+
+export function runSender(connection: Connection, sources: Iterable<Source>, timeouts: Timeouts = DEFAULT_TIMEOUTS): SenderRun {
+  const events: TransferEvent[] = [];
+  const stop = new AbortController();
+  const tally = createTally(1, (event) => events.push(event));
+  const result = sendSession(connection, toAsync(sources), { tally, timeouts, signal: stop.signal }).then(
+    () => finishTally(tally),
+    (error: unknown) => error as FtxError,
+  );
+  return { events, stop, result };
+}
+
+async function* toAsync(sources: Iterable<Source>): AsyncGenerator<Source> {
+  await Promise.resolve();
+  yield* sources;
+}
+
+/** Both sides, to the end; `tamper` may change or drop what the sender writes. */
+export async function transfer(
+  sources: Iterable<Source>,
+  sink?: MemorySink,
+  tamper?: (part: Uint8Array) => readonly Uint8Array[],
+) {
+  const [left, right] = connectionPair();
+  const sender = runSender(tamper ? tamperWith(left, tamper) : left, sources);
+  const receiver = runReceiver(right, sink);
+  return { sent: await sender.result, received: await receiver.result, sender, receiver, sink: receiver.sink };
+}
+
+function tamperWith(connection: Connection, tamper: (part: Uint8Array) => readonly Uint8Array[]): Connection {
+  return {
+    peer: connection.peer,
+    read: () => connection.read(),
+    write: (parts) => connection.write(parts.flatMap((part) => tamper(Uint8Array.from(part)))),
+    end: () => connection.end(),
+    destroy: (reason) => connection.destroy(reason),
+  };
+}
+
+/** A peer that the test plays by hand, greeted already. */
+export async function greetAs(role: 'sender' | 'receiver', connection: Connection): Promise<Channel> {
+  const channel = createChannel(connection, DEFAULT_TIMEOUTS);
+  const hello = { agent: 'test', capabilities: [] };
+  await channel.greet(role === 'sender' ? hello : { ...hello, limits: LIMITS });
+  return channel;
+}
