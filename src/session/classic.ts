@@ -212,16 +212,22 @@ export async function sendClassic(connection: Connection, source: Source, option
 }
 
 async function expectReady(reader: ByteReader, peer: string): Promise<void> {
-  let answer = '';
-  while (answer.length < READY.length || (answer.startsWith('refused') && answer.length < MAX_REFUSAL_BYTES)) {
-    const byte = await reader.take(1);
-    if (byte === undefined) break;
-    answer += ascii.decode(byte);
-  }
+  const answer = await readAnswer(reader);
   if (answer === READY) return;
   if (answer.startsWith('refused')) throw new FtxError('refused', `${peer} answered: ${answer.trim()}`);
   if (answer === '') throw new FtxError('lost', `${peer} closed without "ready". Is it a classic receiver?`);
   throw new FtxError('protocol', `${peer} did not answer "ready". Is it a classic receiver?`);
+}
+
+/** The five bytes of `ready`, or what comes instead up to the end of the line. */
+async function readAnswer(reader: ByteReader): Promise<string> {
+  let answer = '';
+  while (answer !== READY && answer.length < MAX_REFUSAL_BYTES && !answer.endsWith('\n')) {
+    const byte = await reader.take(1);
+    if (byte === undefined) break;
+    answer += ascii.decode(byte);
+  }
+  return answer;
 }
 
 /** The receiver closes when it has read everything: a reset before that means that it has not. */

@@ -12,10 +12,12 @@ class Pipe {
   #readerGone: Error | undefined;
   #wakers: (() => void)[] = [];
 
-  async push(part: Uint8Array): Promise<void> {
+  async push(parts: readonly Uint8Array[]): Promise<void> {
     this.#throwIfClosed();
-    this.#queue.push(Uint8Array.from(part));
-    this.#held += part.length;
+    for (const part of parts) {
+      this.#queue.push(Uint8Array.from(part));
+      this.#held += part.length;
+    }
     this.#wake();
     while (this.#held > CAPACITY_BYTES) {
       await this.#changed();
@@ -66,9 +68,7 @@ function endpoint(peer: string, incoming: Pipe, outgoing: Pipe): Connection {
   return {
     peer,
     read: () => incoming.pull(),
-    async write(parts) {
-      for (const part of parts) await outgoing.push(part);
-    },
+    write: (parts) => outgoing.push(parts),
     end: () => outgoing.end('ended'),
     destroy(reason) {
       incoming.abandon(reason);

@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const SRC = fileURLToPath(new URL('../src/', import.meta.url));
+
+/** Who may import whom: each layer and the layers below it. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  'index.ts': ['send.ts', 'receive.ts', 'ports.ts', 'errors.ts'],
+  cli: ['send.ts', 'receive.ts', 'ports.ts', 'errors.ts', 'version.ts'],
+  'send.ts': ['session', 'protocol', 'net', 'storage', 'ports.ts', 'errors.ts'],
+  'receive.ts': ['session', 'protocol', 'net', 'storage', 'ports.ts', 'errors.ts'],
+  session: ['protocol', 'checksum.ts', 'ports.ts', 'errors.ts', 'version.ts'],
+  protocol: ['checksum.ts', 'ports.ts', 'errors.ts'],
+  net: ['ports.ts', 'errors.ts'],
+  storage: ['ports.ts', 'errors.ts'],
+  'checksum.ts': [],
+  'ports.ts': ['errors.ts'],
+  'errors.ts': [],
+  'version.ts': [],
+};
+/** The only places that touch files, and the network. */
+const MAY_USE: Record<string, readonly string[]> = {
+  'node:fs': ['storage'],
+  'node:fs/promises': ['storage'],
+  'node:net': ['net'],
+  'node:tls': ['net'],
+};
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+const layerOf = (file: string) => file.split('/')[0]!;
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(SRC, file), 'utf8');
+  return [...text.matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(([, module]) => module!);
+}
+
+describe.each(files)('%s', (file) => {
+  const own = layerOf(file);
+
+  it('imports only layers below its own', () => {
+    const inner = importsOf(file).filter((module) => module.startsWith('.'));
+    const layers = inner.map((module) => layerOf(normalize(join(dirname(file), module)).replace(/\.js$/, '.ts')));
+    const allowed = [own, ...(MAY_IMPORT[own] ?? [])];
+    expect(layers.filter((layer) => !allowed.includes(layer))).toEqual([]);
+  });
+
+  it('touches files and network only where they belong', () => {
+    const used = importsOf(file).filter((module) => MAY_USE[module] && !MAY_USE[module].includes(own));
+    expect(used).toEqual([]);
+  });
+});
+
+it('knows every layer there is', () => {
+  expect([...new Set(files.map(layerOf))].sort()).toEqual(Object.keys(MAY_IMPORT).sort());
+});

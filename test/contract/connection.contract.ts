@@ -1,0 +1,101 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Connection } from '../../src/ports.js';
+
+const reason = new Error('the test dropped it');
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+async function readText(connection: Connection, length: number): Promise<string> {
+  let text = '';
+  while (text.length < length) {
+    const part = await connection.read();
+    if (!part) break;
+    text += Buffer.from(part).toString();
+  }
+  return text;
+}
+
+/** What every Connection must hold to; `make` gives two joined ends. */
+export function describeConnection(name: string, make: () => Promise<readonly [Connection, Connection]>): void {
+  describe(`${name} as a Connection`, () => {
+    const made: Connection[] = [];
+    async function open(): Promise<readonly [Connection, Connection]> {
+      const pair = await make();
+      made.push(...pair);
+      return pair;
+    }
+    afterEach(() => {
+      for (const connection of made.splice(0)) connection.destroy(reason);
+    });
+
+    it('carries parts in order, both ways', async () => {
+      const [left, right] = await open();
+      void left.write([bytes('a'), bytes('b')]);
+      void left.write([bytes('c')]);
+      void right.write([bytes('xyz')]);
+      expect(await readText(right, 3)).toBe('abc');
+      expect(await readText(left, 3)).toBe('xyz');
+    });
+
+    it('lets the memory of a write be reused once it resolves', async () => {
+      const [left, right] = await open();
+      const part = bytes('first');
+      const writing = left.write([part]).then(() => part.fill(0));
+      expect(await readText(right, 5)).toBe('first');
+      await writing;
+    });
+
+    it('ends with undefined, again and again, and can still be written to', async () => {
+      const [left, right] = await open();
+      void left.write([bytes('last')]);
+      left.end();
+      expect(await readText(right, 4)).toBe('last');
+      expect(await right.read()).toBeUndefined();
+      expect(await right.read()).toBeUndefined();
+      void right.write([bytes('answer')]);
+      expect(await readText(left, 6)).toBe('answer');
+    });
+
+    it('holds a write back while nobody reads', async () => {
+      const [left, right] = await open();
+      const block = new Uint8Array(1024 * 1024);
+      let written = 0;
+      const writer = (async () => {
+        for (; written < 64; written++) await left.write([block]);
+        left.end();
+      })();
+      await new Promise(setImmediate);
+      await new Promise(setImmediate);
+      expect(written).toBeLessThan(64);
+      let read = 0;
+      for (let part = await right.read(); part; part = await right.read()) read += part.length;
+      await writer;
+      expect(read).toBe(64 * block.length);
+    });
+
+    it('rejects a waiting read, and every later wait, with the first reason', async () => {
+      const [left] = await open();
+      const waiting = left.read();
+      left.destroy(reason);
+      left.destroy(new Error('later'));
+      await expect(waiting).rejects.toBe(reason);
+      await expect(left.read()).rejects.toBe(reason);
+      await expect(left.write([bytes('x')])).rejects.toBe(reason);
+    });
+
+    it('rejects a waiting write with the reason', async () => {
+      const [left] = await open();
+      const writes = Promise.all(Array.from({ length: 64 }, () => left.write([new Uint8Array(1024 * 1024)])));
+      left.destroy(reason);
+      await expect(writes).rejects.toBe(reason);
+    });
+
+    it('still delivers what was written before it was destroyed', async () => {
+      const [left, right] = await open();
+      right.write([bytes('unread')]).catch(() => undefined);
+      // Its own wait is over with the rest.
+      left.write([bytes('last words')]).catch(() => undefined);
+      left.destroy(reason);
+      expect(await readText(right, 10)).toBe('last words');
+    });
+  });
+}

@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Connection } from '../../src/ports.js';
+import { listen, type Listener } from '../../src/net/listen.js';
+import { dial, formatAddress, TcpConnection } from '../../src/net/tcp.js';
+import { describeConnection } from '../contract/connection.contract.js';
+import { codeOf } from '../support/error-code.js';
+
+const listeners: Listener[] = [];
+const servers: Server[] = [];
+afterEach(() => {
+  for (const listener of listeners.splice(0)) listener.close();
+  for (const server of servers.splice(0)) server.close();
+});
+
+const loopback = (port: number) => ({ host: '127.0.0.1', port, timeoutMs: 10_000 });
+
+async function openPair(): Promise<readonly [Connection, Connection]> {
+  let accept: (connection: Connection) => void = () => undefined;
+  const accepted = new Promise<Connection>((resolve) => (accept = resolve));
+  const listener = await listen({ port: 0, host: '127.0.0.1', onConnection: accept });
+  listeners.push(listener);
+  return Promise.all([dial(loopback(listener.port)), accepted]);
+}
+
+describeConnection('TCP', openPair);
+
+describe('a TCP connection', () => {
+  async function acceptRaw(): Promise<[Connection, Socket]> {
+    const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
+    servers.push(server);
+    await once(server, 'listening');
+    const raw = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    return [new TcpConnection(socket), raw];
+  }
+
+  it('that is reset rejects with lost', async () => {
+    const [connection, raw] = await acceptRaw();
+    const waiting = codeOf(connection.read());
+    raw.resetAndDestroy();
+    expect(await waiting).toBe('lost');
+    expect(await codeOf(connection.write([new Uint8Array(1)]))).toBe('lost');
+  });
+
+  it('reads what came before both sides had ended', async () => {
+    const [connection, raw] = await acceptRaw();
+    connection.end();
+    raw.end('late');
+    await once(raw, 'close');
+    expect(Buffer.from((await connection.read())!).toString()).toBe('late');
+    expect(await connection.read()).toBeUndefined();
+  });
+
+  it('names its peer', async () => {
+    const [connection, raw] = await acceptRaw();
+    expect(connection.peer).toBe(`127.0.0.1:${raw.localPort}`);
+    raw.destroy();
+  });
+});
+
+describe('dial', () => {
+  it('says that nothing listens', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    await once(server, 'close');
+    await expect(dial(loopback(port))).rejects.toMatchObject({
+      code: 'no-connection',
+      message: expect.stringContaining(`127.0.0.1:${port}`) as string,
+    });
+  });
+
+  it('says that a host is not known', async () => {
+    expect(await codeOf(dial({ ...loopback(6000), host: 'nosuch.invalid' }))).toBe('unknown-host');
+  });
+
+  it('stops when told to', async () => {
+    const stop = new AbortController();
+    const dialling = dial({ ...loopback(6000), host: 'localhost', signal: stop.signal });
+    stop.abort(new Error('enough'));
+    await expect(dialling).rejects.toThrow('enough');
+    await expect(dial({ ...loopback(6000), signal: stop.signal })).rejects.toThrow('enough');
+  });
+});
+
+describe('listen', () => {
+  const listenOn = (port: number, host?: string) => listen({ port, host, onConnection: () => undefined });
+
+  it('says that a port is in use', async () => {
+    const first = await listenOn(0);
+    listeners.push(first);
+    expect(await codeOf(listenOn(first.port))).toBe('port-in-use');
+  });
+
+  it('says that an address is not one of this machine', async () => {
+    expect(await codeOf(listenOn(0, '192.0.2.1'))).toBe('unknown-host');
+  });
+
+  it.each(['127.0.0.1', '::1'])('takes connections to %s on all addresses', async (host) => {
+    let accept: () => void = () => undefined;
+    const accepted = new Promise<void>((resolve) => (accept = resolve));
+    const listener = await listen({ port: 0, onConnection: (connection) => (connection.destroy(new Error('done')), accept()) });
+    listeners.push(listener);
+    const connection = await dial({ ...loopback(listener.port), host });
+    await accepted;
+    connection.destroy(new Error('done'));
+  });
+});
+
+describe('formatAddress', () => {
+  it.each([
+    ['192.0.2.7', '192.0.2.7:6000'],
+    ['::ffff:192.0.2.7', '192.0.2.7:6000'],
+    ['2001:db8::7', '[2001:db8::7]:6000'],
+    ['host.example', 'host.example:6000'],
+  ])('shows %s as %s', (host, shown) => {
+    expect(formatAddress(host, 6000)).toBe(shown);
+  });
+});
