@@ -3,6 +3,7 @@ import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError } from '../errors.js';
 import type { Entry, PartFile, Placed } from '../ports.js';
+import { createBlockWriter, type BlockWriter } from './block-writer.js';
 import { commitFile, type ConflictPolicy, type Place } from './commit.js';
 import { describeDiskError, showBytes, showPath } from './disk-error.js';
 import { makePartName } from './safe-path.js';
@@ -22,18 +23,19 @@ export interface PartFileOptions {
 /** Touches the disk at the first write, so that an offer by itself costs nothing. */
 export function createPartFile({ place, offer, onConflict, maxSize, describePlace }: PartFileOptions): PartFile {
   const path = join(place.folder, makePartName());
-  let opening: Promise<FileHandle> | undefined;
+  let opening: Promise<OpenPart> | undefined;
   let failure: FtxError | undefined;
   let ending: Promise<void> | undefined;
 
   const isEnded = (): boolean => ending !== undefined;
-  const openOnce = (): Promise<FileHandle> => (opening ??= open(path, NEW_FILE, 0o600));
+  const openOnce = (): Promise<OpenPart> => (opening ??= openPart(path));
 
   async function write(block: Uint8Array, offset: number): Promise<void> {
     if (isEnded()) throw refuseEnded(place.path);
     try {
       if (offset + block.length > maxSize) throw refuseSize(place.path, maxSize);
-      await writeFully(await openOnce(), block, offset);
+      const { writer } = await openOnce();
+      await writer.write(block, offset);
     } catch (error) {
       // A write that was under way when the file was discarded fails for that reason alone.
       if (isEnded()) throw refuseEnded(place.path);
@@ -45,7 +47,8 @@ export function createPartFile({ place, offer, onConflict, maxSize, describePlac
   async function settle(size: number): Promise<Placed> {
     try {
       if (failure) throw failure;
-      const handle = await openOnce();
+      const { handle, writer } = await openOnce();
+      await writer.close();
       await checkSize(handle, size, place.path);
       return { as: describePlace(await commitFile({ handle, path }, place, onConflict, offer)) };
     } catch (error) {
@@ -63,9 +66,10 @@ export function createPartFile({ place, offer, onConflict, maxSize, describePlac
 
   /** Never fails: it runs after a failure, which is the one to report. */
   async function remove(): Promise<void> {
-    const handle = await opening?.catch(ignore);
-    if (!handle) return;
-    await handle.close().catch(ignore);
+    const part = await opening?.catch(ignore);
+    if (!part) return;
+    await part.writer.close();
+    await part.handle.close().catch(ignore);
     await unlink(path).catch(ignore);
   }
 
@@ -76,11 +80,14 @@ function ignore(): undefined {
   return undefined;
 }
 
-async function writeFully(handle: FileHandle, block: Uint8Array, offset: number): Promise<void> {
-  for (let done = 0; done < block.length; ) {
-    const { bytesWritten } = await handle.write(block, done, block.length - done, offset + done);
-    done += bytesWritten;
-  }
+interface OpenPart {
+  readonly handle: FileHandle;
+  readonly writer: BlockWriter;
+}
+
+async function openPart(path: string): Promise<OpenPart> {
+  const handle = await open(path, NEW_FILE, 0o600);
+  return { handle, writer: createBlockWriter(handle) };
 }
 
 async function checkSize(handle: FileHandle, size: number, path: string): Promise<void> {

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createFileSink, type FileSinkOptions } from '../../src/storage/file-sink.js';
 import {
-  describeSink, expectPart, offerDirectory, offerFile, offerLink, receiveFile, refusal,
+  type SinkContract, describeSink, expectPart, offerDirectory, offerFile, offerLink, receiveFile, refusal,
 } from '../contract/sink.contract.js';
+import { toAlignedMemory } from '../support/aligned-memory.js';
 import { readNames, tempDir } from '../support/folders.js';
 
-describeSink<string>('the file sink', {
+const onDisk: SinkContract<string> = {
   makeStore: tempDir,
   makeSink: (dir, options) => createFileSink({ dir, ...options }),
   readNames,
@@ -18,7 +19,10 @@ describeSink<string>('the file sink', {
     // The time is kept to the microsecond.
     return { mode: Number(mode & 0o7777n), mtimeNs: (mtimeNs / 1000n) * 1000n };
   },
-});
+};
+
+describeSink('the file sink', onDisk);
+describeSink('the file sink past the page cache', { ...onDisk, toMemory: toAlignedMemory });
 
 function makeSink(dir: string, options: Partial<FileSinkOptions> = {}) {
   return createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, ...options });

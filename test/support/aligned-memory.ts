@@ -1,0 +1,9 @@
+import { createBlockPool } from '../../src/session/block-pool.js';
+
+const { bytes } = await createBlockPool(1).acquire(1024 * 1024);
+
+/** A copy in page-aligned memory, good until the next call. */
+export function toAlignedMemory(block: Uint8Array): Uint8Array {
+  bytes.set(block);
+  return bytes.subarray(0, block.length);
+}
