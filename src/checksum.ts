@@ -10,6 +10,17 @@ export function digestBlock(block: Uint8Array): bigint {
   return xxh.h64Raw(block);
 }
 
+export interface BlockDigest {
+  update(piece: Uint8Array): void;
+  value(): bigint;
+}
+
+/** The digest of a block that comes in pieces. */
+export function createBlockDigest(): BlockDigest {
+  const hash = xxh.create64();
+  return { update: (piece) => void hash.update(piece), value: () => hash.digest() };
+}
+
 /** A digest as 16 lower-case hex digits. */
 export function formatDigest(digest: bigint): string {
   return digest.toString(16).padStart(2 * DIGEST_BYTES, '0');

@@ -63,7 +63,6 @@ const POOL_BLOCKS = 32;
 
 /** Throws FtxError `cannot-create`, `port-in-use`, `denied` or `unknown-host`. */
 export async function receive(options: ReceiveOptions): Promise<Receiver> {
-  options.signal?.throwIfAborted();
   const dir = await prepareFolder(options.dir);
   const mailbox = new Mailbox(dir, options);
   const { port = DEFAULT_PORT, host, signal, onEvent } = options;
@@ -71,6 +70,7 @@ export async function receive(options: ReceiveOptions): Promise<Receiver> {
   mailbox.attach(listener);
   const closeNow = () => mailbox.close(0);
   signal?.addEventListener('abort', closeNow);
+  if (signal?.aborted) closeNow();
   const closed = mailbox.closed.finally(() => signal?.removeEventListener('abort', closeNow));
   onEvent?.({ type: 'listening', dir, port: listener.port, addresses: listener.addresses });
   return {
@@ -181,14 +181,13 @@ class Mailbox {
     }
     const common = {
       session: (this.#sessions += 1),
-      pool: this.#pool,
       timeouts: this.#timeouts,
       signal: this.#abort.signal,
       onEvent,
     };
     if (caller === 'ftx') {
       const sink = createFileSink({ dir: this.#dir, onConflict, maxSize });
-      return receiveSession(connection, { ...common, sink, limits: { offers: MAX_OPEN_OFFERS, size: maxSize } });
+      return receiveSession(connection, { ...common, sink, pool: this.#pool, limits: { offers: MAX_OPEN_OFFERS, size: maxSize } });
     }
     const sink = createFileSink({ dir: this.#dir, onConflict: 'rename', maxSize });
     return receiveClassic(connection, { ...common, sink, maxSize, name: nameClassicFile(new Date()) });

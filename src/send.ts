@@ -17,7 +17,7 @@ export interface SendOptions {
   readonly to: { readonly host: string; readonly port: number };
   /** What the one path is called at the receiver; `input` needs it. */
   readonly name?: string | undefined;
-  /** Speak to a classic receiver: regular files only, each over a connection of its own. */
+  /** Speak to a classic receiver: one regular file. */
   readonly classic?: boolean | undefined;
   /** Milliseconds a connection may stand still. Default 60,000. */
   readonly timeoutMs?: number | undefined;
@@ -66,6 +66,7 @@ async function sendAll(options: SendOptions, sources: AsyncIterable<Source>, tal
 
 /** All that can be known to be wrong before the receiver hears of it. */
 async function checkInputs({ paths, name, input, classic = false }: SendOptions): Promise<void> {
+  if (classic && paths.length !== 1) throw new FtxError('usage', 'Classic carries one file and no name: send the files one by one.');
   if (name !== undefined && paths.length !== 1) throw new FtxError('usage', 'A name goes with exactly one file or folder.');
   if (paths.includes(INPUT)) {
     if (name === undefined || !input) throw new FtxError('usage', 'Standard input needs a name: give it one with --name.');
@@ -74,7 +75,7 @@ async function checkInputs({ paths, name, input, classic = false }: SendOptions)
   }
   for (const path of paths) {
     const { stats } = await describeInput(path, name);
-    if (classic && !stats.isFile()) throw new FtxError('usage', `${path}: classic knows no folders. Send its files one by one.`);
+    if (classic && !stats.isFile()) throw new FtxError('usage', `${path}: is a folder, and classic carries one file. Send its files one by one.`);
   }
 }
 

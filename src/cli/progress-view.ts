@@ -19,11 +19,12 @@ export function createProgressView(command: 'send' | 'receive', stream: OutputSt
   const model = createProgressModel(now);
   const board = createBoard(stream);
   let ticker: NodeJS.Timeout | undefined;
+  let closed = false;
 
   // Ticks only while something runs: an idle mailbox costs nothing, and what is over within one tick never flickers.
   const onEvent: EventListener = (event) => {
     model.apply(event);
-    if (model.active > 0) ticker ??= setInterval(tick, TICK_MS);
+    if (model.active > 0 && !closed) ticker ??= setInterval(tick, TICK_MS);
   };
   // the size is asked for each time, so a resized terminal is right at the next tick
   const tick = (): void => {
@@ -35,6 +36,7 @@ export function createProgressView(command: 'send' | 'receive', stream: OutputSt
     ticker = undefined;
   };
   const close = (): void => {
+    closed = true;
     stopTicking();
     board.clear();
     process.off('exit', close);

@@ -1,6 +1,7 @@
 import type { EntryKind, TransferEvent } from '../ports.js';
 import { formatAddress, peerHost } from './address.js';
 import { escapeText } from './escape.js';
+import { describeReason } from './failure.js';
 import { formatBytes, formatTransfer } from './format.js';
 import type { Tally } from './tally.js';
 
@@ -32,10 +33,11 @@ export function createReceiveText(onConflict: OnConflict, tally: Tally): Receive
       case 'stored':
         return kind === 'directory' ? undefined : info(describeStored(event, kind) + from(event.session));
       case 'refused':
-        return failure(`refused ${escapeText(event.path)}${from(event.session)}: ${escapeText(event.message)}`);
+        return failure(`refused ${escapeText(event.path)}${from(event.session)}: ${describeReason(event)}`);
       case 'failed': {
-        const what = event.path === null ? 'a session' : escapeText(event.path);
-        return failure(`${what}${from(event.session)} failed: ${escapeText(event.message)}`);
+        const { path, message } = event;
+        if (path === null) return failure(`a session${from(event.session)} failed: ${escapeText(message)}`);
+        return failure(`${escapeText(path)}${from(event.session)} failed: ${describeReason({ path, message })}`);
       }
       case 'done':
         peers.delete(event.session);

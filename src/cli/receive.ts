@@ -1,7 +1,6 @@
 import { FtxError, toFtxError } from '../errors.js';
 import type { TransferEvent } from '../ports.js';
 import { receive, type Receiver, type ReceiveResult } from '../receive.js';
-import { EXIT, exitCodeFor, exitCodeForSignal } from './exit-codes.js';
 import { describeFailure } from './failure.js';
 import { describeLosses, formatBytes, formatCount } from './format.js';
 import type { CliIo } from './io.js';
@@ -44,21 +43,16 @@ export async function runReceive(args: ReceiveArguments, io: CliIo, library = re
     },
     cleanUp: view.close,
   });
-  const exitCode = (failure: FtxError | undefined): number => {
-    if (signals.received !== undefined) return exitCodeForSignal(signals.received);
-    return failure === undefined ? EXIT.ok : exitCodeFor(failure.code);
-  };
   try {
     receiver = await library({ ...args, signal: stop.signal, onEvent: report.onEvent });
     if (signals.received !== undefined) close();
     const result = await receiver.closed;
-    view.close();
     report.finish(result);
-    return exitCode(args.once ? result.firstFailure : undefined);
+    return signals.exitCode(args.once === true ? result.firstFailure : undefined);
   } catch (error) {
     view.close();
     if (signals.received === undefined) view.print(describeFailure(error));
-    return exitCode(toFtxError(error));
+    return signals.exitCode(toFtxError(error));
   } finally {
     signals.off();
     view.close();
@@ -68,7 +62,7 @@ export async function runReceive(args: ReceiveArguments, io: CliIo, library = re
 function createReport({ json, quiet, onConflict }: ReceiveArguments, io: CliIo, view: View) {
   const tally = createTally();
   const describe = createReceiveText(onConflict, tally);
-  const lines = json ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
+  const lines = json === true ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
   const running = new Set<number>();
   let sessions = 0;
 
@@ -90,7 +84,7 @@ function createReport({ json, quiet, onConflict }: ReceiveArguments, io: CliIo, 
       view.print(`stopping: waiting up to ${GRACE_MS / 1000} s for ${transfers} (Ctrl-C again to leave now)`);
     },
     finish: (result: ReceiveResult): void => {
-      lines?.finish(result);
+      view.close();
       if (quiet === true || sessions === 0) return;
       const bytes = tally.bytes > 0 ? ` (${formatBytes(tally.bytes)})` : '';
       view.print(`received ${tally.describe()}${bytes} from ${formatCount(sessions, 'sender')}${describeLosses(result)}`);

@@ -1,6 +1,7 @@
 import type { Summary, TransferEvent } from '../ports.js';
 import { formatAddress, type Address } from './address.js';
 import { escapeText } from './escape.js';
+import { describeReason } from './failure.js';
 import { describeLosses, formatBytes, formatRate, formatSeconds } from './format.js';
 import type { Tally } from './tally.js';
 
@@ -21,8 +22,10 @@ export function createSendText(to: Address, tally: Tally): SendText {
 
   function describe(event: TransferEvent): string | undefined {
     tally.apply(event);
-    if (event.type === 'refused') return `ftx: ${escapeText(event.path)} was refused: ${escapeText(event.message)}`;
-    if (event.type === 'failed' && event.path !== null) return `ftx: ${escapeText(event.path)}: ${escapeText(event.message)}`;
+    if (event.type === 'refused') return `ftx: ${escapeText(event.path)} was refused: ${describeReason(event)}`;
+    if (event.type === 'failed' && event.path !== null) {
+      return `ftx: ${escapeText(event.path)}: ${describeReason({ ...event, path: event.path })}`;
+    }
     if (event.type !== 'stored') return undefined;
     if (event.already) already += 1;
     if (event.as !== event.path) {

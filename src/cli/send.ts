@@ -1,14 +1,9 @@
 import { FtxError, toFtxError } from '../errors.js';
-import type { TransferEvent } from '../ports.js';
 import { send, type SendOptions } from '../send.js';
 import { parseAddress, type Address } from './address.js';
-import { EXIT, exitCodeFor, exitCodeForSignal } from './exit-codes.js';
-import { describeFailure } from './failure.js';
 import type { CliIo } from './io.js';
-import { createJsonEvents } from './json-events.js';
-import { createSendText } from './send-text.js';
+import { createSendReport } from './send-report.js';
 import { watchSignals } from './signals.js';
-import { createTally } from './tally.js';
 import { openView, wantsBars } from './view.js';
 
 const STANDARD_INPUT = '-';
@@ -29,27 +24,20 @@ export async function runSend(args: SendArguments, io: CliIo, library = send): P
   checkPaths(args);
   const to = parseAddress(args.to);
   const view = await openView('send', io, args);
+  const report = createSendReport(args, io, to, view);
   const stop = new AbortController();
   const signals = watchSignals(io, {
     first: (signal) => stop.abort(new FtxError('aborted', `Stopped by ${signal}.`)),
     cleanUp: view.close,
   });
-  const report = createReport(args, io, to, view.print);
-  const onEvent = (event: TransferEvent): void => {
-    report.onEvent(event);
-    view.onEvent(event);
-  };
   try {
-    const result = await library({ ...toOptions(args, io, to), signal: stop.signal, onEvent });
-    view.close();
+    const result = await library({ ...toOptions(args, io, to), signal: stop.signal, onEvent: report.onEvent });
     report.finish(result);
-    const code = result.firstFailure === undefined ? EXIT.ok : exitCodeFor(result.firstFailure.code);
-    return signals.received === undefined ? code : exitCodeForSignal(signals.received);
+    return signals.exitCode(result.firstFailure);
   } catch (error) {
-    view.close();
     const failure = toFtxError(error);
     report.fail(failure, signals.received !== undefined);
-    return signals.received === undefined ? exitCodeFor(failure.code) : exitCodeForSignal(signals.received);
+    return signals.exitCode(failure);
   } finally {
     signals.off();
     view.close();
@@ -77,31 +65,5 @@ function toOptions(args: SendArguments, io: CliIo, to: Address): SendOptions {
     countTotals: args.json === true || wantsBars(io, args),
     ...(args.name === undefined ? {} : { name: args.name }),
     ...(args.paths.includes(STANDARD_INPUT) ? { input: io.stdin } : {}),
-  };
-}
-
-function createReport({ json, quiet }: SendArguments, io: CliIo, to: Address, print: (line: string) => void) {
-  const startMs = io.now();
-  const tally = createTally();
-  const text = createSendText(to, tally);
-  const lines = json ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
-
-  return {
-    onEvent: (event: TransferEvent): void => {
-      lines?.onEvent(event);
-      const line = text.describe(event);
-      if (line !== undefined) print(line);
-    },
-    finish: (result: Awaited<ReturnType<typeof send>>): void => {
-      lines?.finish(result);
-      if (quiet !== true) print(text.summarize(result));
-    },
-    fail: (failure: FtxError, stopped: boolean): void => {
-      print(stopped ? `ftx: stopped: ${text.describeArrived()}.` : describeFailure(failure));
-      if (failure.code === 'usage') return;
-      lines?.fail(failure);
-      lines?.finish(tally.summary((io.now() - startMs) / 1000));
-      if (!stopped && quiet !== true && tally.arrived > 0) print(`${text.describeArrived()} before that`);
-    },
   };
 }

@@ -1,9 +1,12 @@
-import { exitCodeForSignal } from './exit-codes.js';
+import type { FtxError } from '../errors.js';
+import { EXIT, exitCodeFor, exitCodeForSignal, type ExitCode } from './exit-codes.js';
 import type { CliIo, StopSignal } from './io.js';
 
 export interface SignalWatch {
   /** The first signal that came. */
   readonly received: StopSignal | undefined;
+  /** That of the signal if one came, else that of the failure. */
+  exitCode(failure: FtxError | undefined): ExitCode;
   off(): void;
 }
 
@@ -27,6 +30,10 @@ export function watchSignals(
   return {
     get received() {
       return received;
+    },
+    exitCode: (failure) => {
+      if (received !== undefined) return exitCodeForSignal(received);
+      return failure === undefined ? EXIT.ok : exitCodeFor(failure.code);
     },
     off: () => {
       io.signals.off('SIGINT', listener);

@@ -117,3 +117,9 @@ async function takeChecked(reader: ByteReader, header: FrameHeader, peer: string
   if (checked === undefined) throw new FtxError('lost', `${peer} closed the connection in the middle of a message.`);
   return checked;
 }
+
+/** Tells the peer why, and ends every wait of the session with it. The first reason wins. */
+export function sayAndDestroy(channel: Channel, { code, message, cause }: FtxError): void {
+  channel.send({ type: 'error', id: 0, code, message }).catch(() => undefined);
+  channel.destroy(new FtxError(code, message, { cause }));
+}

@@ -7,10 +7,13 @@ import { MAX_BLOCK_REQUESTS } from '../protocol/constants.js';
 /** Blocks that may arrive after one that is still missing: 1 GiB in flight. */
 const MAX_AHEAD = 1024;
 
-export interface ArrivedBlock {
+export interface BlockPlace {
   /** Bytes from the start of the file. */
   readonly offset: number;
   readonly length: number;
+}
+
+export interface ArrivedBlock extends BlockPlace {
   /** What the sender says the digest is. */
   readonly digest: bigint;
   /** Whether the content has that digest. */
@@ -18,9 +21,11 @@ export interface ArrivedBlock {
 }
 
 export interface BlockLedger {
+  /** Throws FtxError `protocol` for a block that has no place here. */
+  expect(place: BlockPlace): void;
   /**
-   * Notes a block. `keep` it, or ask for it `again`. Throws FtxError `protocol`
-   * for a block that has no place here, `checksum` for one that stays wrong.
+   * Notes an expected block. `keep` it, or ask for it `again`. Throws FtxError
+   * `checksum` for one that stays damaged, or when too many wait for one.
    */
   note(block: ArrivedBlock): 'keep' | 'again';
   /** The end of the furthest block that has arrived, damaged or not. */
@@ -48,13 +53,11 @@ export function createBlockLedger(size: number | null): BlockLedger {
     return size === null ? length <= BLOCK_BYTES : length === Math.min(BLOCK_BYTES, size - offset);
   }
 
-  function checkPlace({ offset, length }: ArrivedBlock): void {
+  function expectBlock({ offset, length }: BlockPlace): void {
     const awaited = missing.get(offset);
     const due = offset === next && offset % BLOCK_BYTES === 0 && lengthFits(offset, length);
     if (awaited ? length !== awaited.length : !due)
       throw new FtxError('protocol', `The peer sent a block of ${length} bytes at offset ${offset}, where none is due.`);
-    if (!awaited && ahead.size >= MAX_AHEAD)
-      throw new FtxError('checksum', `A damaged block was not sent again within ${MAX_AHEAD} blocks.`);
   }
 
   function askAgain({ offset, length }: ArrivedBlock): 'again' {
@@ -77,11 +80,12 @@ export function createBlockLedger(size: number | null): BlockLedger {
   }
 
   return {
+    expect: expectBlock,
     note(block) {
-      checkPlace(block);
       next = Math.max(next, block.offset + block.length);
       if (!block.intact) return askAgain(block);
-      missing.delete(block.offset);
+      if (!missing.delete(block.offset) && ahead.size >= MAX_AHEAD)
+        throw new FtxError('checksum', `A damaged block was not sent again within ${MAX_AHEAD} blocks.`);
       bytes += block.length;
       digestInOrder(block.offset, block.digest);
       return 'keep';

@@ -1,9 +1,6 @@
 /** The memory blocks arrive in: one bounded pool for all sessions of a receiver. */
 import { BLOCK_BYTES } from '../ports.js';
 
-/** Smaller blocks get memory of their own: a pooled megabyte would be wasted on them. */
-const SMALL_BYTES = 64 * 1024;
-
 const WASM_PAGE_BYTES = 64 * 1024;
 /** Node has it; the types of Node 20 do not. */
 declare const WebAssembly: {
@@ -16,8 +13,8 @@ export interface Lease {
 }
 
 export interface BlockPool {
-  /** Memory for `length` bytes, at most BLOCK_BYTES; waits in line while all is in use. */
-  acquire(length: number): Promise<Lease>;
+  /** A block of 1 MiB, or undefined while all are in use. */
+  take(): Lease | undefined;
 }
 
 /**
@@ -29,29 +26,12 @@ export interface BlockPool {
 export function createBlockPool(blocks: number): BlockPool {
   const pages = (blocks * BLOCK_BYTES) / WASM_PAGE_BYTES;
   const { buffer } = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const free: Uint8Array[] = [];
-  const waiting: ((block: Uint8Array) => void)[] = [];
-  let made = 0;
-
-  function take(): Promise<Uint8Array> {
-    const block = free.pop();
-    if (block) return Promise.resolve(block);
-    if (made === blocks) return new Promise((resolve) => waiting.push(resolve));
-    made += 1;
-    return Promise.resolve(new Uint8Array(buffer, (made - 1) * BLOCK_BYTES, BLOCK_BYTES));
-  }
-
-  function giveBack(block: Uint8Array): void {
-    const next = waiting.shift();
-    if (next) next(block);
-    else free.push(block);
-  }
-
+  // The last one given back is the next one used: blocks that are not needed stay untouched.
+  const free = Array.from({ length: blocks }, (_, index) => new Uint8Array(buffer, index * BLOCK_BYTES, BLOCK_BYTES));
   return {
-    async acquire(length) {
-      if (length <= SMALL_BYTES) return { bytes: Buffer.allocUnsafe(length), release: () => undefined };
-      const block = await take();
-      return { bytes: block.subarray(0, length), release: () => giveBack(block) };
+    take() {
+      const bytes = free.pop();
+      return bytes && { bytes, release: () => void free.push(bytes) };
     },
   };
 }

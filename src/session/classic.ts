@@ -1,11 +1,9 @@
 /** Both sides of the classic handshake, PROTOCOL.md section 8: size, `ready`, raw bytes. */
 import { FtxError, toFtxError } from '../errors.js';
 import type { Connection, EventListener, PartFile, Sink, Source } from '../ports.js';
-import { BLOCK_BYTES } from '../ports.js';
 import { createByteReader, type ByteReader } from '../protocol/byte-reader.js';
 import type { Timeouts } from '../protocol/constants.js';
 import { watchConnection, within } from '../protocol/watch.js';
-import type { BlockPool } from './block-pool.js';
 import { createTally, finishTally, secondsSince, type SessionResult, type Tally } from './tally.js';
 
 /** The size is complete when no further byte has come for this long. */
@@ -13,6 +11,8 @@ const QUIET_MS = 300;
 /** How long a sender may leave the connection open behind its last byte. */
 const CLOSE_MS = 5_000;
 const MAX_DIGITS = 16;
+/** What is read before it is written. */
+const PIECE_BYTES = 64 * 1024;
 const READY = 'ready';
 const MAX_REFUSAL_BYTES = 200;
 const ascii = new TextDecoder('latin1');
@@ -35,7 +35,6 @@ export interface ClassicReceiverOptions extends ClassicOptions {
   readonly onEvent?: EventListener | undefined;
   /** Must never replace a file: the sender has no say in the name. */
   readonly sink: Sink;
-  readonly pool: BlockPool;
   /** Bytes of the largest file to take. */
   readonly maxSize: number;
   /** What the file is called. */
@@ -84,7 +83,7 @@ async function takeFile(connection: Connection, options: ClassicReceiverOptions,
   try {
     await connection.write([toBytes(READY)]);
     const reader = createByteReader(rest);
-    await copyContent(reader, part, size, options, tally);
+    await copyContent(reader, part, size, path, tally);
     await expectEnd(reader);
     const { as } = await part.commit(size);
     tally.emit({ type: 'stored', path, as, size, digest: null, already: false, seconds: secondsSince(started) });
@@ -159,18 +158,15 @@ async function copyContent(
   reader: ByteReader,
   part: PartFile,
   size: number,
-  { pool, name: path }: ClassicReceiverOptions,
+  path: string,
   tally: Tally,
 ): Promise<void> {
+  const memory = Buffer.allocUnsafe(PIECE_BYTES);
   for (let offset = 0; offset < size; ) {
-    const lease = await pool.acquire(Math.min(BLOCK_BYTES, size - offset));
-    try {
-      await reader.fill(lease.bytes);
-      await part.write(lease.bytes, offset);
-    } finally {
-      lease.release();
-    }
-    offset += lease.bytes.length;
+    const piece = memory.subarray(0, Math.min(PIECE_BYTES, size - offset));
+    await reader.fill(piece);
+    await part.write(piece, offset);
+    offset += piece.length;
     tally.emit({ type: 'progress', path, bytes: offset, size, total: null });
   }
 }

@@ -3,6 +3,7 @@ import { FtxError, isRefusal, toFtxError } from '../errors.js';
 import type { Entry, Placed, PresentFile, Sink } from '../ports.js';
 import type { Channel } from '../protocol/channel.js';
 import type { DataMessage } from '../protocol/messages.js';
+import { createBlockIntake, type BlockIntake } from './block-intake.js';
 import type { BlockPool } from './block-pool.js';
 import { createIncomingFile, isSameFile, type FileEnd, type IncomingFile } from './incoming-file.js';
 import { secondsSince, type Tally } from './tally.js';
@@ -33,6 +34,7 @@ export interface IncomingEntriesOptions {
 /** Methods throw what ends the session; what concerns one entry is told to the sender and ends that entry. */
 export class IncomingEntries {
   readonly #options: IncomingEntriesOptions;
+  readonly #intake: BlockIntake;
   readonly #open = new Map<number, OpenEntry>();
   /** What goes on beside the reading of frames; none of it rejects. */
   readonly #background = new Set<Promise<void>>();
@@ -43,6 +45,7 @@ export class IncomingEntries {
 
   constructor(options: IncomingEntriesOptions) {
     this.#options = options;
+    this.#intake = createBlockIntake(options.channel, options.pool);
   }
 
   get openCount(): number {
@@ -61,20 +64,15 @@ export class IncomingEntries {
   }
 
   async receiveBlock(head: DataMessage): Promise<void> {
-    const { channel, pool } = this.#options;
-    const file = this.#find(head.id)?.target;
-    if (!file) return channel.skipContent(head.length);
+    const { channel } = this.#options;
+    const entry = this.#find(head.id);
+    if (!entry?.target) return channel.skipContent(head.length);
+    const file = entry.target;
     if (!('arrive' in file)) throw new FtxError('protocol', 'The peer sent data that was not asked for.');
-    const lease = await pool.acquire(head.length);
-    try {
-      await channel.readContent(lease.bytes);
-    } catch (error) {
-      lease.release();
-      throw error;
-    }
-    const entry = this.#open.get(head.id);
-    if (!entry) return lease.release();
-    const verdict = this.#guard(entry, () => file.arrive(head, lease));
+    const verdict = await this.#guard(entry, async () => {
+      file.expect(head);
+      return this.#intake.take(head, file, () => this.#open.has(head.id));
+    });
     if (verdict === 'again') await channel.send({ type: 'again', id: head.id, offset: head.offset });
     if (verdict === 'keep') this.#showProgress(entry, file);
     return this.#commitIfComplete(entry, file);
@@ -172,14 +170,13 @@ export class IncomingEntries {
     this.#options.tally.emit({ type: 'progress', path, bytes: file.bytes(), size, total: null });
   }
 
-  /** Runs what may end the entry; a broken protocol still ends the session. */
-  #guard<T>(entry: OpenEntry, action: () => T): T | undefined {
+  /** A block that stays damaged ends its entry; any other failure here ends the session. */
+  async #guard<T>(entry: OpenEntry, action: () => Promise<T>): Promise<T | undefined> {
     try {
-      return action();
+      return await action();
     } catch (error) {
-      const failure = toFtxError(error);
-      if (failure.code === 'protocol') throw failure;
-      this.#close(entry, failure);
+      if (!(error instanceof FtxError) || error.code !== 'checksum') throw error;
+      this.#close(entry, error);
       return undefined;
     }
   }

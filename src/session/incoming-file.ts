@@ -3,7 +3,7 @@ import { createFileDigest, digestBlock } from '../checksum.js';
 import { FtxError, toFtxError } from '../errors.js';
 import type { PartFile, Placed, PresentFile } from '../ports.js';
 import type { DataMessage } from '../protocol/messages.js';
-import { createBlockLedger } from './block-ledger.js';
+import { createBlockLedger, type BlockPlace } from './block-ledger.js';
 import type { Lease } from './block-pool.js';
 
 /** What `end` says of a file. */
@@ -13,11 +13,17 @@ export interface FileEnd {
 }
 
 export interface IncomingFile {
+  /** Throws FtxError `protocol` for a block that is not due here. */
+  expect(place: BlockPlace): void;
+  /** Writes part of an expected block before it is verified: what is wrong will be written again. Never rejects. */
+  writePiece(piece: Uint8Array, offset: number): Promise<void>;
   /**
-   * Takes a block whose content is in `lease`, and gives the lease back in any
-   * case. Throws FtxError `protocol` or `checksum`.
+   * Begins to write an expected block that is in `lease`, and gives the lease
+   * back when it is written, or at once. Throws FtxError `checksum`.
    */
   arrive(head: DataMessage, lease: Lease): 'keep' | 'again';
+  /** An expected block of this digest has been written piece by piece. Throws FtxError `checksum`. */
+  arriveInPieces(head: DataMessage, digest: bigint): 'keep' | 'again';
   /** All blocks have been sent, though some may come again. Throws FtxError `protocol` at a second one. */
   end(end: FileEnd): void;
   isComplete(): boolean;
@@ -42,13 +48,16 @@ export function createIncomingFile(
   let announced: FileEnd | undefined;
 
   return {
+    expect: (place) => ledger.expect(place),
+    writePiece: (piece, offset) => writes.start(piece, offset),
+    arriveInPieces: (head, digest) => ledger.note({ ...head, intact: digest === head.digest }),
     arrive(head, lease) {
       let verdict: 'keep' | 'again' | undefined;
       try {
         verdict = ledger.note({ ...head, intact: digestBlock(lease.bytes) === head.digest });
         return verdict;
       } finally {
-        if (verdict === 'keep') writes.start(lease, head.offset);
+        if (verdict === 'keep') void writes.start(lease.bytes, head.offset).then(() => lease.release());
         else lease.release();
       }
     },
@@ -74,7 +83,8 @@ export function createIncomingFile(
 }
 
 interface Writes {
-  start(lease: Lease, offset: number): void;
+  /** Resolves when the write is over, well or not. */
+  start(bytes: Uint8Array, offset: number): Promise<void>;
   /** Waits for all of them; throws the first failure. */
   finish(): Promise<void>;
 }
@@ -83,18 +93,16 @@ function createWrites(part: PartFile, onFailure: (error: FtxError) => void): Wri
   const running = new Set<Promise<void>>();
   let failure: FtxError | undefined;
   return {
-    start(lease, offset) {
+    start(bytes, offset) {
       const done = part
-        .write(lease.bytes, offset)
+        .write(bytes, offset)
         .catch((error: unknown) => {
           failure ??= toFtxError(error);
           onFailure(failure);
         })
-        .finally(() => {
-          lease.release();
-          running.delete(done);
-        });
+        .finally(() => running.delete(done));
       running.add(done);
+      return done;
     },
     async finish() {
       await Promise.all(running);

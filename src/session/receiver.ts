@@ -1,7 +1,7 @@
 /** The receiver's side of a session, in the order of PROTOCOL.md section 4. */
 import { FtxError, toFtxError } from '../errors.js';
 import type { Connection, EventListener, Sink } from '../ports.js';
-import { createChannel, type Channel } from '../protocol/channel.js';
+import { createChannel, sayAndDestroy, type Channel } from '../protocol/channel.js';
 import type { Timeouts } from '../protocol/constants.js';
 import type { Message, ReceiverLimits } from '../protocol/messages.js';
 import { VERSION } from '../version.js';
@@ -55,7 +55,7 @@ async function serve(channel: Channel, entries: IncomingEntries, tally: Tally, l
   // Commits go on by themselves; the sender has nothing more to say to them.
   await entries.finish();
   if (entries.openCount > 0)
-    throw new FtxError('lost', `${channel.peer} left with ${entries.openCount} transfers unfinished.`);
+    throw new FtxError('lost', `${channel.peer} left before everything was sent.`);
   await channel.send({ type: 'goodbye', id: 0 });
 }
 
@@ -75,10 +75,4 @@ async function handle(entries: IncomingEntries, message: Message): Promise<void>
     default:
       throw new FtxError('protocol', `The peer sent a ${message.type} message, which a sender does not send.`);
   }
-}
-
-/** Every wait of the session ends with the first reason it was destroyed for. */
-function sayAndDestroy(channel: Channel, failure: FtxError): void {
-  channel.send({ type: 'error', id: 0, code: failure.code, message: failure.message }).catch(() => undefined);
-  channel.destroy(failure);
 }

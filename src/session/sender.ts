@@ -1,7 +1,7 @@
 /** The sender's side of a session, in the order of PROTOCOL.md section 4. */
 import { FtxError, toFtxError } from '../errors.js';
 import type { Connection, Source } from '../ports.js';
-import { createChannel, type Channel } from '../protocol/channel.js';
+import { createChannel, sayAndDestroy, type Channel } from '../protocol/channel.js';
 import type { Timeouts } from '../protocol/constants.js';
 import { within } from '../protocol/watch.js';
 import { VERSION } from '../version.js';
@@ -28,7 +28,7 @@ export async function sendSession(
 ): Promise<void> {
   const { tally, timeouts, signal } = options;
   const channel = createChannel(connection, timeouts);
-  const abort = () => channel.destroy(toFtxError(signal.reason, 'aborted'));
+  const abort = () => sayAndDestroy(channel, toFtxError(signal.reason, 'aborted'));
   signal.addEventListener('abort', abort);
   try {
     signal.throwIfAborted();
@@ -36,8 +36,7 @@ export async function sendSession(
     channel.destroy(new FtxError('lost', 'The session is over.'));
   } catch (error) {
     const failure = toFtxError(error);
-    channel.send({ type: 'error', id: 0, code: failure.code, message: failure.message }).catch(() => undefined);
-    channel.destroy(failure);
+    sayAndDestroy(channel, failure);
     throw failure;
   } finally {
     signal.removeEventListener('abort', abort);

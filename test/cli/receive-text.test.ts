@@ -47,7 +47,7 @@ test.each<[string, TransferEvent[], string | undefined]>([
   ['an empty one', [stored('empty')], 'stored empty (0 B) from 192.0.2.7'],
   ['a folder', [offered('album', 0, 'directory'), stored('album')], undefined],
   ['a link', [offered('latest', 0, 'symlink'), stored('latest')], 'stored link latest from 192.0.2.7'],
-  ['a refusal', [refused('../x', 'bad-name', 'No "..".')], 'ftx: refused ../x from 192.0.2.7: No "..".'],
+  ['a refusal', [refused('../x', 'bad-name', '../x: No "..".')], 'ftx: refused ../x from 192.0.2.7: No "..".'],
   ['a failure', [failed('a', 'checksum', 'Wrong.')], 'ftx: a from 192.0.2.7 failed: Wrong.'],
   ['a lost session', [failed(null, 'lost', 'Gone.')], 'ftx: a session from 192.0.2.7 failed: Gone.'],
   ['a failure before a session', [failed(null, 'protocol', 'HTTP.', 9)], 'ftx: a session failed: HTTP.'],

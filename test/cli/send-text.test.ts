@@ -55,7 +55,7 @@ test('says what is not there afterwards, escaped, and nothing else', () => {
   const { describe } = createSendText({ host: 'host', port: 6000 }, createTally());
   const evil = 'a\x1b[2J';
   expect(
-    [offered('a', 1), stored('a', 1), refused(evil, 'exists', evil), failed(evil, 'changed', evil), failed(null, 'lost', '')].map(describe),
+    [offered('a', 1), stored('a', 1), refused(evil, 'exists', evil), failed(evil, 'changed', `${evil}: ${evil}`), failed(null, 'lost', '')].map(describe),
   ).toEqual([undefined, undefined, 'ftx: a\\x1b[2J was refused: a\\x1b[2J', 'ftx: a\\x1b[2J: a\\x1b[2J', undefined]);
 });
 

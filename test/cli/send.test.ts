@@ -128,6 +128,18 @@ describe('a session that fails', () => {
     }
   });
 
+  test('hears nothing of what breaks behind it', async () => {
+    const io = fakeIo();
+    let emit: SendOptions['onEvent'];
+    await runSend({ ...ARGS, json: true }, io, ({ onEvent }) => {
+      emit = onEvent;
+      return Promise.reject(GONE);
+    });
+    const before = [io.stdout.text(), io.stderr.text()];
+    emit?.(failed('a', 'io', 'The stream cannot be read.'));
+    expect([io.stdout.text(), io.stderr.text()]).toEqual(before);
+  });
+
   test('for a reason nobody thought of is still one sentence', async () => {
     const io = fakeIo();
     expect(await runSend(ARGS, io, library([], new TypeError('x is not a function')))).toBe(74);

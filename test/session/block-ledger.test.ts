@@ -13,6 +13,7 @@ const block = (number: number, intact = true, length = BLOCK_BYTES): ArrivedBloc
 
 function codeOfNote(ledger: BlockLedger, arrived: ArrivedBlock): string | undefined {
   try {
+    ledger.expect(arrived);
     ledger.note(arrived);
     return undefined;
   } catch (error) {

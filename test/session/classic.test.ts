@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Connection, TransferEvent } from '../../src/ports.js';
 import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
-import { createBlockPool } from '../../src/session/block-pool.js';
 import { receiveClassic, sendClassic } from '../../src/session/classic.js';
 import { createTally, type SessionResult } from '../../src/session/tally.js';
 import { codeOf } from '../support/error-code.js';
@@ -31,7 +30,6 @@ describe('receiveClassic', () => {
     result = receiveClassic(right, {
       session: 1,
       sink,
-      pool: createBlockPool(1),
       timeouts: DEFAULT_TIMEOUTS,
       signal: new AbortController().signal,
       maxSize: 100,

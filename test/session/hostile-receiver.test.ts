@@ -116,6 +116,7 @@ describe('a sender', () => {
     await expectSequence('offer');
     sender.stop.abort(new Error('stopped by the test'));
     expect(await sender.result).toMatchObject({ code: 'aborted', message: 'stopped by the test' });
+    expect(await next()).toMatchObject({ type: 'error', id: 0, code: 'aborted' });
     expect(await next()).toBeUndefined();
   });
 });

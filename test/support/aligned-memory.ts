@@ -1,6 +1,6 @@
 import { createBlockPool } from '../../src/session/block-pool.js';
 
-const { bytes } = await createBlockPool(1).acquire(1024 * 1024);
+const { bytes } = createBlockPool(1).take()!;
 
 /** A copy in page-aligned memory, good until the next call. */
 export function toAlignedMemory(block: Uint8Array): Uint8Array {

@@ -1,0 +1,54 @@
+import type { FtxError } from '../errors.js';
+import type { EventListener, Summary } from '../ports.js';
+import type { Address } from './address.js';
+import { describeFailure } from './failure.js';
+import type { CliIo } from './io.js';
+import { createJsonEvents } from './json-events.js';
+import { createSendText } from './send-text.js';
+import { createTally } from './tally.js';
+import type { Appearance, View } from './view.js';
+
+/** Everything `ftx send` writes. After finish or fail it writes nothing more. */
+export interface SendReport {
+  readonly onEvent: EventListener;
+  finish(summary: Summary): void;
+  /** The session has failed, or was stopped by a signal. */
+  fail(failure: FtxError, stopped: boolean): void;
+}
+
+export function createSendReport({ json, quiet }: Appearance, io: CliIo, to: Address, view: View): SendReport {
+  const startMs = io.now();
+  const tally = createTally();
+  const text = createSendText(to, tally);
+  const lines = json === true ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
+  let ended = false;
+
+  const end = (): void => {
+    ended = true;
+    view.close();
+  };
+
+  return {
+    onEvent: (event) => {
+      // what breaks because all is over has nothing to add to how it ended
+      if (ended) return;
+      lines?.onEvent(event);
+      const line = text.describe(event);
+      if (line !== undefined) view.print(line);
+      view.onEvent(event);
+    },
+    finish: (summary) => {
+      end();
+      lines?.finish(summary);
+      if (quiet !== true) view.print(text.summarize(summary));
+    },
+    fail: (failure, stopped) => {
+      end();
+      view.print(stopped ? `ftx: stopped: ${text.describeArrived()}.` : describeFailure(failure));
+      if (failure.code === 'usage') return;
+      lines?.fail(failure);
+      lines?.finish(tally.summary((io.now() - startMs) / 1000));
+      if (!stopped && quiet !== true && tally.arrived > 0) view.print(`${text.describeArrived()} before that`);
+    },
+  };
+}
