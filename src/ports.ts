@@ -112,6 +112,8 @@ export type TransferEvent =
       readonly size: number | null;
       /** What the whole of a send comes to; null on a receiver or until it is counted. */
       readonly total: Totals | null;
+      /** What holds the transfer back at present; absent on a receiver and until it is known. */
+      readonly limitedBy?: Limit;
     } & OfEntry)
   | ({
       readonly type: 'stored';
@@ -161,6 +163,31 @@ export interface Summary {
   /** Bytes of the entries counted in stored and sent. */
   readonly bytes: number;
   readonly seconds: number;
+  /** What the time went into; absent for classic and for a receiver as a whole. */
+  readonly shares?: Shares;
+}
+
+/** Whole percents of a sender's time: reading the source, waiting for the connection, all else. */
+export interface SenderShares {
+  readonly source: number;
+  readonly network: number;
+  readonly cpu: number;
+}
+
+/** Whole percents of a receiver's time: waiting for the connection, for its disk, all else. */
+export interface ReceiverShares {
+  readonly network: number;
+  readonly disk: number;
+  readonly cpu: number;
+}
+
+export type Limit = 'sender disk' | 'sender CPU' | 'network' | 'receiver disk' | 'receiver CPU';
+
+/** What a session spent its time on, as far as this side knows. */
+export interface Shares {
+  readonly limitedBy: Limit | null;
+  readonly sender: SenderShares | null;
+  readonly receiver: ReceiverShares | null;
 }
 
 export type EventListener = (event: TransferEvent) => void;

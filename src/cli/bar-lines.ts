@@ -18,7 +18,7 @@ export interface Bar {
   readonly bytesPerSecond: number | undefined;
 }
 
-/** The bars of `ftx send`: the current file, and the whole where it is more than that. */
+/** The bars of `ftx send`: the current file, the whole where it is more than that, and what holds it back. */
 export function describeSend(sessions: readonly SessionProgress[], columns: number): string[] {
   const [session] = sessions;
   if (session === undefined) return [];
@@ -29,6 +29,7 @@ export function describeSend(sessions: readonly SessionProgress[], columns: numb
     const label = `${session.ended} of ${total.entries} done`;
     lines.push(drawBar({ label, bytes: session.bytes, size: total.bytes, bytesPerSecond }, columns));
   }
+  if (session.limitedBy !== undefined) lines.push(cutWidth(`limited by: ${session.limitedBy}`, columns));
   return lines;
 }
 

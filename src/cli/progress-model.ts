@@ -1,4 +1,4 @@
-import type { Totals, TransferEvent } from '../ports.js';
+import type { Limit, Totals, TransferEvent } from '../ports.js';
 import { createRateMeter, type RateMeter } from './rate.js';
 import { isEnd } from './tally.js';
 
@@ -18,6 +18,7 @@ export interface SessionProgress {
   readonly bytes: number;
   readonly total: Totals | null;
   readonly bytesPerSecond: number | undefined;
+  readonly limitedBy?: Limit | undefined;
 }
 
 export interface ProgressModel {
@@ -35,6 +36,7 @@ interface Session {
   ended: number;
   bytes: number;
   total: Totals | null;
+  limitedBy: Limit | undefined;
 }
 
 /** What is under way, in constant memory per session and open entry; no words, no terminal. */
@@ -64,7 +66,7 @@ export function createProgressModel(now: () => number): ProgressModel {
 }
 
 function newSession(peer: string, at: number): Session {
-  return { peer, open: new Map(), meter: createRateMeter(at), moving: undefined, ended: 0, bytes: 0, total: null };
+  return { peer, open: new Map(), meter: createRateMeter(at), moving: undefined, ended: 0, bytes: 0, total: null, limitedBy: undefined };
 }
 
 function move(session: Session, event: Extract<TransferEvent, { type: 'progress' }>, at: number): void {
@@ -74,6 +76,7 @@ function move(session: Session, event: Extract<TransferEvent, { type: 'progress'
   entry.bytes = event.bytes;
   session.moving = event.path;
   session.total = event.total ?? session.total;
+  session.limitedBy = event.limitedBy;
 }
 
 function end(session: Session, path: string, at: number, event: TransferEvent): void {
@@ -103,5 +106,6 @@ function view(session: Session, at: number): SessionProgress {
     bytes: session.bytes,
     total: session.total,
     bytesPerSecond: session.meter.perSecond(at),
+    limitedBy: session.limitedBy,
   };
 }

@@ -5,6 +5,8 @@ import { describeReason } from './failure.js';
 import { describeLosses, formatBytes, formatRate, formatSeconds } from './format.js';
 import type { Tally } from './tally.js';
 
+const MIN_LIMIT_SECONDS = 1;
+
 /** What `ftx send` says on stderr about its entries and at the end. */
 export interface SendText {
   /** A sentence for each entry that is not there afterwards; nothing for those that are. */
@@ -47,7 +49,7 @@ export function createSendText(to: Address, tally: Tally): SendText {
     const rate = bytes > 0 && seconds > 0 ? ` (${formatRate(bytes / seconds)})` : '';
     const what = `${tally.describe()}, ${formatBytes(bytes)} ${where} in ${formatSeconds(seconds)}${rate}`;
     const there = already > 0 ? `, ${already} already there` : '';
-    return what + there + describeLosses(result);
+    return what + there + describeLosses(result) + describeLimit(result);
   }
 
   return {
@@ -55,4 +57,10 @@ export function createSendText(to: Address, tally: Tally): SendText {
     summarize,
     describeArrived: () => `${tally.describe()} stored on ${target}`,
   };
+}
+
+/** Of a transfer that was over at once it says nothing worth knowing. */
+function describeLimit({ seconds, shares }: Summary): string {
+  if (seconds < MIN_LIMIT_SECONDS || !shares?.limitedBy) return '';
+  return `; limited by: ${shares.limitedBy}`;
 }

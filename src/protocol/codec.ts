@@ -18,9 +18,10 @@ const TYPES: readonly MessageType[] = [
   'error',
   'ping',
   'goodbye',
+  'status',
 ];
 /** These concern the session and carry id 0; `error` may. */
-const OF_SESSION: ReadonlySet<MessageType> = new Set(['hello', 'ping', 'goodbye']);
+const OF_SESSION: ReadonlySet<MessageType> = new Set(['hello', 'ping', 'goodbye', 'status']);
 const WITHOUT_PAYLOAD: ReadonlySet<MessageType> = new Set(['ping', 'goodbye']);
 
 export interface FrameHeader {

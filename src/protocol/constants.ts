@@ -4,6 +4,11 @@ import { BLOCK_BYTES } from '../ports.js';
 /** Section 2. */
 export const GREETING = new TextEncoder().encode('ftx/1\n');
 
+/** Section 5, hello: the sender takes `status` frames. */
+export const STATUS_CAPABILITY = 'status';
+/** Section 5, status. */
+export const STATUS_INTERVAL_MS = 1_000;
+
 /** Section 3. */
 export const HEADER_BYTES = 16;
 /** Offset and digest in front of a block; section 3. */

@@ -1,7 +1,7 @@
 /** The messages of PROTOCOL.md section 5: their types, and their JSON forms checked by schema. */
 import * as v from 'valibot';
 import { ERROR_CODES, FtxError, type ErrorCode } from '../errors.js';
-import type { Entry } from '../ports.js';
+import type { Entry, ReceiverShares } from '../ports.js';
 import * as limits from './constants.js';
 
 export interface Hello {
@@ -25,12 +25,19 @@ export type ControlMessage =
   | { readonly type: 'offer'; readonly id: number; readonly entry: Entry }
   | { readonly type: 'ready'; readonly id: number; readonly offset: number }
   | { readonly type: 'end'; readonly id: number; readonly digest: string; readonly size: number }
-  | { readonly type: 'stored'; readonly id: number; readonly as: string; readonly already: boolean }
+  | {
+      readonly type: 'stored';
+      readonly id: number;
+      readonly as: string;
+      readonly already: boolean;
+      readonly shares?: ReceiverShares | undefined;
+    }
   | { readonly type: 'refused'; readonly id: number; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'again'; readonly id: number; readonly offset: number }
   | { readonly type: 'error'; readonly id: number; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'ping'; readonly id: 0 }
-  | { readonly type: 'goodbye'; readonly id: 0 };
+  | { readonly type: 'goodbye'; readonly id: 0 }
+  | { readonly type: 'status'; readonly id: 0; readonly shares: ReceiverShares };
 
 /** The head of a data frame; `length` bytes of content follow it. */
 export interface DataMessage {
@@ -85,7 +92,14 @@ const offerSchema = v.pipe(
 );
 const offsetSchema = v.object({ offset: bytes });
 const endSchema = v.object({ digest, size: bytes });
-const storedSchema = v.object({ as: v.string(), already: v.optional(v.boolean(), false) });
+const percent = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(100));
+const sharesSchema = v.object({ network: percent, disk: percent, cpu: percent });
+const storedSchema = v.object({
+  as: v.string(),
+  already: v.optional(v.boolean(), false),
+  shares: v.optional(sharesSchema),
+});
+const statusSchema = v.object({ shares: sharesSchema });
 const refusedSchema = v.object({ code: codeOr('refused'), message: sentence });
 const errorSchema = v.object({ code: codeOr('io'), message: sentence });
 
@@ -121,6 +135,8 @@ export function parseControl(type: Exclude<MessageType, 'data'>, id: number, jso
       return { type, id, ...check(refusedSchema, type, json) };
     case 'error':
       return { type, id, ...check(errorSchema, type, json) };
+    case 'status':
+      return { type, id: 0, ...check(statusSchema, type, json) };
     case 'ping':
     case 'goodbye':
       return { type, id: 0 };
@@ -147,7 +163,9 @@ export function controlToJson(message: ControlMessage): unknown {
     case 'end':
       return { digest: message.digest, size: message.size.toString() };
     case 'stored':
-      return { as: message.as, already: message.already || undefined };
+      return { as: message.as, already: message.already || undefined, shares: message.shares };
+    case 'status':
+      return { shares: message.shares };
     case 'refused':
     case 'error':
       return { code: message.code, message: message.message.slice(0, limits.MAX_MESSAGE_CHARS) };

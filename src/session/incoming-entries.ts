@@ -1,11 +1,12 @@
 /** The entries of one session on their way into its sink: PROTOCOL.md section 5, from offer to stored. */
 import { FtxError, isRefusal, toFtxError } from '../errors.js';
-import type { Entry, Placed, PresentFile, Sink } from '../ports.js';
+import { BLOCK_BYTES, type Entry, type Placed, type PresentFile, type Sink } from '../ports.js';
 import type { Channel } from '../protocol/channel.js';
 import type { DataMessage } from '../protocol/messages.js';
-import { createBlockIntake, type BlockIntake } from './block-intake.js';
+import { BlockIntake } from './block-intake.js';
 import type { BlockPool } from './block-pool.js';
 import { createIncomingFile, isSameFile, type FileEnd, type IncomingFile } from './incoming-file.js';
+import type { ReceiverWatch } from './shares.js';
 import { secondsSince, type Tally } from './tally.js';
 
 /** Files of one session that are committed at the same time; each holds a descriptor. */
@@ -27,6 +28,7 @@ export interface IncomingEntriesOptions {
   readonly sink: Sink;
   readonly pool: BlockPool;
   readonly tally: Tally;
+  readonly watch: ReceiverWatch;
   /** Entries that may be open at once. */
   readonly maxOpen: number;
 }
@@ -45,7 +47,7 @@ export class IncomingEntries {
 
   constructor(options: IncomingEntriesOptions) {
     this.#options = options;
-    this.#intake = createBlockIntake(options.channel, options.pool);
+    this.#intake = new BlockIntake(options.channel, options.pool, options.watch);
   }
 
   get openCount(): number {
@@ -140,10 +142,17 @@ export class IncomingEntries {
 
   /** Resolves at once, or when another commit is over if there are many. */
   async #startCommit(entry: OpenEntry, work: Promise<void>): Promise<void> {
+    const { watch } = this.#options;
     entry.committing = true;
-    const done = this.#run(entry, work).finally(() => this.#commits.delete(done));
+    watch.commitStarted();
+    const done = this.#run(entry, work).finally(() => {
+      this.#commits.delete(done);
+      watch.commitEnded();
+    });
     this.#commits.add(done);
+    watch.enter('disk');
     if (this.#commits.size >= MAX_COMMITS) await Promise.race(this.#commits);
+    watch.enter('cpu');
   }
 
   async #commit(entry: OpenEntry, file: IncomingFile): Promise<void> {
@@ -158,9 +167,10 @@ export class IncomingEntries {
   }
 
   #store(entry: OpenEntry, { as }: Placed, digest: string | null, size: number, already = false): void {
-    const { channel, tally } = this.#options;
+    const { channel, tally, watch } = this.#options;
     if (!this.#open.delete(entry.id)) return;
-    channel.send({ type: 'stored', id: entry.id, as, already }).catch(() => undefined);
+    const shares = size >= BLOCK_BYTES ? watch.total() : undefined;
+    channel.send({ type: 'stored', id: entry.id, as, already, shares }).catch(() => undefined);
     const { path } = entry.offer;
     tally.emit({ type: 'stored', path, as, size, digest, already, seconds: secondsSince(entry.started) });
   }

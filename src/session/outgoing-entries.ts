@@ -1,17 +1,16 @@
 /** The entries of one session on their way out: PROTOCOL.md section 5, from offer to stored. */
-import { createFileDigest, digestBlock } from '../checksum.js';
-import { FtxError, isRefusal, toFtxError } from '../errors.js';
-import type { Source } from '../ports.js';
+import { FtxError, isRefusal } from '../errors.js';
+import type { Limit, ReceiverShares, Source } from '../ports.js';
 import type { Channel } from '../protocol/channel.js';
 import type { Timeouts } from '../protocol/constants.js';
 import type { Message } from '../protocol/messages.js';
 import { createCondition } from './condition.js';
+import { ContentSender, SourceFailure, type Content } from './content-sender.js';
+import { createSenderWatch, findLimit } from './shares.js';
 import { secondsSince, type Tally } from './tally.js';
 
 /** An entry that has not come to its end. */
-interface OpenEntry {
-  readonly id: number;
-  readonly source: Source;
+interface OpenEntry extends Content {
   /** performance.now() of the offer. */
   readonly started: number;
   /** What the receiver has to answer, and since when; undefined while it is our turn. */
@@ -41,6 +40,10 @@ export class OutgoingEntries {
   readonly #ready: Task[] = [];
   readonly #again: Task[] = [];
   readonly #changed = createCondition();
+  readonly #watch = createSenderWatch();
+  readonly #contents: ContentSender;
+  #receiver: ReceiverShares | null = null;
+  #limitedBy: Limit | null = null;
   #openFiles = 0;
   #lastId = 0;
   #finished = false;
@@ -49,6 +52,12 @@ export class OutgoingEntries {
 
   constructor(options: OutgoingEntriesOptions) {
     this.#options = options;
+    this.#contents = new ContentSender({
+      channel: options.channel,
+      watch: this.#watch,
+      isWanted: (id) => this.#open.has(id),
+      afterBlock: (content, bytes) => this.#afterBlock(content, bytes),
+    });
   }
 
   /** True once everything was offered and is at its end. */
@@ -78,7 +87,9 @@ export class OutgoingEntries {
   /** Sends what the receiver is ready for, until offerAll is done. */
   async sendContents(): Promise<void> {
     for (;;) {
+      this.#watch.enter('network');
       await this.#changed.until(() => this.#finished || this.#ready.length > 0 || this.#again.length > 0);
+      this.#watch.enter('cpu');
       if (this.#finished) return;
       await this.#sendAgain();
       const task = this.#ready.shift();
@@ -91,6 +102,17 @@ export class OutgoingEntries {
     const entry = this.#find(message);
     if (entry) this.#answer(entry, message);
     this.#changed.notify();
+  }
+
+  /** The receiver tells what its last second went into. */
+  noteReceiver(shares: ReceiverShares): void {
+    this.#receiver = shares;
+    this.#limitedBy = findLimit(this.#watch.lap(), shares);
+  }
+
+  /** Hands what is known of the whole session to the tally. */
+  reportShares(): void {
+    this.#options.tally.setShares(this.#watch.total(), this.#receiver);
   }
 
   /** Throws FtxError `timeout` when the receiver has owed an answer for too long while nothing moved. */
@@ -130,6 +152,7 @@ export class OutgoingEntries {
         this.#again.push({ entry, offset: message.offset });
         return;
       case 'stored':
+        this.#receiver = message.shares ?? this.#receiver;
         return this.#takeStored(entry, message.as, message.already);
       case 'refused':
       case 'error':
@@ -169,48 +192,27 @@ export class OutgoingEntries {
     this.#changed.notify();
   }
 
-  async #sendFile({ entry, offset: from }: Task): Promise<void> {
-    const digest = createFileDigest();
-    let offset = 0;
-    for await (const block of readBlocks(entry.source, 0)) {
-      if (!this.#open.has(entry.id)) return;
-      const blockDigest = digestBlock(block);
-      digest.add(blockDigest);
-      if (offset >= from) await this.#sendBlock(entry, offset, blockDigest, block);
-      offset += block.length;
-      this.#showProgress(entry, offset);
-      await this.#sendAgain();
-    }
-    if (!this.#open.has(entry.id)) return;
-    entry.ended = { digest: digest.value(), size: offset };
+  async #sendFile({ entry, offset }: Task): Promise<void> {
+    const end = await this.#contents.sendFile(entry, offset);
+    if (!end) return;
+    entry.ended = end;
     entry.awaited = { what: 'stored', since: performance.now() };
-    await this.#options.channel.send({ type: 'end', id: entry.id, ...entry.ended });
+    await this.#options.channel.send({ type: 'end', id: entry.id, ...end });
   }
 
   async #sendAgain(): Promise<void> {
     for (let task = this.#again.shift(); task; task = this.#again.shift()) {
       const { entry, offset } = task;
-      if (this.#open.has(entry.id)) await this.#attempt(task, () => this.#sendOneBlock(entry, offset));
+      if (this.#open.has(entry.id)) await this.#attempt(task, () => this.#contents.sendBlockAgain(entry, offset));
     }
   }
 
-  async #sendOneBlock(entry: OpenEntry, offset: number): Promise<void> {
-    const { path, size } = entry.source.entry;
-    if (size === null)
-      throw new SourceFailure(new FtxError('checksum', `${path} was damaged on the way, and a stream cannot be read twice. Send it again.`));
-    for await (const block of readBlocks(entry.source, offset))
-      return this.#sendBlock(entry, offset, digestBlock(block), block);
-    throw new FtxError('protocol', `The receiver asked for a block at offset ${offset}, past the end.`);
-  }
-
-  async #sendBlock({ id }: OpenEntry, offset: number, digest: bigint, block: Uint8Array): Promise<void> {
-    await this.#options.channel.sendBlock({ type: 'data', id, offset, digest, length: block.length }, block);
+  #afterBlock({ source }: Content, bytes: number): Promise<void> {
     this.#moved = performance.now();
-  }
-
-  #showProgress({ source }: OpenEntry, bytes: number): void {
     const { path, size } = source.entry;
-    this.#options.tally.emit({ type: 'progress', path, bytes, size, total: null });
+    const limit = this.#limitedBy && { limitedBy: this.#limitedBy };
+    this.#options.tally.emit({ type: 'progress', path, bytes, size, total: null, ...limit });
+    return this.#sendAgain();
   }
 
   /** A source that cannot be read ends its entry; anything else ends the session. */
@@ -224,20 +226,5 @@ export class OutgoingEntries {
       this.#close(entry, error.failure);
       await this.#options.channel.send({ type: 'error', id: entry.id, code, message });
     }
-  }
-}
-
-/** Tells a failure of the source from one of the connection. */
-class SourceFailure extends Error {
-  constructor(readonly failure: FtxError) {
-    super(failure.message);
-  }
-}
-
-async function* readBlocks(source: Source, from: number): AsyncGenerator<Uint8Array> {
-  try {
-    yield* source.blocks(from);
-  } catch (error) {
-    throw new SourceFailure(toFtxError(error, 'unreadable'));
   }
 }

@@ -2,11 +2,12 @@
 import { FtxError, toFtxError } from '../errors.js';
 import type { Connection, EventListener, Sink } from '../ports.js';
 import { createChannel, sayAndDestroy, type Channel } from '../protocol/channel.js';
-import type { Timeouts } from '../protocol/constants.js';
+import { STATUS_CAPABILITY, STATUS_INTERVAL_MS, type Timeouts } from '../protocol/constants.js';
 import type { Message, ReceiverLimits } from '../protocol/messages.js';
 import { VERSION } from '../version.js';
 import type { BlockPool } from './block-pool.js';
 import { IncomingEntries } from './incoming-entries.js';
+import { createReceiverWatch, type ReceiverWatch } from './shares.js';
 import { createTally, finishTally, type SessionResult, type Tally } from './tally.js';
 
 export interface ReceiverSessionOptions {
@@ -26,12 +27,13 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
   const { sink, pool, limits, signal } = options;
   const tally = createTally(options.session, options.onEvent);
   const channel = createChannel(connection, options.timeouts);
-  const entries = new IncomingEntries({ channel, sink, pool, tally, maxOpen: limits.offers });
+  const watch = createReceiverWatch();
+  const entries = new IncomingEntries({ channel, sink, pool, tally, watch, maxOpen: limits.offers });
   const abort = () => sayAndDestroy(channel, toFtxError(signal.reason, 'aborted'));
   signal.addEventListener('abort', abort);
   try {
     signal.throwIfAborted();
-    await serve(channel, entries, tally, limits);
+    await serve({ channel, entries, tally, watch, limits });
     channel.destroy(new FtxError('lost', 'The session is over.'));
   } catch (error) {
     const failure = toFtxError(error);
@@ -40,23 +42,50 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
     await entries.abandon(failure);
   } finally {
     signal.removeEventListener('abort', abort);
+    tally.setShares(null, watch.total());
   }
   return finishTally(tally);
 }
 
-async function serve(channel: Channel, entries: IncomingEntries, tally: Tally, limits: ReceiverLimits): Promise<void> {
-  await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [], limits });
+interface Session {
+  readonly channel: Channel;
+  readonly entries: IncomingEntries;
+  readonly tally: Tally;
+  readonly watch: ReceiverWatch;
+  readonly limits: ReceiverLimits;
+}
+
+async function serve({ channel, entries, tally, watch, limits }: Session): Promise<void> {
+  const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [], limits });
   tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
-  for (;;) {
-    const message = await channel.receive();
-    if (message === undefined || message.type === 'goodbye') break;
-    await handle(entries, message);
+  const reports = hello.capabilities.includes(STATUS_CAPABILITY) ? startReports(channel, entries, watch) : undefined;
+  try {
+    await takeMessages(channel, entries, watch);
+  } finally {
+    clearInterval(reports);
   }
   // Commits go on by themselves; the sender has nothing more to say to them.
   await entries.finish();
-  if (entries.openCount > 0)
-    throw new FtxError('lost', `${channel.peer} left before everything was sent.`);
+  if (entries.openCount > 0) throw new FtxError('lost', `${channel.peer} left before everything was sent.`);
   await channel.send({ type: 'goodbye', id: 0 });
+}
+
+/** Until the sender's goodbye, or the end of the connection. */
+async function takeMessages(channel: Channel, entries: IncomingEntries, watch: ReceiverWatch): Promise<void> {
+  for (;;) {
+    watch.enter('network');
+    const message = await channel.receive();
+    watch.enter('cpu');
+    if (message === undefined || message.type === 'goodbye') return;
+    await handle(entries, message);
+  }
+}
+
+function startReports(channel: Channel, entries: IncomingEntries, watch: ReceiverWatch): NodeJS.Timeout {
+  return setInterval(() => {
+    if (entries.openCount === 0) return;
+    channel.send({ type: 'status', id: 0, shares: watch.lap() }).catch(() => undefined);
+  }, STATUS_INTERVAL_MS);
 }
 
 async function handle(entries: IncomingEntries, message: Message): Promise<void> {

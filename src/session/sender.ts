@@ -2,7 +2,7 @@
 import { FtxError, toFtxError } from '../errors.js';
 import type { Connection, Source } from '../ports.js';
 import { createChannel, sayAndDestroy, type Channel } from '../protocol/channel.js';
-import type { Timeouts } from '../protocol/constants.js';
+import { STATUS_CAPABILITY, type Timeouts } from '../protocol/constants.js';
 import { within } from '../protocol/watch.js';
 import { VERSION } from '../version.js';
 import { OutgoingEntries } from './outgoing-entries.js';
@@ -49,7 +49,7 @@ async function converse(
   tally: Tally,
   timeouts: Timeouts,
 ): Promise<void> {
-  const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [] });
+  const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [STATUS_CAPABILITY] });
   if (!hello.limits) throw new FtxError('protocol', `${channel.peer} is not a receiver.`);
   tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
   const entries = new OutgoingEntries({ channel, tally, maxOpen: hello.limits.offers, timeouts });
@@ -66,6 +66,7 @@ async function converse(
     throw error;
   } finally {
     clearInterval(deadlines);
+    entries.reportShares();
   }
 }
 
@@ -76,8 +77,9 @@ async function readAnswers(channel: Channel, entries: OutgoingEntries): Promise<
     if (message === undefined)
       throw new FtxError('lost', `${channel.peer} closed the connection before everything was stored. Send again.`);
     if (message.type === 'goodbye' && entries.finished) return;
-    if (message.type === 'error' && message.id === 0) throw new FtxError(message.code, message.message);
-    entries.receive(message);
+    if (message.type === 'status') entries.noteReceiver(message.shares);
+    else if (message.type === 'error' && message.id === 0) throw new FtxError(message.code, message.message);
+    else entries.receive(message);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Counts what comes of the entries of a session while their events pass by. */
 import { FtxError } from '../errors.js';
-import type { EventListener, Summary, TransferEvent } from '../ports.js';
+import type { EventListener, ReceiverShares, SenderShares, Shares, Summary, TransferEvent } from '../ports.js';
+import { findLimit } from './shares.js';
 
 type WithoutSession<T> = T extends { session: number } ? Omit<T, 'session'> : never;
 /** An event as a session tells it; the tally knows which session it is. */
@@ -13,6 +14,8 @@ export interface SessionResult extends Summary {
 
 export interface Tally {
   emit(event: SessionEvent): void;
+  /** What the time of the session went into, as far as this side knows. */
+  setShares(sender: SenderShares | null, receiver: ReceiverShares | null): void;
   result(): SessionResult;
 }
 
@@ -20,6 +23,7 @@ export function createTally(session: number, onEvent: EventListener | undefined)
   const started = performance.now();
   const counts = { stored: 0, sent: 0, refused: 0, failed: 0, bytes: 0 };
   let firstFailure: FtxError | undefined;
+  let shares: Shares | undefined;
 
   function count(event: SessionEvent): void {
     if (event.type === 'stored' || event.type === 'sent') {
@@ -36,7 +40,8 @@ export function createTally(session: number, onEvent: EventListener | undefined)
       count(event);
       onEvent?.({ ...event, session });
     },
-    result: () => ({ ...counts, seconds: secondsSince(started), ...(firstFailure && { firstFailure }) }),
+    setShares: (sender, receiver) => (shares = { limitedBy: findLimit(sender, receiver), sender, receiver }),
+    result: () => ({ ...counts, seconds: secondsSince(started), ...(shares && { shares }), ...(firstFailure && { firstFailure }) }),
   };
 }
 

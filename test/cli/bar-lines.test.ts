@@ -47,6 +47,11 @@ describe('drawBar', () => {
 });
 
 describe('describeSend', () => {
+  test('says what holds the transfer back, once that is known', () => {
+    expect(describeSend([session({ limitedBy: 'network' })], 79).at(-1)).toBe('limited by: network');
+    expect(describeSend([session({ limitedBy: 'receiver disk' })], 15).at(-1)).toHaveLength(15);
+  });
+
   test('one file has one bar', () => {
     expect(describeSend([session({ total: { entries: 1, bytes: 27_000_000 } })], 79)).toHaveLength(1);
   });

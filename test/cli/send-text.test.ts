@@ -16,6 +16,18 @@ const sent = (path: string, size: number): TransferEvent => ({ type: 'sent', ses
 test.each<[string, TransferEvent[], Partial<Summary>, string]>([
   ['one file', [stored('a', 12 * MB)], { stored: 1, bytes: 12 * MB }, '1 file, 12.0 MB stored on host in 1.2 s (10 MB/s)'],
   [
+    'one file and what held it back',
+    [stored('a', 12 * MB)],
+    { stored: 1, bytes: 12 * MB, shares: { limitedBy: 'receiver disk', sender: null, receiver: null } },
+    '1 file, 12.0 MB stored on host in 1.2 s (10 MB/s); limited by: receiver disk',
+  ],
+  [
+    'what was over at once without a limit',
+    [stored('a', 12 * MB)],
+    { stored: 1, bytes: 12 * MB, seconds: 0.5, shares: { limitedBy: 'receiver disk', sender: null, receiver: null } },
+    '1 file, 12.0 MB stored on host in 0.5 s (24 MB/s)',
+  ],
+  [
     'one file that got another name',
     [stored('a', 12 * MB, { as: 'a (1)' })],
     { stored: 1, bytes: 12 * MB },

@@ -68,7 +68,7 @@ describe('fixtures', () => {
 describe('decodeHeader', () => {
   it.each([
     ['type 0', forge(0, 0, Buffer.alloc(0))],
-    ['type 12', forge(12, 0, Buffer.alloc(0))],
+    ['type 13', forge(13, 0, Buffer.alloc(0))],
     ['a hello with an id', forge(1, 1, json({}))],
     ['an offer without an id', forge(2, 0, json(OFFER))],
     ['a control payload over the limit', forge(2, 1, Buffer.alloc(0), MAX_CONTROL_BYTES + 1)],
@@ -98,6 +98,7 @@ describe('decodeMessage', () => {
     ['limits below 1', 1, json({ agent: '', capabilities: [], idle: 1000, limits: { offers: 0, size: '0' } })],
     ['too many capabilities', 1, json({ agent: '', idle: 1000, capabilities: Array(65).fill('x') })],
     ['an idle limit of 0', 1, json({ agent: '', idle: 0, capabilities: [] })],
+    ['shares over the whole', 6, json({ as: 'x', shares: { network: 0, disk: 101, cpu: 0 } })],
     ['a message of 1001 characters', 9, json({ code: 'io', message: 'x'.repeat(1001) })],
   ])('refuses %s', (_, type, payload) => {
     expect(codeOf(() => decode(forge(type, type === 1 ? 0 : 1, payload)))).toBe('protocol');

@@ -5,8 +5,9 @@ import type { PartFile } from '../../src/ports.js';
 import { BLOCK_BYTES } from '../../src/ports.js';
 import type { Channel } from '../../src/protocol/channel.js';
 import type { DataMessage } from '../../src/protocol/messages.js';
-import { createBlockIntake } from '../../src/session/block-intake.js';
+import { BlockIntake } from '../../src/session/block-intake.js';
 import { createBlockPool } from '../../src/session/block-pool.js';
+import { createReceiverWatch } from '../../src/session/shares.js';
 import { createIncomingFile } from '../../src/session/incoming-file.js';
 
 /** A part file whose writes end when the test says so. */
@@ -55,7 +56,7 @@ function open(poolBlocks: number, delay?: () => Promise<void>) {
   const disk = createSlowPart();
   const file = createIncomingFile(disk.part, content.length, () => undefined);
   const pool = createBlockPool(poolBlocks);
-  const intake = createBlockIntake(createContentChannel(content, delay), pool);
+  const intake = new BlockIntake(createContentChannel(content, delay), pool, createReceiverWatch());
   const takeNext = (number: number, head = headOf(content, number * BLOCK_BYTES)) => {
     file.expect(head);
     return intake.take(head, file, isOpen);
@@ -115,7 +116,7 @@ it('nothing is kept of a file that was given up while its block arrived', async 
   const disk = createSlowPart();
   const file = createIncomingFile(disk.part, content.length, () => undefined);
   const pool = createBlockPool(1);
-  const intake = createBlockIntake(createContentChannel(content), pool);
+  const intake = new BlockIntake(createContentChannel(content), pool, createReceiverWatch());
   expect(await intake.take(headOf(content, 0), file, () => false)).toBeUndefined();
   expect(disk.lengths).toEqual([]);
   const block = pool.take();

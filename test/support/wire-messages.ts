@@ -2,7 +2,7 @@ import type { Message } from '../../src/protocol/messages.js';
 
 /** What each file of fixtures/wire says; the content of `data` is "hello". */
 export const WIRE_MESSAGES: Readonly<Record<string, Message>> = {
-  'hello-sender': { type: 'hello', id: 0, agent: 'ftx/0.1.0', capabilities: [], idleMs: 60_000, limits: undefined },
+  'hello-sender': { type: 'hello', id: 0, agent: 'ftx/0.1.0', capabilities: ['status'], idleMs: 60_000, limits: undefined },
   'hello-receiver': {
     type: 'hello',
     id: 0,
@@ -44,6 +44,14 @@ export const WIRE_MESSAGES: Readonly<Record<string, Message>> = {
   again: { type: 'again', id: 1, offset: 1024 ** 2 },
   stored: { type: 'stored', id: 1, as: 'photo (1).jpg', already: false },
   'stored-already': { type: 'stored', id: 1, as: 'photo.jpg', already: true },
+  'stored-shares': {
+    type: 'stored',
+    id: 6,
+    as: 'film.mp4',
+    already: false,
+    shares: { network: 12, disk: 80, cpu: 8 },
+  },
+  status: { type: 'status', id: 0, shares: { network: 90, disk: 3, cpu: 7 } },
   refused: { type: 'refused', id: 5, code: 'bad-name', message: 'A name may not be "..".' },
   'error-entry': { type: 'error', id: 1, code: 'changed', message: 'photo.jpg changed while it was sent.' },
   'error-session': { type: 'error', id: 0, code: 'busy', message: 'Try again later.' },

@@ -1,0 +1,91 @@
+/** What each side of a transfer spends its time on, and which of it holds the transfer back. */
+import type { Limit, ReceiverShares, SenderShares } from '../ports.js';
+
+export interface Stopwatch<State extends string> {
+  /** From now on time counts for this state. */
+  enter(state: State): void;
+  /** Whole percents of all the time so far, by state. */
+  total(): Record<State, number>;
+  /** The same since the last lap. */
+  lap(): Record<State, number>;
+}
+
+export function createStopwatch<State extends string>(states: readonly State[], first: State): Stopwatch<State> {
+  const spent = makeRecord(states, () => 0);
+  let before = { ...spent };
+  let current = first;
+  let since = performance.now();
+
+  function settle(): void {
+    const now = performance.now();
+    spent[current] += now - since;
+    since = now;
+  }
+
+  return {
+    enter(state) {
+      if (state === current) return;
+      settle();
+      current = state;
+    },
+    total() {
+      settle();
+      return toPercents(states, spent);
+    },
+    lap() {
+      settle();
+      const lap = makeRecord(states, (state) => spent[state] - before[state]);
+      before = { ...spent };
+      return toPercents(states, lap);
+    },
+  };
+}
+
+function makeRecord<State extends string>(states: readonly State[], value: (state: State) => number) {
+  return Object.fromEntries(states.map((state) => [state, value(state)])) as Record<State, number>;
+}
+
+function toPercents<State extends string>(states: readonly State[], spent: Record<State, number>) {
+  const whole = states.reduce((sum, state) => sum + spent[state], 0);
+  return makeRecord(states, (state) => (whole === 0 ? 0 : Math.round((100 * spent[state]) / whole)));
+}
+
+export const createSenderWatch = () => createStopwatch(['source', 'network', 'cpu'] as const, 'cpu');
+export type SenderWatch = ReturnType<typeof createSenderWatch>;
+
+export interface ReceiverWatch extends Stopwatch<keyof ReceiverShares> {
+  /** While a commit runs, it is the disk that a receiver without data waits for. */
+  commitStarted(): void;
+  commitEnded(): void;
+}
+
+export function createReceiverWatch(): ReceiverWatch {
+  const watch = createStopwatch(['network', 'disk', 'cpu'] as const, 'cpu');
+  let state: keyof ReceiverShares = 'cpu';
+  let commits = 0;
+  const update = () => watch.enter(state === 'network' && commits > 0 ? 'disk' : state);
+  return {
+    ...watch,
+    enter(next) {
+      state = next;
+      update();
+    },
+    commitStarted() {
+      commits += 1;
+      update();
+    },
+    commitEnded() {
+      commits -= 1;
+      update();
+    },
+  };
+}
+
+/** The slowest part, as far as the sides tell; null when it lies with a side that does not. */
+export function findLimit(sender: SenderShares | null, receiver: ReceiverShares | null): Limit | null {
+  if (sender && sender.network < Math.max(sender.source, sender.cpu))
+    return sender.source >= sender.cpu ? 'sender disk' : 'sender CPU';
+  if (!receiver) return null;
+  if (receiver.network >= Math.max(receiver.disk, receiver.cpu)) return sender && 'network';
+  return receiver.disk >= receiver.cpu ? 'receiver disk' : 'receiver CPU';
+}
