@@ -5,6 +5,13 @@ import type { Source } from '../ports.js';
 import type { Channel } from '../protocol/channel.js';
 import type { SenderWatch } from './shares.js';
 
+/** Opening a file up to this takes longer than reading it. */
+const SMALL_FILE_BYTES = 256 * 1024;
+
+export function isSmallFile({ entry }: Source): boolean {
+  return entry.size !== null && entry.size <= SMALL_FILE_BYTES;
+}
+
 /** Tells a failure of the source from one of the connection. */
 export class SourceFailure extends Error {
   constructor(readonly failure: FtxError) {

@@ -1,13 +1,16 @@
 /** The entries of one session on their way out: PROTOCOL.md section 5, from offer to stored. */
-import { FtxError, isRefusal } from '../errors.js';
+import { FtxError, isRefusal, toFtxError } from '../errors.js';
 import type { Limit, ReceiverShares, Source } from '../ports.js';
 import type { Channel } from '../protocol/channel.js';
 import type { Timeouts } from '../protocol/constants.js';
 import type { Message } from '../protocol/messages.js';
 import { createCondition } from './condition.js';
-import { ContentSender, SourceFailure, type Content } from './content-sender.js';
+import { ContentSender, isSmallFile, SourceFailure, type Content } from './content-sender.js';
 import { createSenderWatch, findLimit } from './shares.js';
 import { secondsSince, type Tally } from './tally.js';
+
+/** Small files that are read and sent at the same time. */
+const MAX_SMALL_AT_ONCE = 8;
 
 /** An entry that has not come to its end. */
 interface OpenEntry extends Content {
@@ -45,6 +48,7 @@ export class OutgoingEntries {
   #receiver: ReceiverShares | null = null;
   #limitedBy: Limit | null = null;
   #openFiles = 0;
+  #sendingBeside = 0;
   #lastId = 0;
   #finished = false;
   /** performance.now() when content last moved. */
@@ -88,12 +92,13 @@ export class OutgoingEntries {
   async sendContents(): Promise<void> {
     for (;;) {
       this.#watch.enter('network');
-      await this.#changed.until(() => this.#finished || this.#ready.length > 0 || this.#again.length > 0);
+      await this.#changed.until(() => this.#finished || this.#again.length > 0 || this.#canSendNext());
       this.#watch.enter('cpu');
       if (this.#finished) return;
       await this.#sendAgain();
-      const task = this.#ready.shift();
-      if (task) await this.#attempt(task, () => this.#sendFile(task));
+      const task = this.#canSendNext() ? this.#ready.shift() : undefined;
+      if (task && isSmallFile(task.entry.source)) this.#sendBeside(task);
+      else if (task) await this.#attempt(task, () => this.#sendFile(task));
     }
   }
 
@@ -190,6 +195,21 @@ export class OutgoingEntries {
     this.#open.delete(entry.id);
     if (entry.source.entry.kind !== 'directory') this.#openFiles -= 1;
     this.#changed.notify();
+  }
+
+  #canSendNext(): boolean {
+    return this.#ready.length > 0 && this.#sendingBeside < MAX_SMALL_AT_ONCE;
+  }
+
+  /** Opening a small file takes longer than sending it: the next ones are opened meanwhile. */
+  #sendBeside(task: Task): void {
+    this.#sendingBeside += 1;
+    this.#attempt(task, () => this.#sendFile(task))
+      .catch((error: unknown) => this.#changed.fail(toFtxError(error)))
+      .finally(() => {
+        this.#sendingBeside -= 1;
+        this.#changed.notify();
+      });
   }
 
   async #sendFile({ entry, offset }: Task): Promise<void> {

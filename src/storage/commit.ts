@@ -29,8 +29,8 @@ export async function commitFile(
   policy: ConflictPolicy,
   offer: Entry,
 ): Promise<string> {
-  await setMode(part.handle, offer.mode);
-  await setTimes(part.handle, offer.mtimeNs);
+  setMode(part.handle, offer.mode);
+  setTimes(part.handle, offer.mtimeNs);
   await part.handle.sync();
   await part.handle.close();
   return settleName(place, policy, {

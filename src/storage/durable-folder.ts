@@ -23,10 +23,35 @@ export async function lstatIfAny(path: string): Promise<Stats | undefined> {
   }
 }
 
-/** Makes the names in a folder durable. */
-export async function syncFolder(path: string): Promise<void> {
+interface Sync {
+  readonly running: Promise<void>;
+  /** For those who came while it ran: their names may have missed it. */
+  next?: Promise<void>;
+}
+
+/** Process-wide, by path, for as long as somebody waits. */
+const syncs = new Map<string, Sync>();
+
+/** Makes the names in a folder durable. All who come while one is under way share the one after it. */
+export function syncFolder(path: string): Promise<void> {
   // Windows cannot open a folder as a file; NTFS journals its names itself.
-  if (process.platform === 'win32') return;
+  if (process.platform === 'win32') return Promise.resolve();
+  const current = syncs.get(path);
+  if (!current) return startSync(path);
+  return (current.next ??= current.running.catch(() => undefined).then(() => startSync(path)));
+}
+
+function startSync(path: string): Promise<void> {
+  const sync: Sync = {
+    running: syncNow(path).finally(() => {
+      if (!sync.next) syncs.delete(path);
+    }),
+  };
+  syncs.set(path, sync);
+  return sync.running;
+}
+
+async function syncNow(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await handle.sync();

@@ -131,8 +131,8 @@ async function applyAttributes(path: string, offer: Entry): Promise<void> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-    await setMode(handle, offer.mode);
-    await setTimes(handle, offer.mtimeNs);
+    setMode(handle, offer.mode);
+    setTimes(handle, offer.mtimeNs);
     await handle.sync();
   } finally {
     await handle?.close();

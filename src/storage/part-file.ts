@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, fstatSync } from 'node:fs';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError } from '../errors.js';
@@ -49,7 +49,7 @@ export function createPartFile({ place, offer, onConflict, maxSize, describePlac
       if (failure) throw failure;
       const { handle, writer } = await openOnce();
       await writer.close();
-      await checkSize(handle, size, place.path);
+      checkSize(handle, size, place.path);
       return { as: describePlace(await commitFile({ handle, path }, place, onConflict, offer)) };
     } catch (error) {
       await remove();
@@ -90,8 +90,8 @@ async function openPart(path: string): Promise<OpenPart> {
   return { handle, writer: createBlockWriter(handle) };
 }
 
-async function checkSize(handle: FileHandle, size: number, path: string): Promise<void> {
-  const written = (await handle.stat()).size;
+function checkSize({ fd }: FileHandle, size: number, path: string): void {
+  const written = fstatSync(fd).size;
   if (written === size) return;
   throw new FtxError('io', `${showPath(path)}: ${written} of ${size} bytes are on the receiver's disk.`);
 }
