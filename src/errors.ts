@@ -75,3 +75,10 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export function isRefusal(code: ErrorCode): boolean {
   return REFUSALS.has(code);
 }
+
+const TEMPORARY: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['lost', 'timeout', 'busy', 'shutting-down', 'aborted', 'protocol']);
+
+/** Whether the same transfer may go on where it stopped. */
+export function isTemporary(code: ErrorCode): boolean {
+  return TEMPORARY.has(code);
+}

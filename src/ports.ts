@@ -59,6 +59,19 @@ export interface Source {
    * `unreadable` or `io` when it cannot be read.
    */
   blocks(from: number): AsyncIterable<Uint8Array>;
+  /** Digests of this very content that an earlier session has noted; absent where none are kept. */
+  readonly journal?: SourceJournal;
+}
+
+/** What a sender remembers of a source, so that it need not read again what the receiver has. Never fails. */
+export interface SourceJournal {
+  /** Digests of the blocks from the first on. */
+  load(): Promise<readonly bigint[]>;
+  note(block: number, digest: bigint): void;
+  /** Keeps what was noted for a later session. */
+  save(): Promise<void>;
+  /** Forgets it: the file is stored. */
+  remove(): Promise<void>;
 }
 
 /** Where an entry ended up: the path below the receiver's folder, `/`-separated. */
@@ -69,12 +82,18 @@ export interface Placed {
 /** A file being received; nothing stands under the final name until commit resolves. */
 export interface PartFile {
   readonly state: 'part';
-  /** Writes a block at a byte offset; the memory may be reused once it resolves. */
+  /** Digests of the blocks that are durable here from an earlier session, from the first on. */
+  readonly durable: readonly bigint[];
+  /** Writes a block, or part of one, at a byte offset; the memory may be reused once it resolves. */
   write(block: Uint8Array, offset: number): Promise<void>;
+  /** The block at this offset has been written and has this digest: a later session may build on it. */
+  confirm(offset: number, digest: bigint): void;
   /** Makes the file durable under its final name, or throws and leaves none. Call once, after all writes. */
   commit(size: number): Promise<Placed>;
   /** Removes what has arrived. Safe to call at any time, more than once, and after commit. */
   discard(): Promise<void>;
+  /** Like discard, but keeps the confirmed blocks for a later session where that is possible. */
+  suspend(): Promise<void>;
 }
 
 /** A file of that name and size is there already; whether it is the same one its content tells. */
@@ -82,6 +101,8 @@ export interface PresentFile extends Placed {
   readonly state: 'present';
   /** As Source.blocks(0). */
   blocks(): AsyncIterable<Uint8Array>;
+  /** Where the offered file goes when it is another one; without it, it is refused. */
+  receiveBeside?(): Promise<PartFile>;
 }
 
 /** Where one session's entries go. Refusals are FtxErrors that concern the one entry only. */

@@ -186,7 +186,7 @@ class Mailbox {
       onEvent,
     };
     if (caller === 'ftx') {
-      const sink = createFileSink({ dir: this.#dir, onConflict, maxSize });
+      const sink = createFileSink({ dir: this.#dir, onConflict, maxSize, peer: hostOf(connection.peer) });
       return receiveSession(connection, { ...common, sink, pool: this.#pool, limits: { offers: MAX_OPEN_OFFERS, size: maxSize } });
     }
     const sink = createFileSink({ dir: this.#dir, onConflict: 'rename', maxSize });
@@ -200,6 +200,11 @@ const SHUTTING_DOWN = new FtxError('shutting-down', 'The receiver is being stopp
 function turnAway(connection: Connection, { code, message }: FtxError): void {
   connection.write([GREETING, encodeControl({ type: 'error', id: 0, code, message })]).catch(() => undefined);
   connection.destroy(new FtxError(code, message));
+}
+
+/** The address without the port, which is another one for each connection. */
+function hostOf(peer: string): string {
+  return peer.replace(/:\d+$/, '');
 }
 
 /** `classic-2026-01-31-235959`, local time. */

@@ -8,6 +8,7 @@ import { sendClassic } from './session/classic.js';
 import { sendSession } from './session/sender.js';
 import { createTally, finishTally, type SessionResult, type Tally } from './session/tally.js';
 import { describeInput } from './storage/input.js';
+import { findStateDir } from './storage/state-dir.js';
 import { streamSource } from './storage/stream-source.js';
 import { countTotals, readSources } from './storage/tree.js';
 
@@ -24,6 +25,8 @@ export interface SendOptions {
   /** Count what there is beside sending it, so that progress events carry totals. */
   readonly countTotals?: boolean | undefined;
   readonly input?: Readable | undefined;
+  /** Where digests of large files are kept until they are stored. Default: the user's state folder. */
+  readonly stateDir?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: EventListener | undefined;
 }
@@ -79,11 +82,12 @@ async function checkInputs({ paths, name, input, classic = false }: SendOptions)
   }
 }
 
-function readAll({ paths, name, input, signal }: SendOptions, tally: Tally): AsyncIterable<Source> {
+function readAll({ paths, name, input, signal, stateDir = findStateDir() }: SendOptions, tally: Tally): AsyncIterable<Source> {
   if (input && name !== undefined && paths.includes(INPUT)) return only(streamSource(input, name));
   return readSources(paths, {
     name,
     signal,
+    stateDir,
     onProblem: (path, { code, message }) => tally.emit({ type: 'failed', path, code, message }),
   });
 }

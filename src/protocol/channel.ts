@@ -2,7 +2,7 @@
 import { FtxError } from '../errors.js';
 import type { Connection } from '../ports.js';
 import { createByteReader, type ByteReader } from './byte-reader.js';
-import { decodeHeader, decodeMessage, encodeControl, encodeDataHead, type FrameHeader } from './codec.js';
+import { decodeHeader, decodeMessage, encodeControl, encodeDataHead, encodeHave, type FrameHeader } from './codec.js';
 import { GREETING, HEADER_BYTES, type Timeouts } from './constants.js';
 import type { ControlMessage, DataMessage, Hello, Message } from './messages.js';
 import { createHeartbeat, watchConnection, within } from './watch.js';
@@ -19,6 +19,8 @@ export interface Channel {
   greet(own: GreetingHello): Promise<Hello>;
   /** Queues a message; waits only when too much is queued. A lost connection shows in receive(). */
   send(message: ControlMessage): Promise<void>;
+  /** Tells which blocks are here already. */
+  sendHave(id: number, digests: readonly bigint[]): Promise<void>;
   /** Sends one block; resolves when its memory may be reused. */
   sendBlock(head: DataMessage, block: Uint8Array): Promise<void>;
   /**
@@ -57,18 +59,14 @@ export function createChannel(raw: Connection, timeouts: Timeouts): Channel {
     return Promise.resolve();
   }
 
-  async function receive(): Promise<Message | undefined> {
-    for (;;) {
-      const message = await readMessage(reader, raw, timeouts);
-      if (message?.type !== 'ping') return message;
-    }
-  }
+  const receive = () => readPastPings(reader, raw, timeouts);
 
   return {
     peer: raw.peer,
     send,
     receive,
     greet: (own) => within(timeouts.greetingMs, raw, 'finish the greeting', greet(own)),
+    sendHave: (id, digests) => write(encodeHave(id, digests)),
     sendBlock: (head, block) => write([encodeDataHead(head), block]),
     readContent: (target) => reader.fill(target),
     skipContent: (length) => reader.skip(length),
@@ -101,6 +99,13 @@ async function readGreeting(reader: ByteReader, peer: string): Promise<void> {
     throw new FtxError('lost', `${peer} closed the connection without a word. Is it an ftx receiver?`);
   if (Buffer.compare(greeting, GREETING) !== 0)
     throw new FtxError('protocol', `What answers at ${peer} does not speak ftx/1. Check the address and the port.`);
+}
+
+async function readPastPings(reader: ByteReader, raw: Connection, timeouts: Timeouts): Promise<Message | undefined> {
+  for (;;) {
+    const message = await readMessage(reader, raw, timeouts);
+    if (message?.type !== 'ping') return message;
+  }
 }
 
 async function readMessage(reader: ByteReader, raw: Connection, timeouts: Timeouts): Promise<Message | undefined> {

@@ -3,7 +3,7 @@ import { digestBlock } from '../checksum.js';
 import { FtxError, toFtxError } from '../errors.js';
 import * as limits from './constants.js';
 import { controlToJson, parseControl } from './messages.js';
-import type { ControlMessage, DataMessage, MessageType } from './messages.js';
+import type { ControlMessage, DataMessage, HaveMessage, Message, MessageType } from './messages.js';
 
 /** Type numbers are positions in this list, counted from 1. */
 const TYPES: readonly MessageType[] = [
@@ -19,10 +19,14 @@ const TYPES: readonly MessageType[] = [
   'ping',
   'goodbye',
   'status',
+  'have',
 ];
 /** These concern the session and carry id 0; `error` may. */
 const OF_SESSION: ReadonlySet<MessageType> = new Set(['hello', 'ping', 'goodbye', 'status']);
 const WITHOUT_PAYLOAD: ReadonlySet<MessageType> = new Set(['ping', 'goodbye']);
+
+const DIGEST_BYTES = 8;
+const MAX_DIGESTS = limits.MAX_CONTROL_BYTES / DIGEST_BYTES;
 
 export interface FrameHeader {
   readonly type: MessageType;
@@ -60,10 +64,33 @@ function lengthFits(type: MessageType, length: number): boolean {
  * Decodes the message of a frame from its header bytes and the part of its
  * payload that the check covers. Throws FtxError `protocol`.
  */
-export function decodeMessage(header: FrameHeader, headerBytes: Uint8Array, checked: Uint8Array) {
+export function decodeMessage(header: FrameHeader, headerBytes: Uint8Array, checked: Uint8Array): Message {
   if (viewOf(headerBytes).getUint32(12) !== computeCheck(headerBytes, checked))
     throw new FtxError('protocol', 'A frame was damaged on the way: its check is wrong. Send again.');
-  return header.type === 'data' ? decodeData(header, checked) : decodeControl(header.type, header.id, checked);
+  const { type, id } = header;
+  if (type === 'data') return decodeData(header, checked);
+  return type === 'have' ? decodeHave(id, checked) : decodeControl(type, id, checked);
+}
+
+function decodeHave(id: number, payload: Uint8Array): HaveMessage {
+  if (payload.length === 0 || payload.length % DIGEST_BYTES !== 0)
+    throw new FtxError('protocol', `The peer sent a have message of ${payload.length} bytes.`);
+  const view = viewOf(payload);
+  const count = payload.length / DIGEST_BYTES;
+  return { type: 'have', id, digests: Array.from({ length: count }, (_, at) => view.getBigUint64(at * DIGEST_BYTES)) };
+}
+
+/** Frames for any number of digests, each with as many as its limit allows. */
+export function encodeHave(id: number, digests: readonly bigint[]): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  for (let from = 0; from < digests.length; from += MAX_DIGESTS) {
+    const part = digests.slice(from, from + MAX_DIGESTS);
+    const frame = Buffer.alloc(limits.HEADER_BYTES + part.length * DIGEST_BYTES);
+    writeHeader(frame, 'have', id, part.length * DIGEST_BYTES);
+    part.forEach((digest, at) => frame.writeBigUInt64BE(digest, limits.HEADER_BYTES + at * DIGEST_BYTES));
+    frames.push(seal(frame));
+  }
+  return frames;
 }
 
 function decodeData(header: FrameHeader, prefix: Uint8Array): DataMessage {
@@ -82,7 +109,7 @@ function decodeData(header: FrameHeader, prefix: Uint8Array): DataMessage {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function decodeControl(type: Exclude<MessageType, 'data'>, id: number, payload: Uint8Array): ControlMessage {
+function decodeControl(type: ControlMessage['type'], id: number, payload: Uint8Array): ControlMessage {
   if (WITHOUT_PAYLOAD.has(type)) return parseControl(type, id, undefined);
   return parseControl(type, id, parseJson(type, payload));
 }

@@ -23,7 +23,7 @@ export interface ReceiverLimits {
 export type ControlMessage =
   | ({ readonly type: 'hello'; readonly id: 0 } & Hello)
   | { readonly type: 'offer'; readonly id: number; readonly entry: Entry }
-  | { readonly type: 'ready'; readonly id: number; readonly offset: number }
+  | { readonly type: 'ready'; readonly id: number; readonly offset: number; readonly have: boolean }
   | { readonly type: 'end'; readonly id: number; readonly digest: string; readonly size: number }
   | {
       readonly type: 'stored';
@@ -48,7 +48,14 @@ export interface DataMessage {
   readonly length: number;
 }
 
-export type Message = ControlMessage | DataMessage;
+/** Digests of blocks that the receiver has from an earlier session, in order. */
+export interface HaveMessage {
+  readonly type: 'have';
+  readonly id: number;
+  readonly digests: readonly bigint[];
+}
+
+export type Message = ControlMessage | DataMessage | HaveMessage;
 export type MessageType = Message['type'];
 
 const bytes = v.pipe(
@@ -91,6 +98,7 @@ const offerSchema = v.pipe(
   v.check(({ kind, target }) => (kind === 'symlink') === (target !== undefined), 'a symlink and only it has a target'),
 );
 const offsetSchema = v.object({ offset: bytes });
+const readySchema = v.object({ offset: bytes, have: v.optional(v.boolean(), false) });
 const endSchema = v.object({ digest, size: bytes });
 const percent = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(100));
 const sharesSchema = v.object({ network: percent, disk: percent, cpu: percent });
@@ -116,7 +124,7 @@ function parseOffer(json: unknown): Entry {
 }
 
 /** Builds a control message from its JSON; throws FtxError `protocol` when it has not the form of its type. */
-export function parseControl(type: Exclude<MessageType, 'data'>, id: number, json: unknown): ControlMessage {
+export function parseControl(type: ControlMessage['type'], id: number, json: unknown): ControlMessage {
   switch (type) {
     case 'hello': {
       const { idle: idleMs, ...rest } = check(helloSchema, type, json);
@@ -125,6 +133,7 @@ export function parseControl(type: Exclude<MessageType, 'data'>, id: number, jso
     case 'offer':
       return { type, id, entry: parseOffer(json) };
     case 'ready':
+      return { type, id, ...check(readySchema, type, json) };
     case 'again':
       return { type, id, ...check(offsetSchema, type, json) };
     case 'end':
@@ -158,6 +167,7 @@ export function controlToJson(message: ControlMessage): unknown {
     case 'offer':
       return offerToJson(message.entry);
     case 'ready':
+      return { offset: message.offset.toString(), have: message.have || undefined };
     case 'again':
       return { offset: message.offset.toString() };
     case 'end':

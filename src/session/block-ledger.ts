@@ -4,9 +4,6 @@ import { FtxError } from '../errors.js';
 import { BLOCK_BYTES } from '../ports.js';
 import { MAX_BLOCK_REQUESTS } from '../protocol/constants.js';
 
-/** Blocks that may arrive after one that is still missing: 1 GiB in flight. */
-const MAX_AHEAD = 1024;
-
 export interface BlockPlace {
   /** Bytes from the start of the file. */
   readonly offset: number;
@@ -23,10 +20,7 @@ export interface ArrivedBlock extends BlockPlace {
 export interface BlockLedger {
   /** Throws FtxError `protocol` for a block that has no place here. */
   expect(place: BlockPlace): void;
-  /**
-   * Notes an expected block. `keep` it, or ask for it `again`. Throws FtxError
-   * `checksum` for one that stays damaged, or when too many wait for one.
-   */
+  /** Notes an expected block. `keep` it, or ask for it `again`. Throws FtxError `checksum` for one that stays damaged. */
   note(block: ArrivedBlock): 'keep' | 'again';
   /** The end of the furthest block that has arrived, damaged or not. */
   reached(): number;
@@ -38,16 +32,23 @@ export interface BlockLedger {
   digest(): string;
 }
 
-/** `size` is null for a stream: its first short block is its last. */
-export function createBlockLedger(size: number | null): BlockLedger {
-  const digest = createFileDigest();
+/**
+ * `size` is null for a stream: its first short block is its last. `durable` are
+ * the digests of blocks from an earlier session; the sender may replace each once.
+ */
+export function createBlockLedger(size: number | null, durable: readonly bigint[] = []): BlockLedger {
+  const digests = [...durable];
   /** Blocks asked for again, by offset. */
   const missing = new Map<number, { readonly length: number; asked: number }>();
-  /** Digests of blocks behind a missing one, by offset. */
-  const ahead = new Map<number, bigint>();
-  let next = 0;
-  let digested = 0;
-  let bytes = 0;
+  const replaced = new Set<number>();
+  const durableEnd = Math.min(durable.length * BLOCK_BYTES, size ?? 0);
+  let next = durableEnd;
+  let bytes = durableEnd;
+
+  function isDue(offset: number): boolean {
+    if (offset % BLOCK_BYTES !== 0) return false;
+    return offset === next || (offset < durableEnd && !replaced.has(offset));
+  }
 
   function lengthFits(offset: number, length: number): boolean {
     return size === null ? length <= BLOCK_BYTES : length === Math.min(BLOCK_BYTES, size - offset);
@@ -55,8 +56,7 @@ export function createBlockLedger(size: number | null): BlockLedger {
 
   function expectBlock({ offset, length }: BlockPlace): void {
     const awaited = missing.get(offset);
-    const due = offset === next && offset % BLOCK_BYTES === 0 && lengthFits(offset, length);
-    if (awaited ? length !== awaited.length : !due)
+    if (awaited ? length !== awaited.length : !(isDue(offset) && lengthFits(offset, length)))
       throw new FtxError('protocol', `The peer sent a block of ${length} bytes at offset ${offset}, where none is due.`);
   }
 
@@ -69,30 +69,27 @@ export function createBlockLedger(size: number | null): BlockLedger {
     return 'again';
   }
 
-  /** The digest of a file takes those of its blocks in order. */
-  function digestInOrder(offset: number, blockDigest: bigint): void {
-    ahead.set(offset, blockDigest);
-    for (let due = ahead.get(digested); due !== undefined; due = ahead.get(digested)) {
-      ahead.delete(digested);
-      digest.add(due);
-      digested += BLOCK_BYTES;
-    }
-  }
-
   return {
     expect: expectBlock,
     note(block) {
-      next = Math.max(next, block.offset + block.length);
+      const { offset, length } = block;
+      next = Math.max(next, offset + length);
+      if (offset < durableEnd) replaced.add(offset);
       if (!block.intact) return askAgain(block);
-      if (!missing.delete(block.offset) && ahead.size >= MAX_AHEAD)
-        throw new FtxError('checksum', `A damaged block was not sent again within ${MAX_AHEAD} blocks.`);
-      bytes += block.length;
-      digestInOrder(block.offset, block.digest);
+      missing.delete(offset);
+      if (offset >= durableEnd) bytes += length;
+      digests[offset / BLOCK_BYTES] = block.digest;
       return 'keep';
     },
     reached: () => next,
     isComplete: () => missing.size === 0,
     bytes: () => bytes,
-    digest: () => digest.value(),
+    digest: () => digestFile(digests),
   };
+}
+
+function digestFile(digests: readonly bigint[]): string {
+  const file = createFileDigest();
+  for (const digest of digests) file.add(digest);
+  return file.value();
 }

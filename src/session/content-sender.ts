@@ -1,7 +1,7 @@
 /** Reads sources and sends their blocks; PROTOCOL.md section 5, data. */
-import { createFileDigest, digestBlock } from '../checksum.js';
+import { createFileDigest, digestBlock, type FileDigest } from '../checksum.js';
 import { FtxError, toFtxError } from '../errors.js';
-import type { Source } from '../ports.js';
+import { BLOCK_BYTES, type Source } from '../ports.js';
 import type { Channel } from '../protocol/channel.js';
 import type { SenderWatch } from './shares.js';
 
@@ -43,22 +43,41 @@ export class ContentSender {
   }
 
   /**
-   * Sends the blocks from byte `from` on. Resolves with digest and size of the
-   * whole, or undefined when the entry is no longer wanted.
+   * Sends the blocks that the receiver lacks: all from byte `from` on, and of
+   * those before it the ones whose digest is not what the receiver has. Reads
+   * no block again whose digest the journal of the source knows. Resolves with
+   * digest and size of the whole, or undefined when nobody wants it any more.
    */
-  async sendFile(content: Content, from: number): Promise<{ digest: string; size: number } | undefined> {
-    const { isWanted, afterBlock } = this.#options;
+  async sendFile(content: Content, from: number, have: readonly bigint[]) {
+    const { source, id } = content;
     const digest = createFileDigest();
-    let size = 0;
-    for await (const block of this.#read(content.source, 0)) {
-      if (!isWanted(content.id)) return undefined;
-      const blockDigest = digestBlock(block);
-      digest.add(blockDigest);
-      if (size >= from) await this.#send(content, size, blockDigest, block);
-      size += block.length;
-      await afterBlock(content, size);
+    const known = have.length > 0 ? ((await source.journal?.load()) ?? []).slice(0, have.length) : [];
+    for (const [block, own] of known.entries()) {
+      digest.add(own);
+      if (own !== have[block]) await this.sendBlockAgain(content, block * BLOCK_BYTES);
     }
-    return isWanted(content.id) ? { digest: digest.value(), size } : undefined;
+    const size = await this.#sendFrom(content, known.length, digest, (block, own) =>
+      have.length > 0 ? own !== have[block] : block * BLOCK_BYTES >= from,
+    );
+    return this.#options.isWanted(id) ? { digest: digest.value(), size } : undefined;
+  }
+
+  /** Reads from a block on and sends those that are lacking; resolves with where it stopped. */
+  async #sendFrom(content: Content, first: number, digest: FileDigest, isLacking: (block: number, own: bigint) => boolean) {
+    const { source, id } = content;
+    let block = first;
+    let end = Math.min(first * BLOCK_BYTES, source.entry.size ?? 0);
+    for await (const bytes of this.#read(source, first * BLOCK_BYTES)) {
+      if (!this.#options.isWanted(id)) break;
+      const own = digestBlock(bytes);
+      digest.add(own);
+      if (isLacking(block, own)) await this.#send(content, block * BLOCK_BYTES, own, bytes);
+      source.journal?.note(block, own);
+      block += 1;
+      end += bytes.length;
+      await this.#options.afterBlock(content, end);
+    }
+    return end;
   }
 
   /** Sends the block at `offset` once more. */

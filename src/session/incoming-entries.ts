@@ -1,6 +1,6 @@
 /** The entries of one session on their way into its sink: PROTOCOL.md section 5, from offer to stored. */
-import { FtxError, isRefusal, toFtxError } from '../errors.js';
-import { BLOCK_BYTES, type Entry, type Placed, type PresentFile, type Sink } from '../ports.js';
+import { FtxError, isRefusal, isTemporary, toFtxError } from '../errors.js';
+import { BLOCK_BYTES, type Entry, type PartFile, type Placed, type PresentFile, type Sink } from '../ports.js';
 import type { Channel } from '../protocol/channel.js';
 import type { DataMessage } from '../protocol/messages.js';
 import { BlockIntake } from './block-intake.js';
@@ -120,13 +120,19 @@ export class IncomingEntries {
     const { sink, channel } = this.#options;
     const { id, offer } = entry;
     const target = await sink.open(offer);
-    if (target.state === 'present') {
-      entry.target = target;
-      return channel.send({ type: 'ready', id, offset: offer.size ?? 0 });
-    }
-    if (!this.#open.has(id)) return target.discard();
-    entry.target = createIncomingFile(target, offer.size, (error) => this.#close(entry, error));
-    return channel.send({ type: 'ready', id, offset: 0 });
+    if (target.state === 'part') return this.#beReady(entry, target);
+    entry.target = target;
+    return channel.send({ type: 'ready', id, offset: offer.size ?? 0, have: false });
+  }
+
+  async #beReady(entry: OpenEntry, part: PartFile): Promise<void> {
+    const { channel } = this.#options;
+    const { id, offer } = entry;
+    if (!this.#open.has(id)) return part.suspend();
+    entry.target = createIncomingFile(part, offer.size, (error) => this.#close(entry, error));
+    const offset = Math.min(part.durable.length * BLOCK_BYTES, offer.size ?? 0);
+    await channel.send({ type: 'ready', id, offset, have: part.durable.length > 0 });
+    if (part.durable.length > 0) await channel.sendHave(id, part.durable);
   }
 
   async #place(entry: OpenEntry): Promise<void> {
@@ -161,9 +167,11 @@ export class IncomingEntries {
   }
 
   async #compare(entry: OpenEntry, present: PresentFile, end: FileEnd): Promise<void> {
-    if (!(await isSameFile(present, end)))
+    if (await isSameFile(present, end)) return this.#store(entry, present, end.digest, end.size, true);
+    if (!present.receiveBeside)
       throw new FtxError('exists', `${entry.offer.path} is there already with other content, and is kept.`);
-    this.#store(entry, present, end.digest, end.size, true);
+    entry.committing = false;
+    return this.#beReady(entry, await present.receiveBeside());
   }
 
   #store(entry: OpenEntry, { as }: Placed, digest: string | null, size: number, already = false): void {
@@ -208,6 +216,6 @@ export class IncomingEntries {
     channel.send({ type, id: entry.id, code, message }).catch(() => undefined);
     tally.emit({ type: refused ? 'refused' : 'failed', path: entry.offer.path, code, message });
     const { target } = entry;
-    if (target && 'discard' in target) void this.#run(entry, target.discard());
+    if (target && 'giveUp' in target) void this.#run(entry, target.giveUp(isTemporary(code)));
   }
 }

@@ -33,8 +33,8 @@ export interface IncomingFile {
   digest(): string;
   /** Verifies and commits; call it once, when complete. */
   commit(): Promise<Placed>;
-  /** Removes what has arrived, once nothing is being written. */
-  discard(): Promise<void>;
+  /** Ends it once nothing is being written: `keep` what a later session can go on with, or remove everything. */
+  giveUp(keep: boolean): Promise<void>;
 }
 
 /** `onWriteFailure` hears of a failed write as soon as it happens. */
@@ -43,21 +43,25 @@ export function createIncomingFile(
   size: number | null,
   onWriteFailure: (error: FtxError) => void,
 ): IncomingFile {
-  const ledger = createBlockLedger(size);
+  const ledger = createBlockLedger(size, part.durable);
   const writes = createWrites(part, onWriteFailure);
   let announced: FileEnd | undefined;
 
   return {
     expect: (place) => ledger.expect(place),
     writePiece: (piece, offset) => writes.start(piece, offset),
-    arriveInPieces: (head, digest) => ledger.note({ ...head, intact: digest === head.digest }),
+    arriveInPieces(head, digest) {
+      const verdict = ledger.note({ ...head, intact: digest === head.digest });
+      if (verdict === 'keep') part.confirm(head.offset, digest);
+      return verdict;
+    },
     arrive(head, lease) {
       let verdict: 'keep' | 'again' | undefined;
       try {
         verdict = ledger.note({ ...head, intact: digestBlock(lease.bytes) === head.digest });
         return verdict;
       } finally {
-        if (verdict === 'keep') void writes.start(lease.bytes, head.offset).then(() => lease.release());
+        if (verdict === 'keep') writes.startWhole(lease, head);
         else lease.release();
       }
     },
@@ -75,9 +79,9 @@ export function createIncomingFile(
         throw new FtxError('checksum', 'The whole file has another digest than the sender computed. Send it again.');
       return part.commit(announced.size);
     },
-    async discard() {
-      await writes.finish().catch(() => undefined);
-      await part.discard();
+    async giveUp(keep) {
+      const written = await writes.finish().then(() => true, () => false);
+      await (keep && written ? part.suspend() : part.discard());
     },
   };
 }
@@ -85,6 +89,8 @@ export function createIncomingFile(
 interface Writes {
   /** Resolves when the write is over, well or not. */
   start(bytes: Uint8Array, offset: number): Promise<void>;
+  /** Writes a verified block and gives its memory back. */
+  startWhole(lease: Lease, head: DataMessage): void;
   /** Waits for all of them; throws the first failure. */
   finish(): Promise<void>;
 }
@@ -92,8 +98,8 @@ interface Writes {
 function createWrites(part: PartFile, onFailure: (error: FtxError) => void): Writes {
   const running = new Set<Promise<void>>();
   let failure: FtxError | undefined;
-  return {
-    start(bytes, offset) {
+
+  function start(bytes: Uint8Array, offset: number): Promise<void> {
       const done = part
         .write(bytes, offset)
         .catch((error: unknown) => {
@@ -103,6 +109,15 @@ function createWrites(part: PartFile, onFailure: (error: FtxError) => void): Wri
         .finally(() => running.delete(done));
       running.add(done);
       return done;
+  }
+
+  return {
+    start,
+    startWhole(lease, { offset, digest }) {
+      void start(lease.bytes, offset).then(() => {
+        lease.release();
+        if (!failure) part.confirm(offset, digest);
+      });
     },
     async finish() {
       await Promise.all(running);

@@ -6,27 +6,12 @@ import type { Timeouts } from '../protocol/constants.js';
 import type { Message } from '../protocol/messages.js';
 import { createCondition } from './condition.js';
 import { ContentSender, isSmallFile, SourceFailure, type Content } from './content-sender.js';
+import { findOverdue, takeHave, takeReady, type OpenEntry, type Task } from './outgoing-entry.js';
 import { createSenderWatch, findLimit } from './shares.js';
 import { secondsSince, type Tally } from './tally.js';
 
 /** Small files that are read and sent at the same time. */
 const MAX_SMALL_AT_ONCE = 8;
-
-/** An entry that has not come to its end. */
-interface OpenEntry extends Content {
-  /** performance.now() of the offer. */
-  readonly started: number;
-  /** What the receiver has to answer, and since when; undefined while it is our turn. */
-  awaited: { readonly what: 'an answer to the offer' | 'stored'; readonly since: number } | undefined;
-  /** Set once all of it has been sent. */
-  ended?: { readonly digest: string; readonly size: number };
-}
-
-/** Content to send: all of an entry from an offset, or one block of it once more. */
-interface Task {
-  readonly entry: OpenEntry;
-  readonly offset: number;
-}
 
 export interface OutgoingEntriesOptions {
   readonly channel: Channel;
@@ -47,6 +32,7 @@ export class OutgoingEntries {
   readonly #contents: ContentSender;
   #receiver: ReceiverShares | null = null;
   #limitedBy: Limit | null = null;
+  readonly #saving: Promise<void>[] = [];
   #openFiles = 0;
   #sendingBeside = 0;
   #lastId = 0;
@@ -72,6 +58,12 @@ export class OutgoingEntries {
   /** Ends every wait with the reason. */
   fail(reason: Error): void {
     this.#changed.fail(reason);
+  }
+
+  /** Keeps what a later session can go on with. */
+  async save(): Promise<void> {
+    for (const { source } of this.#open.values()) if (source.journal) this.#saving.push(source.journal.save());
+    await Promise.all(this.#saving);
   }
 
   /** Offers one source after the other, and resolves when all are at their end. */
@@ -123,12 +115,9 @@ export class OutgoingEntries {
   /** Throws FtxError `timeout` when the receiver has owed an answer for too long while nothing moved. */
   checkDeadlines(): void {
     const { channel, timeouts } = this.#options;
-    for (const { awaited, source } of this.#open.values()) {
-      if (!awaited) continue;
-      const limitMs = awaited.what === 'stored' ? timeouts.storedMs : timeouts.controlMs;
-      if (performance.now() - Math.max(awaited.since, this.#moved) < limitMs) continue;
-      const what = `${channel.peer} did not send ${awaited.what} for ${source.entry.path}`;
-      throw new FtxError('timeout', `${what} within ${limitMs / 1000} s. Try again.`);
+    for (const entry of this.#open.values()) {
+      const what = findOverdue(entry, timeouts, this.#moved);
+      if (what) throw new FtxError('timeout', `${channel.peer} did not send ${what} for ${entry.source.entry.path}. Try again.`);
     }
   }
 
@@ -152,9 +141,11 @@ export class OutgoingEntries {
   #answer(entry: OpenEntry, message: Message): void {
     switch (message.type) {
       case 'ready':
-        return this.#takeReady(entry, message.offset);
+        return this.#queue(takeReady(entry, message.offset, message.have));
+      case 'have':
+        return this.#queue(takeHave(entry, message.digests));
       case 'again':
-        this.#again.push({ entry, offset: message.offset });
+        this.#again.push({ entry, offset: message.offset, have: [] });
         return;
       case 'stored':
         this.#receiver = message.shares ?? this.#receiver;
@@ -167,19 +158,15 @@ export class OutgoingEntries {
     }
   }
 
-  #takeReady(entry: OpenEntry, offset: number): void {
-    const { kind, size } = entry.source.entry;
-    if (kind !== 'file' || entry.awaited?.what !== 'an answer to the offer' || offset > (size ?? 0))
-      throw new FtxError('protocol', 'The receiver is ready for what was not offered.');
-    entry.awaited = undefined;
-    this.#ready.push({ entry, offset });
+  #queue(task: Task | undefined): void {
+    if (task) this.#ready.push(task);
   }
 
   #takeStored(entry: OpenEntry, as: string, already: boolean): void {
     const { path, kind } = entry.source.entry;
     if (kind === 'file' && !entry.ended)
       throw new FtxError('protocol', `The receiver says that ${path} is stored, but it does not have all of it.`);
-    this.#remove(entry);
+    this.#remove(entry, true);
     const { digest, size } = entry.ended ?? { digest: null, size: 0 };
     const seconds = secondsSince(entry.started);
     this.#options.tally.emit({ type: 'stored', path, as, size, digest, already, seconds });
@@ -191,8 +178,10 @@ export class OutgoingEntries {
     this.#options.tally.emit({ type: isRefusal(code) ? 'refused' : 'failed', path, code, message });
   }
 
-  #remove(entry: OpenEntry): void {
+  #remove(entry: OpenEntry, isStored = false): void {
     this.#open.delete(entry.id);
+    const { journal } = entry.source;
+    if (journal) this.#saving.push(isStored ? journal.remove() : journal.save());
     if (entry.source.entry.kind !== 'directory') this.#openFiles -= 1;
     this.#changed.notify();
   }
@@ -212,8 +201,8 @@ export class OutgoingEntries {
       });
   }
 
-  async #sendFile({ entry, offset }: Task): Promise<void> {
-    const end = await this.#contents.sendFile(entry, offset);
+  async #sendFile({ entry, offset, have }: Task): Promise<void> {
+    const end = await this.#contents.sendFile(entry, offset, have);
     if (!end) return;
     entry.ended = end;
     entry.awaited = { what: 'stored', since: performance.now() };

@@ -67,6 +67,7 @@ async function converse(
   } finally {
     clearInterval(deadlines);
     entries.reportShares();
+    await entries.save();
   }
 }
 

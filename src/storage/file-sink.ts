@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, lstatSync } from 'node:fs';
 import { open, readlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError } from '../errors.js';
@@ -9,6 +9,7 @@ import { describeDiskError, showPath } from './disk-error.js';
 import { lstatIfAny, syncFolder } from './durable-folder.js';
 import { createFolders, type Folders } from './folders.js';
 import { createPartFile, refuseSize } from './part-file.js';
+import { openResumablePart } from './resumable-part.js';
 import { openPresent } from './present-file.js';
 import { checkLinkTarget, parsePath } from './safe-path.js';
 
@@ -20,6 +21,8 @@ export interface FileSinkOptions {
   readonly onConflict: ConflictPolicy;
   /** Bytes; Infinity for no limit. */
   readonly maxSize: number;
+  /** Who sends: only the same peer goes on with a part file. Without it none is kept. */
+  readonly peer?: string;
 }
 
 /**
@@ -61,9 +64,11 @@ async function openFile(folders: Folders, options: FileSinkOptions, offer: Entry
   if (offer.kind !== 'file') throw refuseKind(offer);
   if (offer.size !== null && offer.size > maxSize) throw refuseSize(offer.path, maxSize, offer.size);
   const place = await findPlace(folders, components);
-  const present = await checkConflict(place, onConflict, offer);
-  if (present) return present;
-  return createPartFile({ place, offer, onConflict, maxSize, describePlace: describeIn(components) });
+  const part = { place, offer, onConflict, maxSize, describePlace: describeIn(components) };
+  const openPart = async (): Promise<PartFile> => {
+    return (options.peer !== undefined && (await openResumablePart(part, options.peer))) || createPartFile(part);
+  };
+  return (await checkConflict(place, onConflict, offer, openPart)) ?? openPart();
 }
 
 async function findPlace(folders: Folders, components: readonly string[]): Promise<Place> {
@@ -75,21 +80,35 @@ function describeIn(components: readonly string[]): (name: string) => string {
   return (name) => [...components.slice(0, -1), name].join('/');
 }
 
-/** Refuses at once what could not be committed; `rename` finds its name then. */
-async function checkConflict(place: Place, policy: ConflictPolicy, offer: Entry): Promise<PresentFile | undefined> {
-  if (policy === 'rename') return undefined;
-  const there = await lstatIfAny(join(place.folder, place.name));
+/** Refuses at once what could not be committed; a file that may be the offered one is to be compared. */
+async function checkConflict(
+  place: Place,
+  policy: ConflictPolicy,
+  offer: Entry,
+  openPart: () => Promise<PartFile>,
+): Promise<PresentFile | undefined> {
+  const there = lstatSync(join(place.folder, place.name), { bigint: true, throwIfNoEntry: false });
   if (!there) return undefined;
+  const isLike = there.isFile() && there.size === BigInt(offer.size ?? -1);
   switch (policy) {
+    case 'rename':
+      // The same once more, as when a transfer is begun again; a commit finds a free name for all else.
+      return isLike && isSameTime(there.mtimeNs, offer.mtimeNs) ? openPresent(place, openPart) : undefined;
     case 'fail':
       throw refuseExisting(place.path);
     case 'overwrite':
       if (there.isDirectory()) throw refuseExisting(place.path, 'a folder of that name');
       return undefined;
     case 'skip':
-      if (there.isFile() && there.size === offer.size) return openPresent(place);
+      if (isLike) return openPresent(place);
       throw refuseExisting(place.path, 'a different one of that name');
   }
+}
+
+/** As far as a time can be set: to the microsecond. */
+function isSameTime(one: bigint, other: bigint): boolean {
+  const apart = one - other;
+  return -1000n < apart && apart < 1000n;
 }
 
 function refuseKind(offer: Entry): FtxError {

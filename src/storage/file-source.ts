@@ -3,6 +3,8 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { FtxError, errnoOf } from '../errors.js';
 import { BLOCK_BYTES, type Source } from '../ports.js';
 import { showPath } from './disk-error.js';
+import { MIN_RESUMABLE_BYTES } from './resumable-part.js';
+import { createSourceJournal } from './source-journal.js';
 import { readAhead, type ReadBlock } from './read-ahead.js';
 
 /** A regular file as it was when it was offered. */
@@ -14,7 +16,8 @@ export interface KnownFile {
   readonly stats: BigIntStats;
 }
 
-export function createFileSource(known: KnownFile): Source {
+/** `stateDir` is where digests are kept for a transfer that breaks off; without it none are. */
+export function createFileSource(known: KnownFile, stateDir?: string): Source {
   const { path, stats } = known;
   const entry = {
     path,
@@ -23,7 +26,9 @@ export function createFileSource(known: KnownFile): Source {
     mtimeNs: stats.mtimeNs,
     mode: Number(stats.mode & 0o777n),
   } as const;
-  return { entry, blocks: (from) => readFile(known, from) };
+  const source = { entry, blocks: (from: number) => readFile(known, from) };
+  if (stateDir === undefined || entry.size < MIN_RESUMABLE_BYTES) return source;
+  return { ...source, journal: createSourceJournal(known, stateDir) };
 }
 
 /** Source.blocks of a file: `afterwards` gets the open file once all has been read and nothing has changed. */

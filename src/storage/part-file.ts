@@ -9,6 +9,7 @@ import { describeDiskError, showBytes, showPath } from './disk-error.js';
 import { makePartName } from './safe-path.js';
 
 const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_RDWR;
+const OLD_FILE = constants.O_NOFOLLOW | constants.O_RDWR;
 
 export interface PartFileOptions {
   readonly place: Place;
@@ -20,60 +21,118 @@ export interface PartFileOptions {
   readonly describePlace: (name: string) => string;
 }
 
-/** Touches the disk at the first write, so that an offer by itself costs nothing. */
-export function createPartFile({ place, offer, onConflict, maxSize, describePlace }: PartFileOptions): PartFile {
-  const path = join(place.folder, makePartName());
-  let opening: Promise<OpenPart> | undefined;
-  let failure: FtxError | undefined;
-  let ending: Promise<void> | undefined;
+/** Where the bytes of a part file are; resumable-part.ts uses the same for one that outlives its session. */
+export interface PartOnDisk {
+  /** Its own name in the folder of the place. */
+  readonly name: string;
+  /** True when it is there from an earlier session. */
+  readonly isThere: boolean;
+}
 
-  const isEnded = (): boolean => ending !== undefined;
-  const openOnce = (): Promise<OpenPart> => (opening ??= openPart(path));
+/** Lives as long as its session. Touches the disk at the first write, so that an offer by itself costs nothing. */
+export function createPartFile(options: PartFileOptions): PartFile {
+  const part = new DiskPart(options, { name: makePartName(), isThere: false });
+  return {
+    state: 'part',
+    durable: [],
+    confirm: ignore,
+    write: (block, offset) => part.write(block, offset),
+    commit: (size) => part.commit(size),
+    discard: () => part.discard(),
+    suspend: () => part.discard(),
+  };
+}
 
-  async function write(block: Uint8Array, offset: number): Promise<void> {
-    if (isEnded()) throw refuseEnded(place.path);
+/** A part file, and what keeping it for a later session takes. */
+export class DiskPart {
+  readonly #options: PartFileOptions;
+  readonly #path: string;
+  readonly #isThere: boolean;
+  #opening: Promise<OpenPart> | undefined;
+  #failure: FtxError | undefined;
+  #ending: Promise<void> | undefined;
+
+  constructor(options: PartFileOptions, { name, isThere }: PartOnDisk) {
+    this.#options = options;
+    this.#path = join(options.place.folder, name);
+    this.#isThere = isThere;
+  }
+
+  write(block: Uint8Array, offset: number): Promise<void> {
+    const { place, maxSize } = this.#options;
+    if (offset + block.length > maxSize) this.#failure ??= refuseSize(place.path, maxSize);
+    return this.#attempt(({ writer }) => writer.write(block, offset));
+  }
+
+  /** Makes all that has been written durable. What it loses, commit will not report as stored. */
+  sync(): Promise<void> {
+    // Never again after a failure: a second fsync may say yes to what the first has lost.
+    return this.#attempt(({ handle }) => handle.datasync());
+  }
+
+  commit(size: number): Promise<Placed> {
+    if (this.#ending) return Promise.reject(refuseEnded(this.#options.place.path));
+    const settled = this.#settle(size);
+    this.#ending = settled.then(ignore, ignore);
+    return settled;
+  }
+
+  discard(): Promise<void> {
+    return (this.#ending ??= this.#remove());
+  }
+
+  /** Closes it and leaves it where it is. */
+  release(): Promise<void> {
+    return (this.#ending ??= this.#close().then(ignore));
+  }
+
+  #open(): Promise<OpenPart> {
+    return (this.#opening ??= openPart(this.#path, this.#isThere ? OLD_FILE : NEW_FILE));
+  }
+
+  async #attempt(work: (part: OpenPart) => Promise<void>): Promise<void> {
+    const { place } = this.#options;
+    if (this.#ending) throw refuseEnded(place.path);
+    if (this.#failure) throw this.#failure;
     try {
-      if (offset + block.length > maxSize) throw refuseSize(place.path, maxSize);
-      const { writer } = await openOnce();
-      await writer.write(block, offset);
+      await work(await this.#open());
     } catch (error) {
-      // A write that was under way when the file was discarded fails for that reason alone.
-      if (isEnded()) throw refuseEnded(place.path);
-      failure ??= describeDiskError(error, place.path);
-      throw failure;
+      // What was under way when the file was discarded fails for that reason alone.
+      if (this.#isEnding()) throw refuseEnded(place.path);
+      this.#failure ??= describeDiskError(error, place.path);
+      throw this.#failure;
     }
   }
 
-  async function settle(size: number): Promise<Placed> {
+  #isEnding(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  async #settle(size: number): Promise<Placed> {
+    const { place, onConflict, offer, describePlace } = this.#options;
     try {
-      if (failure) throw failure;
-      const { handle, writer } = await openOnce();
+      if (this.#failure) throw this.#failure;
+      const { handle, writer } = await this.#open();
       await writer.close();
       checkSize(handle, size, place.path);
-      return { as: describePlace(await commitFile({ handle, path }, place, onConflict, offer)) };
+      return { as: describePlace(await commitFile({ handle, path: this.#path }, place, onConflict, offer)) };
     } catch (error) {
-      await remove();
+      await this.#remove();
       throw describeDiskError(error, place.path);
     }
   }
 
-  function commit(size: number): Promise<Placed> {
-    if (isEnded()) return Promise.reject(refuseEnded(place.path));
-    const settled = settle(size);
-    ending = settled.then(ignore, ignore);
-    return settled;
-  }
-
   /** Never fails: it runs after a failure, which is the one to report. */
-  async function remove(): Promise<void> {
-    const part = await opening?.catch(ignore);
-    if (!part) return;
-    await part.writer.close();
-    await part.handle.close().catch(ignore);
-    await unlink(path).catch(ignore);
+  async #close(): Promise<boolean> {
+    const part = await this.#opening?.catch(ignore);
+    await part?.writer.close();
+    await part?.handle.close().catch(ignore);
+    return part !== undefined || this.#isThere;
   }
 
-  return { state: 'part', write, commit, discard: () => (ending ??= remove()) };
+  async #remove(): Promise<void> {
+    if (await this.#close()) await unlink(this.#path).catch(ignore);
+  }
 }
 
 function ignore(): undefined {
@@ -85,8 +144,8 @@ interface OpenPart {
   readonly writer: BlockWriter;
 }
 
-async function openPart(path: string): Promise<OpenPart> {
-  const handle = await open(path, NEW_FILE, 0o600);
+async function openPart(path: string, flags: number): Promise<OpenPart> {
+  const handle = await open(path, flags, 0o600);
   return { handle, writer: createBlockWriter(handle) };
 }
 

@@ -7,7 +7,7 @@ const COMPONENT_BYTES_MAX = 255;
 /** Linux's limit on what a symlink holds: PATH_MAX less the final NUL. */
 const TARGET_BYTES_MAX = 4095;
 /** How the names of part files begin, which no entry may claim. */
-const RESERVED_PREFIX = '.ftx-';
+export const RESERVED_PREFIX = '.ftx-';
 
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 const DRIVE = /^[a-z]:/i;

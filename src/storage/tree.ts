@@ -18,6 +18,8 @@ export interface ReadOptions {
    */
   readonly onProblem?: ((path: string, error: FtxError) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Where digests of large files are kept until they are stored; without it none are. */
+  readonly stateDir?: string | undefined;
 }
 
 /** Something found on disk. */
@@ -32,6 +34,7 @@ interface Found {
 interface Walk {
   readonly report: (path: string, error: FtxError) => void;
   readonly signal: AbortSignal | undefined;
+  readonly stateDir: string | undefined;
   /** In post-order, for the end. */
   readonly directories: Entry[];
 }
@@ -49,7 +52,7 @@ export async function* readSources(paths: readonly string[], options: ReadOption
   }
   const inputs = [];
   for (const path of paths) inputs.push(await describeInput(path, options.name));
-  const walk: Walk = { report: options.onProblem ?? rethrow, signal: options.signal, directories: [] };
+  const walk: Walk = { report: options.onProblem ?? rethrow, signal: options.signal, stateDir: options.stateDir, directories: [] };
   for (const input of inputs) yield* readInput(walk, input);
   for (const entry of walk.directories) yield createEmptySource(entry);
 }
@@ -75,7 +78,7 @@ function rethrow(_path: string, error: FtxError): never {
 /** With a stack of its own: recursion would end at some depth of folders, which a peer can make. */
 async function* readInput(walk: Walk, input: Found): AsyncGenerator<Source> {
   if (!input.stats.isDirectory()) {
-    yield createFileSource(input);
+    yield createFileSource(input, walk.stateDir);
     return;
   }
   const levels = [{ folder: input, names: await listNames(walk, input) }];
@@ -112,7 +115,7 @@ async function findEntry(walk: Walk, folder: Found, bytes: Buffer): Promise<Foun
 }
 
 async function* readLeaf(walk: Walk, found: Found): AsyncGenerator<Source> {
-  if (found.stats.isFile()) yield createFileSource(found);
+  if (found.stats.isFile()) yield createFileSource(found, walk.stateDir);
   else if (found.stats.isSymbolicLink()) yield* readLink(walk, found);
   else walk.report(found.path, describeSpecial(found.path, found.stats));
 }

@@ -59,7 +59,8 @@ export async function receiveFile(
   content: Uint8Array,
   toMemory = (block: Uint8Array) => block,
 ): Promise<string> {
-  const part = expectPart(await sink.open(offerFile(path, content.length)));
+  const opened = await sink.open(offerFile(path, content.length));
+  const part = opened.state === 'part' ? opened : expectPart(await opened.receiveBeside!());
   for (let at = 0; at < content.length; at += BLOCK_BYTES) {
     await part.write(toMemory(content.subarray(at, at + BLOCK_BYTES)), at);
   }

@@ -3,13 +3,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestBlock } from '../../src/checksum.js';
 import { FtxError } from '../../src/errors.js';
-import { decodeHeader, decodeMessage, encodeControl, encodeDataHead } from '../../src/protocol/codec.js';
+import { decodeHeader, decodeMessage, encodeControl, encodeDataHead, encodeHave } from '../../src/protocol/codec.js';
 import { HEADER_BYTES, MAX_CONTROL_BYTES, MAX_DATA_BYTES } from '../../src/protocol/constants.js';
-import type { Message } from '../../src/protocol/messages.js';
+import type { HaveMessage, Message } from '../../src/protocol/messages.js';
 import { parseHex, readFixtureText } from '../support/hex.js';
 import { WIRE_MESSAGES } from '../support/wire-messages.js';
 
-const encode = (message: Message) => (message.type === 'data' ? encodeDataHead(message) : encodeControl(message));
+function encode(message: Message): Uint8Array {
+  if (message.type === 'data') return encodeDataHead(message);
+  return message.type === 'have' ? encodeHave(message.id, message.digests)[0]! : encodeControl(message);
+}
 
 function decode(bytes: Uint8Array): Message {
   const head = bytes.subarray(0, HEADER_BYTES);
@@ -68,7 +71,7 @@ describe('fixtures', () => {
 describe('decodeHeader', () => {
   it.each([
     ['type 0', forge(0, 0, Buffer.alloc(0))],
-    ['type 13', forge(13, 0, Buffer.alloc(0))],
+    ['type 14', forge(14, 0, Buffer.alloc(0))],
     ['a hello with an id', forge(1, 1, json({}))],
     ['an offer without an id', forge(2, 0, json(OFFER))],
     ['a control payload over the limit', forge(2, 1, Buffer.alloc(0), MAX_CONTROL_BYTES + 1)],
@@ -83,6 +86,8 @@ describe('decodeHeader', () => {
 describe('decodeMessage', () => {
   it.each([
     ['no JSON', 2, json('{')],
+    ['no digests', 13, Buffer.alloc(0)],
+    ['half a digest', 13, Buffer.alloc(12)],
     ['JSON that is not UTF-8', 2, Buffer.from([0x22, 0xff, 0x22])],
     ['a list', 2, json([])],
     ['null', 5, json('null')],
@@ -122,7 +127,7 @@ describe('decodeMessage', () => {
   });
 
   it('ignores fields that it does not know', () => {
-    expect(decode(forge(3, 1, json({ offset: '0', news: 1 })))).toEqual({ type: 'ready', id: 1, offset: 0 });
+    expect(decode(forge(3, 1, json({ offset: '0', news: 1 })))).toMatchObject({ type: 'ready', id: 1, offset: 0 });
   });
 
   it('reads codes that it does not know by their frame', () => {
@@ -137,6 +142,15 @@ describe('decodeMessage', () => {
       damaged[bit >> 3]! ^= 1 << (bit & 7);
       expect(codeOf(() => decode(damaged)), `bit ${bit}`).toBe('protocol');
     }
+  });
+});
+
+describe('encodeHave', () => {
+  it('spreads digests over as many frames as their limit asks for', () => {
+    const digests = Array.from({ length: 20_000 }, (_, number) => BigInt(number));
+    const frames = encodeHave(1, digests);
+    expect(frames.map(({ length }) => length - HEADER_BYTES)).toEqual([65_536, 65_536, 20_000 * 8 - 2 * 65_536]);
+    expect(frames.flatMap((frame) => (decode(frame) as HaveMessage).digests)).toEqual(digests);
   });
 });
 

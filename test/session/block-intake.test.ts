@@ -18,6 +18,9 @@ function createSlowPart() {
   let gated = false;
   const part: PartFile = {
     state: 'part',
+    durable: [],
+    confirm: () => undefined,
+    suspend: () => Promise.resolve(),
     async write(block, offset) {
       lengths.push(block.length);
       if (gated) await new Promise<void>((resolve) => pending.push(resolve));

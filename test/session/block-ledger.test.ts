@@ -83,11 +83,42 @@ describe('a ledger', () => {
     expect(codeOfNote(ledger, { ...block(0), offset: 5 })).toBe('protocol');
   });
 
-  it('holds a bounded number of digests behind a missing block', () => {
-    const ledger = createBlockLedger(5000 * BLOCK_BYTES);
-    ledger.note(block(0, false));
-    for (let number = 1; number <= 1024; number++) ledger.note(block(number));
-    expect(codeOfNote(ledger, block(1025))).toBe('checksum');
-    expect(codeOfNote(ledger, block(0))).toBeUndefined();
+  describe('that goes on with what an earlier session left', () => {
+    const size = 3 * BLOCK_BYTES + 5;
+    const resumed = () => createBlockLedger(size, [11n, 12n]);
+
+    it('expects what is missing, and sums the digests of all', () => {
+      const ledger = resumed();
+      expect(ledger.reached()).toBe(2 * BLOCK_BYTES);
+      ledger.note(block(2));
+      ledger.note(block(3, true, 5));
+      const digest = createFileDigest();
+      for (const value of [11n, 12n, 3n, 4n]) digest.add(value);
+      expect(ledger.digest()).toBe(digest.value());
+      expect(ledger.bytes()).toBe(size);
+    });
+
+    it('takes each block that was there once more, and no other', () => {
+      const ledger = resumed();
+      expect(codeOfNote(ledger, block(1))).toBeUndefined();
+      expect(codeOfNote(ledger, block(1))).toBe('protocol');
+      expect(codeOfNote(ledger, block(0, true, 5))).toBe('protocol');
+      expect(codeOfNote(ledger, block(3, true, 5))).toBe('protocol');
+      expect(ledger.bytes()).toBe(2 * BLOCK_BYTES);
+    });
+
+    it('misses a block that was there when its replacement arrives damaged', () => {
+      const ledger = resumed();
+      expect(ledger.note(block(0, false))).toBe('again');
+      expect(ledger.isComplete()).toBe(false);
+      expect(codeOfNote(ledger, block(0))).toBeUndefined();
+      expect(ledger.isComplete()).toBe(true);
+    });
+
+    it('may have all of the file, its short last block too', () => {
+      const ledger = createBlockLedger(BLOCK_BYTES + 5, [1n, 2n]);
+      expect(ledger.reached()).toBe(BLOCK_BYTES + 5);
+      expect(ledger.isComplete()).toBe(true);
+    });
   });
 });

@@ -23,7 +23,7 @@ afterEach(() => {
 });
 
 const say = (message: ControlMessage) => receiver.send(message);
-const ready = (id: number, offset = 0) => say({ type: 'ready', id, offset });
+const ready = (id: number, offset = 0) => say({ type: 'ready', id, offset, have: false });
 const stored = (id: number) => say({ type: 'stored', id, as: 'a', already: false });
 
 async function next(): Promise<Message | undefined> {
@@ -42,6 +42,15 @@ describe('a sender ends the session with a receiver that', () => {
     ['answers an id that was never offered', () => stored(2)],
     ['is ready past the end', () => ready(1, 6)],
     ['is ready twice', async () => (await ready(1), ready(1))],
+    ['sends digests that it did not announce', () => receiver.sendHave(1, [1n])],
+    ['sends more digests than it announced', async () => {
+      await say({ type: 'ready', id: 1, offset: 5, have: true });
+      await receiver.sendHave(1, [1n, 2n]);
+    }],
+    ['is ready again before the digests have come', async () => {
+      await say({ type: 'ready', id: 1, offset: 5, have: true });
+      await ready(1);
+    }],
     ['says goodbye first', () => say({ type: 'goodbye', id: 0 })],
     ['plays the sender', () => say({ type: 'end', id: 1, digest: '26c7827d889f6da3', size: 5 })],
     ['asks for a block past the end', async () => (await ready(1), say({ type: 'again', id: 1, offset: 2 ** 30 }))],

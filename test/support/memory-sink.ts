@@ -54,12 +54,19 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
 
   function findPresent(offer: Entry): PresentFile | undefined {
     const there = entries.get(offer.path);
-    if (!there || onConflict === 'rename') return undefined;
-    if (onConflict === 'overwrite' && there.kind !== 'directory') return undefined;
-    if (onConflict !== 'skip' || there.kind !== 'file' || there.content.length !== offer.size) {
-      throw refuseExisting(offer.path);
+    if (!there) return undefined;
+    const same = there.kind === 'file' && there.content.length === offer.size ? there : undefined;
+    if (onConflict === 'rename') {
+      const isSame = same !== undefined && same.mtimeNs === offer.mtimeNs;
+      return isSame ? { ...present(offer.path, same.content), receiveBeside: () => Promise.resolve(createPart(offer)) } : undefined;
     }
-    return { state: 'present', as: offer.path, blocks: () => splitBlocks(there.content) };
+    if (onConflict === 'overwrite' && there.kind !== 'directory') return undefined;
+    if (onConflict !== 'skip' || !same) throw refuseExisting(offer.path);
+    return present(offer.path, same.content);
+  }
+
+  function present(path: string, content: Uint8Array): PresentFile {
+    return { state: 'present', as: path, blocks: () => splitBlocks(content) };
   }
 
   function createPart(offer: Entry): PartFile {
@@ -67,6 +74,9 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     let ended = false;
     const part: PartFile = {
       state: 'part',
+      durable: [],
+      confirm: () => undefined,
+      suspend: () => part.discard(),
       async write(block, offset) {
         await Promise.resolve();
         if (ended) throw new FtxError('aborted', `${offer.path}: is no longer being received.`);

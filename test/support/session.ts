@@ -70,7 +70,7 @@ export async function transfer(
   return { sent: await sender.result, received: await receiver.result, sender, receiver, sink: receiver.sink };
 }
 
-function tamperWith(connection: Connection, tamper: (part: Uint8Array) => readonly Uint8Array[]): Connection {
+export function tamperWith(connection: Connection, tamper: (part: Uint8Array) => readonly Uint8Array[]): Connection {
   return {
     peer: connection.peer,
     read: () => connection.read(),

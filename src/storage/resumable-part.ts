@@ -1,0 +1,184 @@
+/** A part file that a later session of the same sender goes on with. */
+import { createHash } from 'node:crypto';
+import { lstatSync } from 'node:fs';
+import { unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BLOCK_BYTES, type Entry, type PartFile } from '../ports.js';
+import { countFromStart, openJournal, type BlockJournal } from './block-journal.js';
+import { DiskPart, type PartFileOptions } from './part-file.js';
+import { RESERVED_PREFIX } from './safe-path.js';
+
+/** Smaller files are sent again in less time than it takes to keep account of them. */
+export const MIN_RESUMABLE_BYTES = 8 * BLOCK_BYTES;
+/** Blocks that a crash may cost, or the time in which they came; each checkpoint waits for the disk. */
+const CHECKPOINT_BLOCKS = 32;
+const CHECKPOINT_MS = 1_000;
+/** How long to wait for an earlier session that is just ending. */
+const MAX_WAIT_MS = 2_000;
+
+/** Process-wide: a part file belongs to one session at a time. Each promise resolves when it is free. */
+const inUse = new Map<string, Promise<void>>();
+
+/** What a part file is of: only the same offer of the same peer goes on with it. */
+export interface PartBinding {
+  readonly path: string;
+  readonly size: number;
+  readonly mtime: string;
+  readonly peer: string;
+}
+
+export function parseBinding(text: string): PartBinding {
+  const [path, size, mtime, peer] = JSON.parse(text) as [string, number, string, string];
+  return { path, size, mtime, peer };
+}
+
+/** Undefined while another session has it, or when the file is not worth it. */
+export async function openResumablePart(options: PartFileOptions, peer: string): Promise<PartFile | undefined> {
+  const { offer, place } = options;
+  if (offer.size === null || offer.size < MIN_RESUMABLE_BYTES) return undefined;
+  const binding = JSON.stringify([offer.path, offer.size, offer.mtimeNs.toString(), peer]);
+  const stem = RESERVED_PREFIX + createHash('sha256').update(binding).digest('hex').slice(0, 16);
+  const path = join(place.folder, `${stem}.part`);
+  const free = await claim(path);
+  if (!free) return undefined;
+  try {
+    return await openClaimed(options, path, `${stem}.part`, binding, free);
+  } catch (error) {
+    free();
+    throw error;
+  }
+}
+
+async function openClaimed(options: PartFileOptions, path: string, name: string, binding: string, free: () => void) {
+  const journalPath = path.replace(/part$/, 'journal');
+  const journal = await openJournal(journalPath, binding);
+  const durable = readDurable(journal, path, options.offer);
+  // A part without a journal, or the other way round, is of no use to anyone.
+  if (durable.length === 0) await unlink(path).catch(() => undefined);
+  const part = new DiskPart(options, { name, isThere: durable.length > 0 });
+  return createResumable(part, journal, durable, free);
+}
+
+/** The digests that the journal vouches for, as far as the part file reaches. */
+function readDurable({ known }: BlockJournal, path: string, { size }: Entry): bigint[] {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (!stats?.isFile() || stats.nlink !== 1) return [];
+  const whole = stats.size === size ? Math.ceil(stats.size / BLOCK_BYTES) : Math.floor(stats.size / BLOCK_BYTES);
+  const count = Math.min(countFromStart(known), whole);
+  return Array.from({ length: count }, (_, block) => known.get(block) ?? 0n);
+}
+
+/** Waits for a session that is ending. Resolves with the way to give the path back, undefined if it stays in use. */
+async function claim(path: string): Promise<(() => void) | undefined> {
+  const other = inUse.get(path);
+  if (other) await waitAtMost(other);
+  if (inUse.has(path)) return undefined;
+  let free: () => void = () => undefined;
+  inUse.set(path, new Promise<void>((resolve) => (free = resolve)));
+  return () => {
+    inUse.delete(path);
+    free();
+  };
+}
+
+async function waitAtMost(other: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, MAX_WAIT_MS)));
+  await Promise.race([other, patience]);
+  clearTimeout(timer);
+}
+
+function createResumable(part: DiskPart, journal: BlockJournal, durable: readonly bigint[], free: () => void): PartFile {
+  const checkpoints = createCheckpoints(part, journal);
+  let ending: Promise<void> | undefined;
+
+  /** Whatever comes first of commit, discard and suspend is the end. */
+  function end(work: () => Promise<void>): Promise<void> {
+    return (ending ??= work().finally(free));
+  }
+
+  const removeJournal = () => checkpoints.stop().then(() => journal.remove()).catch(() => undefined);
+  return {
+    state: 'part',
+    durable,
+    confirm: (offset, digest) => checkpoints.note(offset / BLOCK_BYTES, digest),
+    async write(block, offset) {
+      await checkpoints.forget(Math.floor(offset / BLOCK_BYTES));
+      await part.write(block, offset);
+    },
+    async commit(size) {
+      const placed = part.commit(size);
+      await end(() => placed.then(() => undefined, () => undefined).then(removeJournal));
+      return placed;
+    },
+    discard: () => end(() => part.discard().then(removeJournal)),
+    suspend: () =>
+      end(async () => {
+        const isWorthIt = await checkpoints.finish();
+        await (isWorthIt ? part.release() : part.discard());
+        await (isWorthIt ? journal.close() : journal.remove()).catch(() => undefined);
+      }),
+  };
+}
+
+interface Checkpoints {
+  note(block: number, digest: bigint): void;
+  /** To be called before a block is written over: a crash in between must not leave the old digest with new bytes. */
+  forget(block: number): Promise<void>;
+  /** Notes no more, and waits for what is under way. */
+  stop(): Promise<void>;
+  /** Makes everything noted durable. Whether there is anything to keep. */
+  finish(): Promise<boolean>;
+}
+
+/** Blocks first, then the record: the journal is never ahead of the part file, whatever happens to either. */
+function createCheckpoints(part: DiskPart, journal: BlockJournal): Checkpoints {
+  const recorded = new Set(journal.known.keys());
+  let noted: [number, bigint][] = [];
+  let last = performance.now();
+  let running: Promise<void> = Promise.resolve();
+  let isRunning = false;
+  let broken = false;
+
+  async function checkpoint(): Promise<void> {
+    const batch = noted;
+    noted = [];
+    last = performance.now();
+    if (batch.length === 0 || broken) return;
+    await part.sync();
+    await journal.append(batch);
+    for (const [block] of batch) recorded.add(block);
+  }
+
+  function start(): void {
+    isRunning = true;
+    running = checkpoint()
+      // A journal that cannot be written costs the later session its head start, not this one its file.
+      .catch(() => void (broken = true))
+      .finally(() => (isRunning = false));
+  }
+
+  return {
+    note(block, digest) {
+      noted.push([block, digest]);
+      if (isRunning || broken) return;
+      if (noted.length >= CHECKPOINT_BLOCKS || performance.now() - last >= CHECKPOINT_MS) start();
+    },
+    async forget(block) {
+      if (!recorded.delete(block)) return;
+      await running;
+      await journal.forget(block);
+    },
+    async stop() {
+      noted = [];
+      broken = true;
+      await running;
+    },
+    async finish() {
+      await running;
+      start();
+      await running;
+      return recorded.has(0);
+    },
+  };
+}

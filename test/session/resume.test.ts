@@ -1,0 +1,155 @@
+import { readFile, readdir, utimes, writeFile, lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { BLOCK_BYTES, type Sink, type Source } from '../../src/ports.js';
+import { createFileSink } from '../../src/storage/file-sink.js';
+import { createFileSource } from '../../src/storage/file-source.js';
+import { makeContent, tempDir } from '../support/folders.js';
+import { connectionPair, lost } from '../support/memory-connection.js';
+import { runReceiver, runSender, tamperWith } from '../support/session.js';
+import { createMemorySink } from '../support/memory-sink.js';
+
+const BLOCKS = 12;
+const SIZE = BLOCKS * BLOCK_BYTES - 7;
+const content = makeContent(SIZE, 5);
+
+async function setUp() {
+  const dir = await tempDir();
+  const file = join(await tempDir(), 'film');
+  await writeFile(file, content);
+  const stateDir = await tempDir();
+  const openSource = async () => createFileSource({ file, path: 'film', stats: await lstat(file, { bigint: true }) }, stateDir);
+  return { dir, file, stateDir, openSource, received: join(dir, 'film') };
+}
+
+interface Sent {
+  readonly blocks: number;
+  readonly read: number;
+  readonly stored: boolean;
+}
+
+/** Sends until `breakAfter` blocks have left; counts those that left, and those that were read. */
+async function sendOnce(dir: string, source: Source, breakAfter = Infinity): Promise<Sent> {
+  const [left, right] = connectionPair();
+  let blocks = 0;
+  let read = 0;
+  const connection = tamperWith(left, (part) => {
+    if (part.length > 1000 && ++blocks >= breakAfter) setImmediate(() => left.destroy(lost()));
+    return [part];
+  });
+  const counting: Source = {
+    ...source,
+    async *blocks(from) {
+      for await (const block of source.blocks(from)) {
+        read += 1;
+        yield block;
+      }
+    },
+  };
+  const sink: Sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'peer' });
+  const receiver = runReceiver(right, { ...createMemorySink(), ...sink });
+  const sender = runSender(connection, [counting]);
+  const result = await sender.result;
+  await receiver.result;
+  return { blocks, read, stored: 'stored' in result && result.stored === 1 };
+}
+
+describe('a transfer that broke off', () => {
+  it('goes on where it stopped, and neither sends nor reads again what is there', async () => {
+    const { dir, openSource, received } = await setUp();
+    const first = await sendOnce(dir, await openSource(), 5);
+    expect(first.stored).toBe(false);
+    const second = await sendOnce(dir, await openSource());
+    expect(second.stored).toBe(true);
+    expect(first.blocks + second.blocks).toBeLessThanOrEqual(BLOCKS + 1);
+    expect(second.read).toBeLessThanOrEqual(BLOCKS - 3);
+    expect((await readFile(received)).equals(content)).toBe(true);
+    expect(await readdir(dir)).toEqual(['film']);
+  });
+
+  it('goes on as often as it breaks', async () => {
+    const { dir, openSource, received } = await setUp();
+    let sent = 0;
+    for (let stored = false; !stored; ) {
+      const part = await sendOnce(dir, await openSource(), 3);
+      sent += part.blocks;
+      stored = part.stored;
+    }
+    expect(sent).toBeLessThanOrEqual(BLOCKS + 8);
+    expect((await readFile(received)).equals(content)).toBe(true);
+  });
+
+  it('is read again, but not sent again, by a sender that has lost its journal', async () => {
+    const { dir, openSource, received } = await setUp();
+    const first = await sendOnce(dir, { ...(await openSource()), journal: undefined } as unknown as Source, 5);
+    const second = await sendOnce(dir, { ...(await openSource()), journal: undefined } as unknown as Source);
+    expect(second).toMatchObject({ stored: true, read: BLOCKS });
+    expect(first.blocks + second.blocks).toBeLessThanOrEqual(BLOCKS + 1);
+    expect((await readFile(received)).equals(content)).toBe(true);
+  });
+
+  it('costs a changed block and no more, where size and time are the same', async () => {
+    const { dir, file, openSource, received } = await setUp();
+    const { mtime } = await lstat(file);
+    await utimes(file, mtime, mtime);
+    const first = await sendOnce(dir, { ...(await openSource()), journal: undefined } as unknown as Source, 6);
+    const changed = Buffer.from(content);
+    changed[BLOCK_BYTES + 3]! ^= 1;
+    await writeFile(file, changed);
+    await utimes(file, mtime, mtime);
+    const second = await sendOnce(dir, { ...(await openSource()), journal: undefined } as unknown as Source);
+    expect(second.stored).toBe(true);
+    expect(first.blocks + second.blocks).toBeLessThanOrEqual(BLOCKS + 2);
+    expect((await readFile(received)).equals(changed)).toBe(true);
+  });
+
+  it('begins anew when the file was changed', async () => {
+    const { dir, file, openSource, received } = await setUp();
+    await sendOnce(dir, await openSource(), 6);
+    const changed = makeContent(SIZE, 6);
+    await writeFile(file, changed);
+    await utimes(file, 1, 1);
+    expect(await sendOnce(dir, await openSource())).toMatchObject({ stored: true, blocks: BLOCKS });
+    expect((await readFile(received)).equals(changed)).toBe(true);
+  });
+});
+
+describe('the journal of a sender', () => {
+  it('is gone once the file is stored', async () => {
+    const { dir, openSource, stateDir } = await setUp();
+    await sendOnce(dir, await openSource(), 5);
+    expect(await readdir(join(stateDir, 'digests'))).toHaveLength(1);
+    await sendOnce(dir, await openSource());
+    expect(await readdir(join(stateDir, 'digests'))).toEqual([]);
+  });
+
+  it('that cannot be kept costs nothing but a second reading', async () => {
+    const { dir, file, openSource, received } = await setUp();
+    const stats = await lstat(file, { bigint: true });
+    const source = () => createFileSource({ file, path: 'film', stats }, '/dev/null/nowhere');
+    await sendOnce(dir, source(), 5);
+    expect(await sendOnce(dir, source())).toMatchObject({ stored: true, read: BLOCKS });
+    expect((await readFile(received)).equals(content)).toBe(true);
+    expect((await openSource()).journal).toBeDefined();
+  });
+});
+
+describe('a file that is there already', () => {
+  it('with the same size, time and content is not sent again', async () => {
+    const { dir, openSource } = await setUp();
+    await sendOnce(dir, await openSource());
+    expect(await sendOnce(dir, await openSource())).toMatchObject({ stored: true, blocks: 0 });
+    expect(await readdir(dir)).toEqual(['film']);
+  });
+
+  it('with other content of the same size and time stands beside the new one', async () => {
+    const { dir, file, openSource, received } = await setUp();
+    await writeFile(received, makeContent(SIZE, 9));
+    const { mtime } = await lstat(file);
+    await utimes(file, mtime, mtime);
+    await utimes(received, mtime, mtime);
+    expect(await sendOnce(dir, await openSource())).toMatchObject({ stored: true, blocks: BLOCKS });
+    expect((await readFile(join(dir, 'film (1)'))).equals(content)).toBe(true);
+    expect((await readFile(received)).equals(makeContent(SIZE, 9))).toBe(true);
+  });
+});
