@@ -3,6 +3,8 @@ import { FtxError } from '../errors.js';
 import type { Connection } from '../ports.js';
 
 export interface ByteReader {
+  /** Waits for a byte; false if the peer ended instead. */
+  arrived(): Promise<boolean>;
   /** The next `length` bytes, or undefined if the peer ended before the first of them. */
   take(length: number): Promise<Uint8Array | undefined>;
   /** Fills `target`. */
@@ -39,6 +41,7 @@ export function createByteReader(connection: Connection): ByteReader {
   const fill = (target: Uint8Array) => consume(target.length, (part, at) => target.set(part, at));
 
   return {
+    arrived: more,
     fill,
     skip: (length) => consume(length, () => undefined),
     async take(length) {

@@ -2,13 +2,12 @@
 import { FtxError } from '../errors.js';
 import type { Connection } from '../ports.js';
 import { createByteReader, type ByteReader } from './byte-reader.js';
-import { decodeHeader, decodeMessage, encodeControl, encodeDataHead, encodeHave, type FrameHeader } from './codec.js';
+import { decodeHeader, decodeMessage, encodeHave } from './codec.js';
 import { GREETING, HEADER_BYTES, type Timeouts } from './constants.js';
 import type { ControlMessage, DataMessage, Hello, Message } from './messages.js';
-import { createHeartbeat, watchConnection, within } from './watch.js';
-
-/** Control bytes that may wait to be sent before send() waits for them to go out. */
-const MAX_UNSENT_BYTES = 256 * 1024;
+import { createOutbox } from './outbox.js';
+import { createPace } from './pace.js';
+import { watchConnection, within } from './watch.js';
 
 /** The channel itself says how long it waits. */
 type GreetingHello = Omit<Hello, 'idleMs'>;
@@ -21,6 +20,8 @@ export interface Channel {
   send(message: ControlMessage): Promise<void>;
   /** Tells which blocks are here already. */
   sendHave(id: number, digests: readonly bigint[]): Promise<void>;
+  /** Waits while too much is queued. For who answers a peer that may read none of the answers. */
+  drain(): Promise<void>;
   /** Sends one block; resolves when its memory may be reused. */
   sendBlock(head: DataMessage, block: Uint8Array): Promise<void>;
   /**
@@ -35,41 +36,27 @@ export interface Channel {
 }
 
 export function createChannel(raw: Connection, timeouts: Timeouts): Channel {
-  let unsent = 0;
   const connection = watchConnection(raw, timeouts.idleMs);
-  const reader = createByteReader(connection);
-  // Pings go past the watch: what we say to a dead peer is no sign that it lives.
-  const pings = createHeartbeat(() => {
-    if (unsent === 0) raw.write([encodeControl({ type: 'ping', id: 0 })]).catch(() => undefined);
-  });
+  const pace = createPace(connection, timeouts.idleMs);
+  const reader = createByteReader(pace.connection);
+  const { pings, write, send, drain, sendBlock } = createOutbox(raw, connection, timeouts.idleMs);
 
-  function write(parts: readonly Uint8Array[]): Promise<void> {
-    pings.postpone();
-    return connection.write(parts);
-  }
-
-  function send(message: ControlMessage): Promise<void> {
-    const frame = encodeControl(message);
-    unsent += frame.length;
-    const sent = write([frame]).then(() => {
-      unsent -= frame.length;
-    });
-    if (unsent > MAX_UNSENT_BYTES) return sent;
-    sent.catch(() => undefined);
-    return Promise.resolve();
-  }
-
-  const receive = () => readPastPings(reader, raw, timeouts);
+  const receive = async () => {
+    const message = await readPastPings(reader, raw, timeouts);
+    if (message?.type === 'data') pace.restart();
+    return message;
+  };
 
   return {
     peer: raw.peer,
     send,
+    drain,
+    sendBlock,
     receive,
     greet: (own) => within(timeouts.greetingMs, raw, 'finish the greeting', greet(own)),
     sendHave: (id, digests) => write(encodeHave(id, digests)),
-    sendBlock: (head, block) => write([encodeDataHead(head), block]),
-    readContent: (target) => reader.fill(target),
-    skipContent: (length) => reader.skip(length),
+    readContent: (target) => pace.during(() => reader.fill(target)),
+    skipContent: (length) => pace.during(() => reader.skip(length)),
     destroy(reason) {
       pings.stop();
       connection.stop();
@@ -108,19 +95,22 @@ async function readPastPings(reader: ByteReader, raw: Connection, timeouts: Time
   }
 }
 
-async function readMessage(reader: ByteReader, raw: Connection, timeouts: Timeouts): Promise<Message | undefined> {
-  const headerBytes = await reader.take(HEADER_BYTES);
-  if (headerBytes === undefined) return undefined;
-  const header = decodeHeader(headerBytes);
-  const checked = await within(timeouts.controlMs, raw, 'finish a message', takeChecked(reader, header, raw.peer));
-  return decodeMessage(header, headerBytes, checked);
+async function readMessage(reader: ByteReader, raw: Connection, { controlMs }: Timeouts): Promise<Message | undefined> {
+  if (!(await reader.arrived())) return undefined;
+  return within(controlMs, raw, 'finish a message', takeMessage(reader, raw.peer));
 }
 
-async function takeChecked(reader: ByteReader, header: FrameHeader, peer: string): Promise<Uint8Array> {
-  if (header.checkedLength === 0) return new Uint8Array(0);
-  const checked = await reader.take(header.checkedLength);
-  if (checked === undefined) throw new FtxError('lost', `${peer} closed the connection in the middle of a message.`);
-  return checked;
+async function takeMessage(reader: ByteReader, peer: string): Promise<Message> {
+  const headerBytes = await takeBytes(reader, HEADER_BYTES, peer);
+  const header = decodeHeader(headerBytes);
+  return decodeMessage(header, headerBytes, await takeBytes(reader, header.checkedLength, peer));
+}
+
+async function takeBytes(reader: ByteReader, length: number, peer: string): Promise<Uint8Array> {
+  if (length === 0) return new Uint8Array(0);
+  const bytes = await reader.take(length);
+  if (bytes === undefined) throw new FtxError('lost', `${peer} closed the connection in the middle of a message.`);
+  return bytes;
 }
 
 /** Tells the peer why, and ends every wait of the session with it. The first reason wins. */

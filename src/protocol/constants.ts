@@ -27,13 +27,18 @@ export const MAX_MESSAGE_CHARS = 1000;
 /** Section 5, again. */
 export const MAX_BLOCK_REQUESTS = 3;
 
+/** Section 9: content that moves slower than this is not waited for. */
+export const MIN_BYTES_PER_SECOND = 1024;
+
 /** Section 9, in milliseconds. */
 export interface Timeouts {
   /** From connection to the end of the greeting and hello. */
   readonly greetingMs: number;
   /** Nothing read or written by either side. */
   readonly idleMs: number;
-  /** From an offer to its answer while no data moves, and from a frame's header to its end. */
+  /** From hello, and from the end of the last open entry, to the next offer or goodbye. */
+  readonly offerMs: number;
+  /** From an offer to its answer while no data moves, and from the first byte of a frame to its content or end. */
   readonly controlMs: number;
   /** From the end of a file to its stored: the receiver's disk may be slow. */
   readonly storedMs: number;
@@ -44,6 +49,7 @@ export interface Timeouts {
 export const DEFAULT_TIMEOUTS: Timeouts = {
   greetingMs: 10_000,
   idleMs: 60_000,
+  offerMs: 300_000,
   controlMs: 60_000,
   storedMs: 600_000,
   goodbyeMs: 10_000,

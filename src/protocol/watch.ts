@@ -14,8 +14,9 @@ export async function within<T>(ms: number, target: Destroyable, what: string, w
   }
 }
 
-function timeoutError({ peer }: Destroyable, what: string, ms: number): FtxError {
-  return new FtxError('timeout', `${peer} did not ${what} within ${ms / 1000} s. Try again.`);
+/** `what` ends the sentence "PEER did not …". */
+export function timeoutError({ peer }: Pick<Connection, 'peer'>, what: string, ms: number): FtxError {
+  return new FtxError('timeout', `${peer} did not ${what} within ${Math.round(ms / 100) / 10} s. Try again.`);
 }
 
 /** A connection that is destroyed when a read or write has waited `idleMs` and nothing moved meanwhile. */

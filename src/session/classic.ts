@@ -3,6 +3,7 @@ import { FtxError, toFtxError } from '../errors.js';
 import type { Connection, EventListener, PartFile, Sink, Source } from '../ports.js';
 import { createByteReader, type ByteReader } from '../protocol/byte-reader.js';
 import type { Timeouts } from '../protocol/constants.js';
+import { createPace, slowestMs, type Pace } from '../protocol/pace.js';
 import { watchConnection, within } from '../protocol/watch.js';
 import { createTally, finishTally, secondsSince, type SessionResult, type Tally } from './tally.js';
 
@@ -82,8 +83,9 @@ async function takeFile(connection: Connection, options: ClassicReceiverOptions,
   const part = await openPart(connection, options, size);
   try {
     await connection.write([toBytes(READY)]);
-    const reader = createByteReader(rest);
-    await copyContent(reader, part, size, path, tally);
+    const pace = createPace(rest, timeouts.idleMs);
+    const reader = createByteReader(pace.connection);
+    await copyContent({ reader, pace, part, size, path, tally });
     await expectEnd(reader);
     const { as } = await part.commit(size);
     tally.emit({ type: 'stored', path, as, size, digest: null, already: false, seconds: secondsSince(started) });
@@ -154,17 +156,20 @@ function startingWith(connection: Connection, first: Promise<Uint8Array | undefi
   };
 }
 
-async function copyContent(
-  reader: ByteReader,
-  part: PartFile,
-  size: number,
-  path: string,
-  tally: Tally,
-): Promise<void> {
+interface Copy {
+  readonly reader: ByteReader;
+  readonly pace: Pace;
+  readonly part: PartFile;
+  readonly size: number;
+  readonly path: string;
+  readonly tally: Tally;
+}
+
+async function copyContent({ reader, pace, part, size, path, tally }: Copy): Promise<void> {
   const memory = Buffer.allocUnsafe(PIECE_BYTES);
   for (let offset = 0; offset < size; ) {
     const piece = memory.subarray(0, Math.min(PIECE_BYTES, size - offset));
-    await reader.fill(piece);
+    await pace.during(() => reader.fill(piece));
     await part.write(piece, offset);
     offset += piece.length;
     tally.emit({ type: 'progress', path, bytes: offset, size, total: null });
@@ -197,7 +202,7 @@ export async function sendClassic(connection: Connection, source: Source, option
     await within(options.timeouts.controlMs, watched, 'answer ready', expectReady(reader, connection.peer));
     let bytes = 0;
     for await (const block of source.blocks(0)) {
-      await watched.write([block]);
+      await within(slowestMs(block.length, options.timeouts.idleMs), watched, 'take a block', watched.write([block]));
       bytes += block.length;
       tally.emit({ type: 'progress', path, bytes, size, total: null });
     }

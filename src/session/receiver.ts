@@ -4,6 +4,7 @@ import type { Connection, EventListener, Sink } from '../ports.js';
 import { createChannel, sayAndDestroy, type Channel } from '../protocol/channel.js';
 import { STATUS_CAPABILITY, STATUS_INTERVAL_MS, type Timeouts } from '../protocol/constants.js';
 import type { Message, ReceiverLimits } from '../protocol/messages.js';
+import { timeoutError } from '../protocol/watch.js';
 import { VERSION } from '../version.js';
 import type { BlockPool } from './block-pool.js';
 import { IncomingEntries } from './incoming-entries.js';
@@ -33,7 +34,7 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
   signal.addEventListener('abort', abort);
   try {
     signal.throwIfAborted();
-    await serve({ channel, entries, tally, watch, limits });
+    await serve({ channel, entries, tally, watch, limits, offerMs: options.timeouts.offerMs });
     channel.destroy(new FtxError('lost', 'The session is over.'));
   } catch (error) {
     const failure = toFtxError(error);
@@ -53,16 +54,19 @@ interface Session {
   readonly tally: Tally;
   readonly watch: ReceiverWatch;
   readonly limits: ReceiverLimits;
+  readonly offerMs: number;
 }
 
-async function serve({ channel, entries, tally, watch, limits }: Session): Promise<void> {
+async function serve({ channel, entries, tally, watch, limits, offerMs }: Session): Promise<void> {
   const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [], limits });
   tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
   const reports = hello.capabilities.includes(STATUS_CAPABILITY) ? startReports(channel, entries, watch) : undefined;
+  const patience = startPatience(channel, entries, offerMs);
   try {
-    await takeMessages(channel, entries, watch);
+    await takeMessages(channel, entries, watch, patience.renew);
   } finally {
     clearInterval(reports);
+    patience.stop();
   }
   // Commits go on by themselves; the sender has nothing more to say to them.
   await entries.finish();
@@ -71,14 +75,32 @@ async function serve({ channel, entries, tally, watch, limits }: Session): Promi
 }
 
 /** Until the sender's goodbye, or the end of the connection. */
-async function takeMessages(channel: Channel, entries: IncomingEntries, watch: ReceiverWatch): Promise<void> {
+async function takeMessages(
+  channel: Channel,
+  entries: IncomingEntries,
+  watch: ReceiverWatch,
+  onMessage: () => void,
+): Promise<void> {
   for (;;) {
     watch.enter('network');
+    await channel.drain();
     const message = await channel.receive();
+    onMessage();
     watch.enter('cpu');
     if (message === undefined || message.type === 'goodbye') return;
     await handle(entries, message);
   }
+}
+
+/** Ends a session in which nothing is open and nothing is offered, however well it pings. */
+function startPatience(channel: Channel, entries: IncomingEntries, offerMs: number) {
+  let since = performance.now();
+  const renew = () => void (since = performance.now());
+  const timer = setInterval(() => {
+    if (entries.openCount > 0) renew();
+    else if (performance.now() - since >= offerMs) channel.destroy(timeoutError(channel, 'offer anything', offerMs));
+  }, offerMs / 4);
+  return { renew, stop: () => clearInterval(timer) };
 }
 
 function startReports(channel: Channel, entries: IncomingEntries, watch: ReceiverWatch): NodeJS.Timeout {

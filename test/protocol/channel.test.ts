@@ -134,6 +134,19 @@ describe('deadlines', () => {
     expect(await outcome).toBe('timeout');
   });
 
+  it('end a header that never gets finished, though bytes trickle in', async () => {
+    vi.useFakeTimers();
+    const [left, right] = connectionPair();
+    const outcome = codeOf(channelOver(left).receive());
+    const header = parseHex(readFixtureText('ping'));
+    const everyMs = 20_000;
+    for (let at = 0; at * everyMs <= DEFAULT_TIMEOUTS.controlMs; at++) {
+      void right.write([header.subarray(at, at + 1)]).catch(() => undefined);
+      await vi.advanceTimersByTimeAsync(everyMs);
+    }
+    expect(await outcome).toBe('timeout');
+  });
+
   it('end a silent peer, but not one that pings', async () => {
     vi.useFakeTimers();
     const [left, right] = connectionPair();
@@ -184,6 +197,21 @@ describe('send', () => {
     expect(sent).toBeLessThan(1000);
     expect(sent).toBeGreaterThan(10);
   });
+});
+
+it('pings do not pile up before a peer that reads nothing', async () => {
+  vi.useFakeTimers();
+  const { connection } = scriptedConnection([GREETING, encodeControl({ type: 'hello', id: 0, ...HELLO, idleMs: 100 })], 'wait');
+  let stuck = false;
+  let pings = 0;
+  const channel = channelOver({
+    ...connection,
+    write: () => (stuck ? (pings++, new Promise<void>(() => undefined)) : Promise.resolve()),
+  });
+  await channel.greet(HELLO);
+  stuck = true;
+  await vi.advanceTimersByTimeAsync(DEFAULT_TIMEOUTS.idleMs);
+  expect(pings).toBe(1);
 });
 
 describe('destroy', () => {

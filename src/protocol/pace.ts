@@ -1,0 +1,77 @@
+/** The slowest that content may move: PROTOCOL.md section 9. */
+import { FtxError } from '../errors.js';
+import type { Connection } from '../ports.js';
+import { MIN_BYTES_PER_SECOND } from './constants.js';
+
+/** Longer than any stand-still that `idle` lets pass, so that a link that stalls and recovers is not taken for a slow one. */
+const toWindowMs = (idleMs: number) => 2 * idleMs;
+
+/** What a peer may take for reading this many bytes. */
+export function slowestMs(bytes: number, idleMs: number): number {
+  return toWindowMs(idleMs) + (1000 * bytes) / MIN_BYTES_PER_SECOND;
+}
+
+export interface Pace {
+  /** Reads the connection and counts what comes. */
+  readonly connection: Connection;
+  /** The content of another frame begins: what came before says nothing about it. */
+  restart(): void;
+  /** Does `work` that waits for content, and destroys the connection when too little of it comes. */
+  during<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** Only time spent waiting in during() counts, so a disk that holds us up is not blamed on the peer. */
+export function createPace(connection: Connection, idleMs: number): Pace {
+  const windowMs = toWindowMs(idleMs);
+  let bytes = 0;
+  let waitedMs = 0;
+
+  function restart(): void {
+    bytes = 0;
+    waitedMs = 0;
+  }
+
+  function judge(): void {
+    if (bytes * 1000 < MIN_BYTES_PER_SECOND * windowMs) connection.destroy(refuseSlow(connection.peer, windowMs));
+    restart();
+  }
+
+  async function during<T>(work: () => Promise<T>): Promise<T> {
+    let since = performance.now();
+    let timer = setTimeout(endWindow, windowMs - waitedMs);
+    function endWindow(): void {
+      judge();
+      since = performance.now();
+      timer = setTimeout(endWindow, windowMs);
+    }
+    try {
+      return await work();
+    } finally {
+      clearTimeout(timer);
+      waitedMs += performance.now() - since;
+    }
+  }
+
+  async function read(): Promise<Uint8Array | undefined> {
+    const part = await connection.read();
+    bytes += part?.length ?? 0;
+    return part;
+  }
+
+  return {
+    restart,
+    during,
+    connection: {
+      peer: connection.peer,
+      read,
+      write: (parts) => connection.write(parts),
+      end: () => connection.end(),
+      destroy: (reason) => connection.destroy(reason),
+    },
+  };
+}
+
+function refuseSlow(peer: string, windowMs: number): FtxError {
+  const rate = `less than ${MIN_BYTES_PER_SECOND} bytes a second`;
+  return new FtxError('timeout', `${peer} sent ${rate} for ${windowMs / 1000} s. Try again over a faster connection.`);
+}
