@@ -1,4 +1,4 @@
 export { FtxError, type ErrorCode } from './errors.js';
 export type { EntryKind, EventListener, Limit, ReceiverShares, SenderShares, Summary, Totals, TransferEvent, WireProtocol } from './ports.js';
-export { receive, type Receiver, type ReceiveOptions, type ReceiveResult } from './receive.js';
+export { listParts, receive, type LeftPart, type Receiver, type ReceiveOptions, type ReceiveResult } from './receive.js';
 export { send, type SendOptions, type SendResult } from './send.js';

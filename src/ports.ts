@@ -157,6 +157,16 @@ export type TransferEvent =
       readonly code: ErrorCode;
       readonly message: string;
     } & InSession)
+  | ({
+      /** The connection was lost; the sender tries again after `delaySeconds`. */
+      readonly type: 'retrying';
+      readonly code: ErrorCode;
+      readonly message: string;
+      /** Counted from 1, of `retries`; progress starts the count anew. */
+      readonly attempt: number;
+      readonly retries: number;
+      readonly delaySeconds: number;
+    } & InSession)
   | ({ readonly type: 'done' } & Summary & InSession);
 
 interface InSession {

@@ -13,6 +13,9 @@ import { receiveSession } from './session/receiver.js';
 import { secondsSince, type SessionResult } from './session/tally.js';
 import { createFileSink, type ConflictPolicy } from './storage/file-sink.js';
 import { prepareFolder } from './storage/folders.js';
+import { removeOldParts } from './storage/parts.js';
+
+export { listParts, type LeftPart } from './storage/parts.js';
 
 export interface ReceiveOptions {
   /** Where files go; made if it is missing. */
@@ -31,6 +34,8 @@ export interface ReceiveOptions {
   readonly classic?: boolean | undefined;
   /** Close after the first session. */
   readonly once?: boolean | undefined;
+  /** Milliseconds after which a broken transfer that nobody has gone on with is removed. Default 7 days. */
+  readonly keepPartsMs?: number | undefined;
   /** Milliseconds a connection may stand still. Default 60,000. */
   readonly timeoutMs?: number | undefined;
   /** Closes at once, dropping what is running. */
@@ -54,6 +59,8 @@ export interface Receiver {
 }
 
 export const DEFAULT_PORT = 6000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const DEFAULT_KEEP_PARTS_MS = 7 * DAY_MS;
 const DEFAULT_MAX_SIZE = 10 * 1024 ** 3;
 const DEFAULT_MAX_CONNECTIONS = 1024;
 /** Entries of one session that may be open at once. */
@@ -71,7 +78,11 @@ export async function receive(options: ReceiveOptions): Promise<Receiver> {
   const closeNow = () => mailbox.close(0);
   signal?.addEventListener('abort', closeNow);
   if (signal?.aborted) closeNow();
-  const closed = mailbox.closed.finally(() => signal?.removeEventListener('abort', closeNow));
+  const cleaning = startCleaning(dir, options.keepPartsMs ?? DEFAULT_KEEP_PARTS_MS);
+  const closed = mailbox.closed.finally(() => {
+    clearInterval(cleaning);
+    signal?.removeEventListener('abort', closeNow);
+  });
   onEvent?.({ type: 'listening', dir, port: listener.port, addresses: listener.addresses });
   return {
     port: listener.port,
@@ -83,6 +94,13 @@ export async function receive(options: ReceiveOptions): Promise<Receiver> {
       await closed;
     },
   };
+}
+
+/** Removes broken transfers that have been left for too long, now and once a day. */
+function startCleaning(dir: string, keepMs: number): NodeJS.Timeout {
+  const clean = () => void removeOldParts(dir, keepMs).catch(() => undefined);
+  clean();
+  return setInterval(clean, DAY_MS);
 }
 
 /** The connections of one listening port. */

@@ -1,10 +1,12 @@
 /** Dials, then one sender session over the sources. */
+import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { FtxError } from './errors.js';
 import type { EventListener, Source, Totals } from './ports.js';
 import { dial } from './net/tcp.js';
 import { DEFAULT_TIMEOUTS } from './protocol/constants.js';
 import { sendClassic } from './session/classic.js';
+import { withRetries, type RetryOptions } from './session/retry.js';
 import { sendSession } from './session/sender.js';
 import { createTally, finishTally, type SessionResult, type Tally } from './session/tally.js';
 import { describeInput } from './storage/input.js';
@@ -24,6 +26,8 @@ export interface SendOptions {
   readonly timeoutMs?: number | undefined;
   /** Count what there is beside sending it, so that progress events carry totals. */
   readonly countTotals?: boolean | undefined;
+  /** How often in a row to try again when the connection is lost. Default 5; 0 for never. */
+  readonly retries?: number | undefined;
   readonly input?: Readable | undefined;
   /** Where digests of large files are kept until they are stored. Default: the user's state folder. */
   readonly stateDir?: string | undefined;
@@ -36,6 +40,7 @@ export type SendResult = SessionResult;
 
 /** Milliseconds to connect. */
 const DIAL_MS = 10_000;
+const DEFAULT_RETRIES = 5;
 /** All events of one send carry the same number. */
 const SESSION = 1;
 const INPUT = '-';
@@ -51,7 +56,7 @@ export async function send(options: SendOptions): Promise<SendResult> {
   const counting = new AbortController();
   const tally = createTally(SESSION, options.onEvent && withTotals(options, options.onEvent, counting.signal));
   try {
-    await sendAll(options, readAll(options, tally), tally);
+    await sendAll(options, tally);
     return finishTally(tally);
   } finally {
     counting.abort();
@@ -59,12 +64,34 @@ export async function send(options: SendOptions): Promise<SendResult> {
   }
 }
 
-async function sendAll(options: SendOptions, sources: AsyncIterable<Source>, tally: Tally): Promise<void> {
+async function sendAll(options: SendOptions, tally: Tally): Promise<void> {
   const { to, classic, timeoutMs, signal = new AbortController().signal } = options;
   const timeouts = { ...DEFAULT_TIMEOUTS, ...(timeoutMs !== undefined && { idleMs: timeoutMs }) };
   const connect = () => dial({ ...to, timeoutMs: DIAL_MS, signal });
-  if (!classic) return sendSession(await connect(), sources, { tally, timeouts, signal });
-  for await (const source of sources) await sendClassic(await connect(), source, { tally, timeouts, signal });
+  if (classic) {
+    for await (const source of readAll(options, tally)) await sendClassic(await connect(), source, { tally, timeouts, signal });
+    return;
+  }
+  const retries = canRetry(options) ? (options.retries ?? DEFAULT_RETRIES) : 0;
+  await withRetries({ retries, signal, progress: tally.progress, onRetry: reportRetry(tally, retries) }, async () => {
+    const sources = leaveOut(readAll(options, tally), tally.isAtEnd);
+    await sendSession(await connect(), sources, { tally, timeouts, signal });
+  });
+}
+
+/** A stream cannot be read again; of two inputs of one name it could not be told which has arrived. */
+function canRetry({ paths, input }: SendOptions): boolean {
+  return !input && new Set(paths.map((path) => basename(resolve(path)))).size === paths.length;
+}
+
+function reportRetry(tally: Tally, retries: number): RetryOptions['onRetry'] {
+  return ({ code, message }, attempt, delayMs) =>
+    tally.emit({ type: 'retrying', code, message, attempt, retries, delaySeconds: delayMs / 1000 });
+}
+
+/** An earlier attempt has brought these to their end. */
+async function* leaveOut(sources: AsyncIterable<Source>, isAtEnd: (path: string) => boolean): AsyncGenerator<Source> {
+  for await (const source of sources) if (!isAtEnd(source.entry.path)) yield source;
 }
 
 /** All that can be known to be wrong before the receiver hears of it. */
@@ -88,7 +115,9 @@ function readAll({ paths, name, input, signal, stateDir = findStateDir() }: Send
     name,
     signal,
     stateDir,
-    onProblem: (path, { code, message }) => tally.emit({ type: 'failed', path, code, message }),
+    onProblem: (path, { code, message }) => {
+      if (!tally.isAtEnd(path)) tally.emit({ type: 'failed', path, code, message });
+    },
   });
 }
 

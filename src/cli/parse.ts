@@ -3,7 +3,9 @@ import { InvalidArgumentError } from 'commander';
 const SIZE = /^(\d+(?:\.\d+)?)(?:([KMGTP])(?:iB)?)?$/i;
 const POWERS_OF_1024 = 'KMGTP';
 // setTimeout fires at once beyond 2^31 - 1 milliseconds
-const MAX_SECONDS = Math.floor((2 ** 31 - 1) / 1000);
+/** What the protocol lets a side announce as its limit. */
+const MIN_MS = 100;
+const MAX_SECONDS = 24 * 60 * 60;
 
 /** `1024`, `500M`, `10G`, `1.5GiB` as bytes; the letters are powers of 1024. */
 export function parseSize(text: string): number {
@@ -26,12 +28,26 @@ export function parseConnectionCount(text: string): number {
   return parseInteger(text, 1, 1_000_000, 'It is a whole number from 1 to 1000000.');
 }
 
+export function parseRetries(text: string): number {
+  return parseInteger(text, 0, 1_000_000, 'It is a whole number from 0 to 1000000.');
+}
+
+const DURATION_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `30m`, `12h`, `7d`, as milliseconds. */
+export function parseDurationAsMs(text: string): number {
+  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  const unitMs = DURATION_MS[unit ?? ''];
+  if (unitMs === undefined) throw new InvalidArgumentError('It is a number with s, m, h or d, like 12h or 7d.');
+  return Number(count) * unitMs;
+}
+
 /** Seconds, also fractions of one, as milliseconds. */
 export function parseSecondsAsMs(text: string): number {
   const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   const ms = Math.round(seconds * 1000);
-  if (!(ms >= 1 && seconds <= MAX_SECONDS)) {
-    throw new InvalidArgumentError(`It is a number of seconds, more than 0 and at most ${MAX_SECONDS}.`);
+  if (!(ms >= MIN_MS && seconds <= MAX_SECONDS)) {
+    throw new InvalidArgumentError(`It is a number of seconds, at least ${MIN_MS / 1000} and at most ${MAX_SECONDS}.`);
   }
   return ms;
 }

@@ -6,7 +6,7 @@ import { escapeText } from './escape.js';
 import { EXIT, exitCodeFor, exitCodeHelp } from './exit-codes.js';
 import { describeFailure } from './failure.js';
 import type { CliIo } from './io.js';
-import { parseConnectionCount, parseListenPort, parseSecondsAsMs, parseSize } from './parse.js';
+import { parseConnectionCount, parseDurationAsMs, parseListenPort, parseRetries, parseSecondsAsMs, parseSize } from './parse.js';
 import type { ReceiveArguments } from './receive.js';
 import type { SendArguments } from './send.js';
 
@@ -44,11 +44,13 @@ function createProgram(runners: Runners, io: CliIo, keepCode: (code: number) => 
       writeErr: (text) => io.stderr.write(text),
       outputError: (text, write) => write(describeUsageError(text)),
     });
-  const receive = addReceive(program).action(async (options: Typed<ReceiveArguments>) => {
-    keepCode(await runners.receive(withTimeoutMs(options), io));
+  const receive = addReceive(program).action(async (options: Typed<ReceiveArguments, 'keepPartsMs'>) => {
+    const { timeout: timeoutMs, keepParts: keepPartsMs, ...rest } = options;
+    keepCode(await runners.receive({ ...rest, timeoutMs, keepPartsMs }, io));
   });
   const send = addSend(program).action(async (paths: string[], options: Typed<Omit<SendArguments, 'paths'>>) => {
-    keepCode(await runners.send({ ...withTimeoutMs(options), paths }, io));
+    const { timeout: timeoutMs, ...rest } = options;
+    keepCode(await runners.send({ ...rest, timeoutMs, paths }, io));
   });
   for (const command of [program, receive, send]) command.addHelpText('after', exitCodeHelp());
   return program;
@@ -70,6 +72,8 @@ function addReceive(program: Command): Command {
     .option('--max-connections <count>', 'senders served at once', parseConnectionCount, 1024)
     .option('--no-classic', 'do not serve senders of the classic handshake')
     .option('--once', 'leave after the first session')
+    .addOption(keepPartsOption())
+    .option('--list-parts', 'show the transfers that broke off and can go on, and leave')
     .addOption(timeoutOption())
     .addOption(jsonOption())
     .addOption(quietOption());
@@ -83,22 +87,27 @@ function addSend(program: Command): Command {
     .requiredOption('--to <host[:port]>', `where ftx receive runs; the port defaults to ${DEFAULT_PORT}, IPv6 as [::1]:6000`)
     .option('--name <name>', 'the name it gets there, for a single path')
     .option('--classic', 'speak the classic handshake: one file, no name, not confirmed')
+    .option('--retry <count>', 'how often to try again when the connection is lost; 0 for never', parseRetries, 5)
     .addOption(timeoutOption())
     .addOption(jsonOption())
     .addOption(quietOption());
 }
 
-/** As commander hands it over: the option is called --timeout, what it was parsed to is milliseconds. */
-type Typed<T extends { timeoutMs: number }> = Omit<T, 'timeoutMs'> & { readonly timeout: number };
-
-function withTimeoutMs<T extends { timeout: number }>({ timeout, ...options }: T) {
-  return { ...options, timeoutMs: timeout };
-}
+/** As commander hands it over: an option is called --timeout, and what it was parsed to is milliseconds. */
+type Typed<Arguments, More extends keyof Arguments = never> = Omit<Arguments, 'timeoutMs' | More> & {
+  readonly timeout: number;
+} & ('keepPartsMs' extends More ? { readonly keepParts: number } : unknown);
 
 function sizeOption(): Option {
   return new Option('--max-size <size>', 'the largest file to take, like 500M or 10G (powers of 1024)')
     .argParser(parseSize)
     .default(parseSize('10G'), '10G');
+}
+
+function keepPartsOption(): Option {
+  return new Option('--keep-parts <time>', 'how long to keep what has arrived of a transfer that broke off')
+    .argParser(parseDurationAsMs)
+    .default(parseDurationAsMs('7d'), '7d');
 }
 
 function timeoutOption(): Option {

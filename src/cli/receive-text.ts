@@ -45,6 +45,7 @@ export function createReceiveText(onConflict: OnConflict, tally: Tally): Receive
       case 'offered':
       case 'progress':
       case 'sent':
+      case 'retrying':
         return undefined;
     }
   };

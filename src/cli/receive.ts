@@ -5,6 +5,7 @@ import { describeFailure } from './failure.js';
 import { describeLosses, formatBytes, formatCount } from './format.js';
 import type { CliIo } from './io.js';
 import { createJsonEvents } from './json-events.js';
+import { runListParts } from './list-parts.js';
 import { createReceiveText, type OnConflict } from './receive-text.js';
 import { watchSignals } from './signals.js';
 import { createTally } from './tally.js';
@@ -23,12 +24,15 @@ export interface ReceiveArguments {
   readonly classic: boolean;
   readonly once?: boolean;
   readonly timeoutMs: number;
+  readonly keepPartsMs: number;
+  readonly listParts?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
 
 /** Receives until it is stopped, shows what comes, and resolves with the exit code. */
 export async function runReceive(args: ReceiveArguments, io: CliIo, library = receive): Promise<number> {
+  if (args.listParts === true) return runListParts(args, io);
   const view = await openView('receive', io, args);
   const report = createReport(args, io, view);
   const stop = new AbortController();

@@ -28,6 +28,7 @@ export function createSendText(to: Address, tally: Tally): SendText {
     if (event.type === 'failed' && event.path !== null) {
       return `ftx: ${escapeText(event.path)}: ${describeReason({ ...event, path: event.path })}`;
     }
+    if (event.type === 'retrying') return describeRetry(event);
     if (event.type !== 'stored') return undefined;
     if (event.already) already += 1;
     if (event.as !== event.path) {
@@ -63,4 +64,9 @@ export function createSendText(to: Address, tally: Tally): SendText {
 function describeLimit({ seconds, shares }: Summary): string {
   if (seconds < MIN_LIMIT_SECONDS || !shares?.limitedBy) return '';
   return `; limited by: ${shares.limitedBy}`;
+}
+
+function describeRetry(event: Extract<TransferEvent, { type: 'retrying' }>): string {
+  const { message, attempt, retries, delaySeconds } = event;
+  return `ftx: ${escapeText(message)} Trying again in ${delaySeconds} s (${attempt} of ${retries}).`;
 }

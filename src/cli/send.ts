@@ -15,6 +15,8 @@ export interface SendArguments {
   readonly name?: string;
   readonly classic?: boolean;
   readonly timeoutMs: number;
+  /** How often in a row to try again. */
+  readonly retry: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -61,6 +63,7 @@ function toOptions(args: SendArguments, io: CliIo, to: Address): SendOptions {
     to,
     classic: args.classic === true,
     timeoutMs: args.timeoutMs,
+    retries: args.retry,
     // who sees no totals need not wait for the count
     countTotals: args.json === true || wantsBars(io, args),
     ...(args.name === undefined ? {} : { name: args.name }),

@@ -8,6 +8,8 @@ import { countFromStart, openJournal, type BlockJournal } from './block-journal.
 import { DiskPart, type PartFileOptions } from './part-file.js';
 import { RESERVED_PREFIX } from './safe-path.js';
 
+export const PART_SUFFIX = '.part';
+export const JOURNAL_SUFFIX = '.journal';
 /** Smaller files are sent again in less time than it takes to keep account of them. */
 export const MIN_RESUMABLE_BYTES = 8 * BLOCK_BYTES;
 /** Blocks that a crash may cost, or the time in which they came; each checkpoint waits for the disk. */
@@ -38,20 +40,21 @@ export async function openResumablePart(options: PartFileOptions, peer: string):
   if (offer.size === null || offer.size < MIN_RESUMABLE_BYTES) return undefined;
   const binding = JSON.stringify([offer.path, offer.size, offer.mtimeNs.toString(), peer]);
   const stem = RESERVED_PREFIX + createHash('sha256').update(binding).digest('hex').slice(0, 16);
-  const path = join(place.folder, `${stem}.part`);
+  const path = join(place.folder, stem + PART_SUFFIX);
   const free = await claim(path);
   if (!free) return undefined;
   try {
-    return await openClaimed(options, path, `${stem}.part`, binding, free);
+    return await openClaimed(options, stem, binding, free);
   } catch (error) {
     free();
     throw error;
   }
 }
 
-async function openClaimed(options: PartFileOptions, path: string, name: string, binding: string, free: () => void) {
-  const journalPath = path.replace(/part$/, 'journal');
-  const journal = await openJournal(journalPath, binding);
+async function openClaimed(options: PartFileOptions, stem: string, binding: string, free: () => void) {
+  const name = stem + PART_SUFFIX;
+  const path = join(options.place.folder, name);
+  const journal = await openJournal(join(options.place.folder, stem + JOURNAL_SUFFIX), binding);
   const durable = readDurable(journal, path, options.offer);
   // A part without a journal, or the other way round, is of no use to anyone.
   if (durable.length === 0) await unlink(path).catch(() => undefined);

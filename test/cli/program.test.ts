@@ -22,6 +22,7 @@ const RECEIVE_DEFAULTS = {
   maxConnections: 1024,
   classic: true,
   timeoutMs: 60_000,
+  keepPartsMs: 7 * 24 * 3_600_000,
 };
 
 describe('receive', () => {
@@ -33,7 +34,7 @@ describe('receive', () => {
 
   test('takes every option', async () => {
     const typed =
-      'receive --dir in --port 0 --host ::1 --on-conflict fail --max-size 5M --max-connections 3 --no-classic --once --timeout 1.5 --json --quiet';
+      'receive --dir in --port 0 --host ::1 --on-conflict fail --max-size 5M --max-connections 3 --no-classic --once --timeout 1.5 --keep-parts 12h --list-parts --json --quiet';
     const { receive } = await run(...typed.split(' '));
     expect(receive.mock.calls[0]![0]).toEqual({
       dir: 'in',
@@ -45,6 +46,8 @@ describe('receive', () => {
       classic: false,
       once: true,
       timeoutMs: 1500,
+      keepPartsMs: 12 * 3_600_000,
+      listParts: true,
       json: true,
       quiet: true,
     });
@@ -59,12 +62,13 @@ describe('send', () => {
       paths: ['a', 'b'],
       to: 'host',
       timeoutMs: 60_000,
+      retry: 5,
     });
   });
 
   test('takes every option, standard input and odd names', async () => {
-    const { send } = await run('send', '--to', '[::1]:7000', '--name', 'x', '--classic', '--json', '--quiet', '--', '-', '--odd');
-    expect(send.mock.calls[0]![0]).toMatchObject({ paths: ['-', '--odd'], name: 'x', classic: true, json: true, quiet: true });
+    const { send } = await run('send', '--to', '[::1]:7000', '--name', 'x', '--classic', '--retry', '0', '--json', '--quiet', '--', '-', '--odd');
+    expect(send.mock.calls[0]![0]).toMatchObject({ paths: ['-', '--odd'], name: 'x', classic: true, retry: 0, json: true, quiet: true });
   });
 
   test('keeps the exit code of the runner', async () => {
@@ -82,7 +86,9 @@ describe('a wrong command line exits 64 with one sentence and empty stdout', () 
     ['send --to host', /^ftx: missing required argument 'path'/],
     ['send a --to host --frob', /^ftx: unknown option '--frob'/],
     ['send a --to', /^ftx: option '--to <host\[:port\]>' argument missing/],
-    ['send a --to host --timeout 0', /more than 0/],
+    ['send a --to host --retry -1', /whole number/],
+    ['receive --keep-parts 7', /like 12h or 7d/],
+    ['send a --to host --timeout 0', /at least 0.1/],
     ['receive --port 65536', /^ftx: option '--port <port>' argument '65536' is invalid. A port is/],
     ['receive --port abc', /A port is a whole number/],
     ['receive --max-size 10GB', /powers of 1024/],

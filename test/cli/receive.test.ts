@@ -14,6 +14,7 @@ const ARGS: ReceiveArguments = {
   maxConnections: 3,
   classic: true,
   timeoutMs: 60_000,
+  keepPartsMs: 1,
 };
 const LISTENING: TransferEvent = { type: 'listening', dir: '/in', port: 6000, addresses: ['192.0.2.4'] };
 const BANNER = /^receiving into \/in on port 6000\n[^]*ftx send FILE --to 192\.0\.2\.4\n/;

@@ -8,7 +8,7 @@ import { fakeIo, fakeTerminal, type FakeIo } from './fake-io.js';
 
 type Library = (options: SendOptions) => Promise<SendResult>;
 
-const ARGS: SendArguments = { paths: ['a'], to: 'host', timeoutMs: 60_000 };
+const ARGS: SendArguments = { paths: ['a'], to: 'host', timeoutMs: 60_000, retry: 0 };
 const GONE = new FtxError('lost', 'The connection to host was lost.');
 
 /** A library that emits these events and then settles like that. */

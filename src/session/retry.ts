@@ -1,0 +1,59 @@
+/** Trying a transfer again after the connection was lost. */
+import { toFtxError, type ErrorCode, type FtxError } from '../errors.js';
+
+const FIRST_DELAY_MS = 1_000;
+const MAX_DELAY_MS = 30_000;
+
+/** What passes by itself. To be without a connection may, too, but only where there was one before. */
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['lost', 'timeout', 'busy', 'shutting-down']);
+
+export interface RetryOptions {
+  /** How often in a row, without any progress between, to try again. */
+  readonly retries: number;
+  readonly signal: AbortSignal;
+  /** How far the transfer is, in any measure that grows. */
+  readonly progress: () => number;
+  /** Called before each wait. */
+  readonly onRetry: (failure: FtxError, attempt: number, delayMs: number) => void;
+}
+
+/** Runs `attempt` until it succeeds, or fails in a way that will not pass by itself, or too often. */
+export async function withRetries(options: RetryOptions, attempt: () => Promise<void>): Promise<void> {
+  const { retries, signal, progress, onRetry } = options;
+  for (let tries = 0, seen = progress(); ; ) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const failure = toFtxError(error);
+      if (progress() > seen) tries = 0;
+      seen = progress();
+      if (tries >= retries || !willPass(failure.code, seen > 0)) throw failure;
+      tries += 1;
+      const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (tries - 1));
+      onRetry(failure, tries, delayMs);
+      await pause(delayMs, signal);
+    }
+  }
+}
+
+function willPass(code: ErrorCode, wasConnected: boolean): boolean {
+  return PASSING.has(code) || (code === 'no-connection' && wasConnected);
+}
+
+/** Rejects with the reason of the signal. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  let stop: () => void = () => undefined;
+  try {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      stop = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      signal.addEventListener('abort', stop);
+    });
+    signal.throwIfAborted();
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

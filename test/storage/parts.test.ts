@@ -1,0 +1,71 @@
+import { mkdir, readdir, symlink, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { BLOCK_BYTES } from '../../src/ports.js';
+import { createFileSink } from '../../src/storage/file-sink.js';
+import { listParts, removeOldParts } from '../../src/storage/parts.js';
+import { expectPart, offerFile } from '../contract/sink.contract.js';
+import { tempDir } from '../support/folders.js';
+
+const SIZE = 20 * BLOCK_BYTES;
+const HOUR_MS = 3_600_000;
+
+/** Leaves a part file of one block behind. */
+async function leavePart(dir: string, path: string): Promise<void> {
+  const sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: '192.0.2.7' });
+  const part = expectPart(await sink.open(offerFile(path, SIZE)));
+  await part.write(new Uint8Array(BLOCK_BYTES), 0);
+  part.confirm(0, 1n);
+  await part.suspend();
+}
+
+async function age(dir: string): Promise<void> {
+  const then = (Date.now() - HOUR_MS) / 1000;
+  for (const name of await readdir(dir)) await utimes(join(dir, name), then, then);
+}
+
+async function list(dir: string) {
+  const parts = [];
+  for await (const part of listParts(dir)) parts.push(part);
+  return parts;
+}
+
+it('lists what broke off, in subfolders too, with how far it is', async () => {
+  const dir = await tempDir();
+  await leavePart(dir, 'sub/film');
+  const [part] = await list(dir);
+  expect(part).toMatchObject({ path: 'sub/film', peer: '192.0.2.7', size: SIZE, bytes: BLOCK_BYTES });
+  expect(part!.ageSeconds).toBeGreaterThanOrEqual(0);
+});
+
+it('passes over journals that say nothing', async () => {
+  const dir = await tempDir();
+  await writeFile(join(dir, '.ftx-0000000000000000.journal'), 'x');
+  await writeFile(join(dir, '.ftx-0000000000000001.journal'), '"no list"\n');
+  expect(await list(dir)).toEqual([]);
+});
+
+it('removes what is old, and nothing else', async () => {
+  const dir = await tempDir();
+  await leavePart(dir, 'old/film');
+  await writeFile(join(dir, 'old', '.ftx-0000000000000000.part'), 'left by a crash');
+  await writeFile(join(dir, 'old', 'mine.part'), 'not of ftx');
+  await writeFile(join(dir, 'old', '.ftx-notes'), 'not of ftx');
+  await age(join(dir, 'old'));
+  await leavePart(dir, 'new/film');
+  const removed = await removeOldParts(dir, HOUR_MS / 2);
+  expect(removed).toHaveLength(3);
+  expect((await readdir(join(dir, 'old'))).sort()).toEqual(['.ftx-notes', 'mine.part']);
+  expect(await readdir(join(dir, 'new'))).toHaveLength(2);
+});
+
+it('follows no link out of the folder', async () => {
+  const [dir, outside] = [await tempDir(), await tempDir()];
+  await leavePart(outside, 'film');
+  await age(outside);
+  await mkdir(join(dir, 'd'));
+  await symlink(outside, join(dir, 'd', 'link'));
+  expect(await list(dir)).toEqual([]);
+  expect(await removeOldParts(dir, 0)).toEqual([]);
+  expect(await readdir(outside)).toHaveLength(2);
+});
