@@ -1,11 +1,11 @@
 /** Listens, tells callers apart, runs a session for each, and drains at the end. */
-import { setMaxListeners } from 'node:events';
 import { FtxError } from './errors.js';
-import type { Connection, EventListener } from './ports.js';
+import type { Connection, EventListener, TransferEvent } from './ports.js';
+import { countStrangersAllowed, createAdmission, type Admission, type Guest } from './net/admission.js';
 import { detectCaller, refusalFor, type Detected } from './net/detect.js';
 import { listen, type Listener } from './net/listen.js';
-import { encodeControl } from './protocol/codec.js';
-import { DEFAULT_TIMEOUTS, GREETING, type Timeouts } from './protocol/constants.js';
+import { DEFAULT_TIMEOUTS, type Timeouts } from './protocol/constants.js';
+import { BUSY, SHUTTING_DOWN, turnAway } from './protocol/turn-away.js';
 import { within } from './protocol/watch.js';
 import { createBlockPool, type BlockPool } from './session/block-pool.js';
 import { receiveClassic } from './session/classic.js';
@@ -32,7 +32,7 @@ export interface ReceiveOptions {
   readonly maxConnections?: number | undefined;
   /** Whether to take classic senders. Default true. */
   readonly classic?: boolean | undefined;
-  /** Close after the first session. */
+  /** Close after the first session in which something was offered. */
   readonly once?: boolean | undefined;
   /** Milliseconds after which a broken transfer that nobody has gone on with is removed. Default 7 days. */
   readonly keepPartsMs?: number | undefined;
@@ -103,6 +103,17 @@ function startCleaning(dir: string, keepMs: number): NodeJS.Timeout {
   return setInterval(clean, DAY_MS);
 }
 
+/** One connection that has been let in. */
+interface Visit {
+  readonly connection: Connection;
+  readonly guest: Guest;
+  /** Ends it, with the reason for the caller. */
+  readonly stop: AbortController;
+  /** performance.now() when it came. */
+  readonly since: number;
+  hasOffered: boolean;
+}
+
 /** The connections of one listening port. */
 class Mailbox {
   /** Resolves when the port is closed and every session over. */
@@ -111,11 +122,11 @@ class Mailbox {
   readonly #options: ReceiveOptions;
   readonly #timeouts: Timeouts;
   readonly #pool: BlockPool = createBlockPool(POOL_BLOCKS);
-  readonly #abort = new AbortController();
+  readonly #admission: Admission;
+  readonly #visits = new Set<Visit>();
   readonly #started = performance.now();
   readonly #total = { stored: 0, sent: 0, refused: 0, failed: 0, bytes: 0 };
   #firstFailure: FtxError | undefined;
-  #connections = 0;
   #sessions = 0;
   #listener: Listener | undefined;
   #closing = false;
@@ -127,8 +138,9 @@ class Mailbox {
     this.#options = options;
     this.#timeouts = { ...DEFAULT_TIMEOUTS, ...(options.timeoutMs !== undefined && { idleMs: options.timeoutMs }) };
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
-    // Every session listens, and there may be many.
-    setMaxListeners(0, this.#abort.signal);
+    const maxGuests = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+    const maxStrangers = countStrangersAllowed(maxGuests);
+    this.#admission = createAdmission({ maxGuests, maxStrangers, now: () => performance.now() });
   }
 
   attach(listener: Listener): void {
@@ -137,13 +149,15 @@ class Mailbox {
 
   /** Serves one caller; never throws. */
   take(connection: Connection): void {
-    const { maxConnections = DEFAULT_MAX_CONNECTIONS } = this.#options;
     if (this.#closing) return turnAway(connection, SHUTTING_DOWN);
-    if (this.#connections >= maxConnections)
-      return turnAway(connection, new FtxError('busy', `The receiver serves ${maxConnections} connections already. Try again later.`));
-    this.#connections += 1;
-    void this.#serve(connection).then(() => {
-      this.#connections -= 1;
+    const stop = new AbortController();
+    const guest = this.#admission.admit(connection.peer, () => stop.abort(BUSY));
+    if (!guest) return turnAway(connection, BUSY);
+    const visit = { connection, guest, stop, since: performance.now(), hasOffered: false };
+    this.#visits.add(visit);
+    void this.#serve(visit).then(() => {
+      guest.leave();
+      this.#visits.delete(visit);
       this.#finishIfDone();
     });
   }
@@ -152,31 +166,32 @@ class Mailbox {
     this.#closing = true;
     this.#listener?.close();
     clearTimeout(this.#grace);
-    this.#grace = setTimeout(() => this.#abort.abort(SHUTTING_DOWN), graceMs);
+    this.#grace = setTimeout(() => this.#visits.forEach(({ stop }) => stop.abort(SHUTTING_DOWN)), graceMs);
     this.#finishIfDone();
   }
 
   #finishIfDone(): void {
-    if (!this.#closing || this.#connections > 0) return;
+    if (!this.#closing || this.#visits.size > 0) return;
     clearTimeout(this.#grace);
     const seconds = secondsSince(this.#started);
     this.#resolveClosed({ ...this.#total, seconds, ...(this.#firstFailure && { firstFailure: this.#firstFailure }) });
   }
 
-  async #serve(connection: Connection): Promise<void> {
-    const detected = await this.#detect(connection);
+  async #serve(visit: Visit): Promise<void> {
+    const detected = await this.#detect(visit);
     if (!detected) return;
-    const result = await this.#runSession(detected);
+    const result = await this.#runSession(detected, visit);
     if (!result) return;
     for (const key of ['stored', 'sent', 'refused', 'failed', 'bytes'] as const) this.#total[key] += result[key];
     this.#firstFailure ??= result.firstFailure;
-    if (this.#options.once) this.close(this.#timeouts.idleMs);
+    // A port scanner is nobody to close for.
+    if (this.#options.once && visit.hasOffered) this.close(this.#timeouts.idleMs);
   }
 
   /** Undefined when the caller said nothing, or not in time. */
-  async #detect(connection: Connection): Promise<Detected | undefined> {
-    const abort = () => connection.destroy(SHUTTING_DOWN);
-    this.#abort.signal.addEventListener('abort', abort);
+  async #detect({ connection, stop: { signal } }: Visit): Promise<Detected | undefined> {
+    const abort = () => turnAway(connection, signal.reason as FtxError);
+    signal.addEventListener('abort', abort);
     try {
       const detected = await within(this.#timeouts.greetingMs, connection, 'say anything', detectCaller(connection));
       if (!detected) connection.destroy(new FtxError('lost', 'The caller said nothing.'));
@@ -184,12 +199,12 @@ class Mailbox {
     } catch {
       return undefined;
     } finally {
-      this.#abort.signal.removeEventListener('abort', abort);
+      signal.removeEventListener('abort', abort);
     }
   }
 
   /** Undefined for callers that are not served. */
-  async #runSession({ caller, connection }: Detected): Promise<SessionResult | undefined> {
+  async #runSession({ caller, connection }: Detected, visit: Visit): Promise<SessionResult | undefined> {
     const { onEvent, classic = true, maxSize = DEFAULT_MAX_SIZE, onConflict = 'rename' } = this.#options;
     const isServed = caller === 'ftx' || (caller === 'classic' && classic);
     if (!isServed) {
@@ -197,11 +212,16 @@ class Mailbox {
       connection.destroy(new FtxError('protocol', `This port does not serve ${caller}.`));
       return undefined;
     }
+    // The time to introduce oneself began with the connection.
+    const greetingMs = Math.max(1, this.#timeouts.greetingMs - (performance.now() - visit.since));
     const common = {
       session: (this.#sessions += 1),
-      timeouts: this.#timeouts,
-      signal: this.#abort.signal,
-      onEvent,
+      timeouts: { ...this.#timeouts, greetingMs },
+      signal: visit.stop.signal,
+      onEvent: (event: TransferEvent) => {
+        if (event.type === 'offered') settle(visit);
+        onEvent?.(event);
+      },
     };
     if (caller === 'ftx') {
       const sink = createFileSink({ dir: this.#dir, onConflict, maxSize, peer: hostOf(connection.peer) });
@@ -212,12 +232,9 @@ class Mailbox {
   }
 }
 
-const SHUTTING_DOWN = new FtxError('shutting-down', 'The receiver is being stopped. Send again when it is back.');
-
-/** Greeting, then an error in place of hello; PROTOCOL.md section 2. */
-function turnAway(connection: Connection, { code, message }: FtxError): void {
-  connection.write([GREETING, encodeControl({ type: 'error', id: 0, code, message })]).catch(() => undefined);
-  connection.destroy(new FtxError(code, message));
+function settle(visit: Visit): void {
+  visit.hasOffered = true;
+  visit.guest.settle();
 }
 
 /** The address without the port, which is another one for each connection. */

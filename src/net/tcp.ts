@@ -7,6 +7,8 @@ import type { Connection } from '../ports.js';
 const MAX_UNREAD_BYTES = 256 * 1024;
 /** How long a destroyed connection may still take to send what was written before. */
 const LINGER_MS = 1_000;
+/** Destroyed connections that linger at a time: who connects faster than that gets no last words. */
+const MAX_LINGERING = 128;
 
 interface Reader {
   resolve(bytes: Uint8Array | undefined): void;
@@ -114,9 +116,17 @@ function writeTogether(socket: Socket, parts: readonly Uint8Array[], done: () =>
   });
 }
 
+/** The oldest first. */
+const lingering = new Set<Socket>();
+
 function lingerThenDestroy(socket: Socket): void {
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-  socket.once('close', () => clearTimeout(timer));
+  lingering.add(socket);
+  socket.once('close', () => {
+    clearTimeout(timer);
+    lingering.delete(socket);
+  });
+  if (lingering.size > MAX_LINGERING) lingering.values().next().value?.destroy();
   socket.resume();
   socket.end();
 }

@@ -53,6 +53,26 @@ describe('a TCP connection', () => {
     expect(await connection.read()).toBeUndefined();
   });
 
+  it('that was destroyed lingers only while few others do', async () => {
+    const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
+    servers.push(server);
+    await once(server, 'listening');
+    const dropped: Connection[] = [];
+    server.on('connection', (socket) => {
+      const connection = new TcpConnection(socket);
+      connection.destroy(new Error('no room'));
+      dropped.push(connection);
+    });
+    const callers = Array.from({ length: 300 }, () =>
+      connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => undefined),
+    );
+    await Promise.all(callers.map((caller) => once(caller.resume(), 'end')));
+    expect(dropped).toHaveLength(300);
+    const open = await new Promise((resolve) => server.getConnections((_, count) => resolve(count)));
+    expect(open).toBeLessThanOrEqual(128);
+    for (const caller of callers) caller.destroy();
+  });
+
   it('names its peer', async () => {
     const [connection, raw] = await acceptRaw();
     expect(connection.peer).toBe(`127.0.0.1:${raw.localPort}`);

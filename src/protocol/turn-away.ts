@@ -1,0 +1,14 @@
+/** What a caller is told that cannot be served now: PROTOCOL.md section 2. */
+import { FtxError } from '../errors.js';
+import type { Connection } from '../ports.js';
+import { encodeControl } from './codec.js';
+import { GREETING } from './constants.js';
+
+export const BUSY = new FtxError('busy', 'The receiver serves as many connections as it may already. Try again later.');
+export const SHUTTING_DOWN = new FtxError('shutting-down', 'The receiver is being stopped. Send again when it is back.');
+
+/** Sends the greeting, then an error in place of hello, and closes. */
+export function turnAway(connection: Connection, { code, message }: FtxError): void {
+  connection.write([GREETING, encodeControl({ type: 'error', id: 0, code, message })]).catch(() => undefined);
+  connection.destroy(new FtxError(code, message));
+}
