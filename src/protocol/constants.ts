@@ -24,8 +24,12 @@ export const MIN_IDLE_MS = 100;
 export const MAX_IDLE_MS = 24 * 60 * 60 * 1000;
 /** Section 5, error. */
 export const MAX_MESSAGE_CHARS = 1000;
+/** Section 4: what a sender keeps open, however many a receiver would take. */
+export const MAX_OPEN_OFFERS = 1024;
 /** Section 5, again. */
 export const MAX_BLOCK_REQUESTS = 3;
+/** Section 5, again: blocks asked for that wait to be sent. */
+export const MAX_WAITING_REQUESTS = 16 * 1024;
 
 /** Section 9: content that moves slower than this is not waited for. */
 export const MIN_BYTES_PER_SECOND = 1024;

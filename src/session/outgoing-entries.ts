@@ -2,11 +2,11 @@
 import { FtxError, isRefusal, toFtxError } from '../errors.js';
 import type { Limit, ReceiverShares, Source } from '../ports.js';
 import type { Channel } from '../protocol/channel.js';
-import type { Timeouts } from '../protocol/constants.js';
+import { MAX_WAITING_REQUESTS, type Timeouts } from '../protocol/constants.js';
 import type { Message } from '../protocol/messages.js';
 import { createCondition } from './condition.js';
 import { ContentSender, isSmallFile, SourceFailure, type Content } from './content-sender.js';
-import { findOverdue, takeHave, takeReady, type OpenEntry, type Task } from './outgoing-entry.js';
+import { findOverdue, takeAgain, takeHave, takeReady, type OpenEntry, type Task } from './outgoing-entry.js';
 import { createSenderWatch, findLimit } from './shares.js';
 import { secondsSince, type Tally } from './tally.js';
 
@@ -145,8 +145,8 @@ export class OutgoingEntries {
       case 'have':
         return this.#queue(takeHave(entry, message.digests));
       case 'again':
-        this.#again.push({ entry, offset: message.offset, have: [] });
-        return;
+        if (this.#again.push(takeAgain(entry, message.offset)) <= MAX_WAITING_REQUESTS) return;
+        throw new FtxError('protocol', 'The receiver asks for blocks again faster than they can be sent.');
       case 'stored':
         this.#receiver = message.shares ?? this.#receiver;
         return this.#takeStored(entry, message.as, message.already);

@@ -1,7 +1,7 @@
 /** One entry on its way out, and what the receiver may answer to it. */
 import { FtxError } from '../errors.js';
 import { BLOCK_BYTES } from '../ports.js';
-import type { Timeouts } from '../protocol/constants.js';
+import { MAX_BLOCK_REQUESTS, type Timeouts } from '../protocol/constants.js';
 import type { Content } from './content-sender.js';
 
 /** An entry that has not come to its end. */
@@ -10,6 +10,10 @@ export interface OpenEntry extends Content {
   readonly started: number;
   /** What the receiver has to answer, and since when; undefined while it is our turn. */
   awaited: { readonly what: 'an answer to the offer' | 'stored'; readonly since: number } | undefined;
+  /** True while the receiver may still find that what it has is another file, and start over. */
+  mayStartOver?: boolean;
+  /** Blocks that the receiver has asked for again. */
+  asked?: number;
   /** Digests that the receiver announced, and those that have come. */
   have?: { readonly offset: number; readonly digests: bigint[] };
   /** Set once all of it has been sent. */
@@ -29,15 +33,27 @@ export function takeReady(entry: OpenEntry, offset: number, have: boolean): Task
   const { kind, size } = entry.source.entry;
   // A second ready comes when all was sent, but what the receiver had turned out to be another file.
   const isFirst = entry.awaited?.what === 'an answer to the offer' && !entry.have;
-  const isExpected = isFirst || (entry.ended && offset === 0 && !have);
+  const isExpected = isFirst || (entry.mayStartOver && entry.ended && offset === 0 && !have);
   if (kind !== 'file' || !isExpected || offset > (size ?? 0))
     throw new FtxError('protocol', 'The receiver is ready for what was not offered.');
+  entry.mayStartOver = isFirst && !have && offset === size;
   entry.ended = undefined;
   if (have && offset > 0) {
     entry.have = { offset, digests: [] };
     return undefined;
   }
   entry.awaited = undefined;
+  return { entry, offset, have: [] };
+}
+
+/** One block once more. Throws FtxError `protocol` when it is asked for more often than a receiver may. */
+export function takeAgain(entry: OpenEntry, offset: number): Task {
+  const { size } = entry.source.entry;
+  const blocks = Math.ceil((size ?? Infinity) / BLOCK_BYTES);
+  entry.asked = (entry.asked ?? 0) + 1;
+  const isSent = entry.awaited?.what !== 'an answer to the offer' && entry.source.entry.kind === 'file';
+  if (!isSent || offset % BLOCK_BYTES !== 0 || offset >= (size ?? Infinity) || entry.asked > MAX_BLOCK_REQUESTS * blocks)
+    throw new FtxError('protocol', `The receiver asked again for a block at offset ${offset}, which it may not.`);
   return { entry, offset, have: [] };
 }
 

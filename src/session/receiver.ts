@@ -58,7 +58,9 @@ interface Session {
 }
 
 async function serve({ channel, entries, tally, watch, limits, offerMs }: Session): Promise<void> {
-  const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [], limits });
+  // What has no limit here still has to be a number on the wire.
+  const size = Math.floor(Math.min(limits.size, Number.MAX_SAFE_INTEGER));
+  const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [], limits: { ...limits, size } });
   tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
   const reports = hello.capabilities.includes(STATUS_CAPABILITY) ? startReports(channel, entries, watch) : undefined;
   const patience = startPatience(channel, entries, offerMs);

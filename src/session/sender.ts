@@ -2,7 +2,7 @@
 import { FtxError, toFtxError } from '../errors.js';
 import type { Connection, Source } from '../ports.js';
 import { createChannel, sayAndDestroy, type Channel } from '../protocol/channel.js';
-import { STATUS_CAPABILITY, type Timeouts } from '../protocol/constants.js';
+import { MAX_OPEN_OFFERS, STATUS_CAPABILITY, type Timeouts } from '../protocol/constants.js';
 import { within } from '../protocol/watch.js';
 import { VERSION } from '../version.js';
 import { OutgoingEntries } from './outgoing-entries.js';
@@ -52,7 +52,8 @@ async function converse(
   const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [STATUS_CAPABILITY] });
   if (!hello.limits) throw new FtxError('protocol', `${channel.peer} is not a receiver.`);
   tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
-  const entries = new OutgoingEntries({ channel, tally, maxOpen: hello.limits.offers, timeouts });
+  const maxOpen = Math.min(hello.limits.offers, MAX_OPEN_OFFERS);
+  const entries = new OutgoingEntries({ channel, tally, maxOpen, timeouts });
   const deadlines = watchDeadlines(channel, entries, timeouts.controlMs / 4);
   try {
     const answers = readAnswers(channel, entries);

@@ -51,6 +51,20 @@ describe('a sender ends the session with a receiver that', () => {
       await say({ type: 'ready', id: 1, offset: 5, have: true });
       await ready(1);
     }],
+    ['starts over although it had nothing', async () => {
+      await ready(1);
+      await expectSequence('data', 'end');
+      await ready(1);
+    }],
+    ['starts over twice', async () => {
+      await ready(1, 5);
+      await expectSequence('end');
+      await ready(1);
+      await expectSequence('data', 'end');
+      await ready(1);
+    }],
+    ['asks for a block before it is ready', () => say({ type: 'again', id: 1, offset: 0 })],
+    ['asks for part of a block', async () => (await ready(1), say({ type: 'again', id: 1, offset: 3 }))],
     ['says goodbye first', () => say({ type: 'goodbye', id: 0 })],
     ['plays the sender', () => say({ type: 'end', id: 1, digest: '26c7827d889f6da3', size: 5 })],
     ['asks for a block past the end', async () => (await ready(1), say({ type: 'again', id: 1, offset: 2 ** 30 }))],

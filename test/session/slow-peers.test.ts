@@ -156,7 +156,7 @@ describe('a receiver', () => {
     const channel = await greetAs('receiver', raw);
     channels.push(channel);
     expect(await channel.receive()).toMatchObject({ type: 'offer' });
-    await channel.send({ type: 'ready', id: 1, offset: 0 });
+    await channel.send({ type: 'ready', id: 1, offset: 0, have: false });
     const isOver = watch(sender.result);
     await vi.advanceTimersByTimeAsync(2 * idleMs);
     expect(isOver()).toBe(false);
@@ -170,7 +170,7 @@ describe('a receiver', () => {
     const channel = await greetAs('receiver', raw);
     channels.push(channel);
     expect(await channel.receive()).toMatchObject({ type: 'offer' });
-    await channel.send({ type: 'ready', id: 1, offset: 0 });
+    await channel.send({ type: 'ready', id: 1, offset: 0, have: false });
     await vi.advanceTimersByTimeAsync(storedMs);
     expect(await channel.receive()).toMatchObject({ type: 'data' });
     await channel.skipContent(BLOCK_BYTES);

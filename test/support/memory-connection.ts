@@ -10,7 +10,8 @@ class Pipe {
   #held = 0;
   #writerGone: Error | 'ended' | undefined;
   #readerGone: Error | undefined;
-  #wakers: (() => void)[] = [];
+  #reader: (() => void) | undefined;
+  #writers: (() => void)[] = [];
 
   async push(parts: readonly Uint8Array[]): Promise<void> {
     this.#throwIfClosed();
@@ -18,9 +19,9 @@ class Pipe {
       this.#queue.push(Uint8Array.from(part));
       this.#held += part.length;
     }
-    this.#wake();
+    this.#reader?.();
     while (this.#held > CAPACITY_BYTES) {
-      await this.#changed();
+      await new Promise<void>((resolve) => this.#writers.push(resolve));
       this.#throwIfClosed();
     }
   }
@@ -31,23 +32,25 @@ class Pipe {
       const part = this.#queue.shift();
       if (part || this.#writerGone) {
         this.#held -= part?.length ?? 0;
-        this.#wake();
+        if (this.#held <= CAPACITY_BYTES) this.#wakeWriters();
         return part;
       }
-      await this.#changed();
+      await new Promise<void>((resolve) => (this.#reader = resolve));
     }
   }
 
   /** The writer's side ends; what is queued can still be read. */
   end(reason: Error | 'ended'): void {
     this.#writerGone ??= reason;
-    this.#wake();
+    this.#reader?.();
+    this.#wakeWriters();
   }
 
   /** The reader's side is dropped. */
   abandon(reason: Error): void {
     this.#readerGone ??= reason;
-    this.#wake();
+    this.#reader?.();
+    this.#wakeWriters();
   }
 
   #throwIfClosed(): void {
@@ -55,12 +58,8 @@ class Pipe {
     if (this.#readerGone) throw lost();
   }
 
-  #changed(): Promise<void> {
-    return new Promise((resolve) => this.#wakers.push(resolve));
-  }
-
-  #wake(): void {
-    for (const waker of this.#wakers.splice(0)) waker();
+  #wakeWriters(): void {
+    for (const wake of this.#writers.splice(0)) wake();
   }
 }
 

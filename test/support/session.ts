@@ -2,6 +2,7 @@
 import type { Connection, Source, TransferEvent } from '../../src/ports.js';
 import { createChannel, type Channel } from '../../src/protocol/channel.js';
 import { DEFAULT_TIMEOUTS, type Timeouts } from '../../src/protocol/constants.js';
+import type { ReceiverLimits } from '../../src/protocol/messages.js';
 import { createBlockPool } from '../../src/session/block-pool.js';
 import { receiveSession } from '../../src/session/receiver.js';
 import { sendSession } from '../../src/session/sender.js';
@@ -20,14 +21,19 @@ export interface ReceiverRun {
 }
 
 /** A receiver session over its end of a pair. */
-export function runReceiver(connection: Connection, sink = createMemorySink(), timeouts = DEFAULT_TIMEOUTS): ReceiverRun {
+export function runReceiver(
+  connection: Connection,
+  sink = createMemorySink(),
+  timeouts = DEFAULT_TIMEOUTS,
+  limits: ReceiverLimits = LIMITS,
+): ReceiverRun {
   const events: TransferEvent[] = [];
   const stop = new AbortController();
   const result = receiveSession(connection, {
     session: 1,
     sink,
     pool: createBlockPool(4),
-    limits: LIMITS,
+    limits,
     timeouts,
     signal: stop.signal,
     onEvent: (event) => events.push(event),
@@ -81,9 +87,9 @@ export function tamperWith(connection: Connection, tamper: (part: Uint8Array) =>
 }
 
 /** A peer that the test plays by hand, greeted already. */
-export async function greetAs(role: 'sender' | 'receiver', connection: Connection): Promise<Channel> {
+export async function greetAs(role: 'sender' | 'receiver', connection: Connection, limits = LIMITS): Promise<Channel> {
   const channel = createChannel(connection, DEFAULT_TIMEOUTS);
   const hello = { agent: 'test', capabilities: [] };
-  await channel.greet(role === 'sender' ? hello : { ...hello, limits: LIMITS });
+  await channel.greet(role === 'sender' ? hello : { ...hello, limits });
   return channel;
 }
