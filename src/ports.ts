@@ -53,7 +53,8 @@ export interface Source {
   readonly entry: Entry;
   /**
    * The content from byte `from` (a multiple of BLOCK_BYTES) in blocks: all of
-   * BLOCK_BYTES but the last. A block is valid until the next is asked for.
+   * BLOCK_BYTES but the last. A block is valid until
+   * the one after the next is asked for, so that two can be on their way.
    * Can be called again unless the source is a stream (`entry.size` null).
    * Throws FtxError `changed` when the content is no longer what was offered,
    * `unreadable` or `io` when it cannot be read.

@@ -67,16 +67,22 @@ export class ContentSender {
     const { source, id } = content;
     let block = first;
     let end = Math.min(first * BLOCK_BYTES, source.entry.size ?? 0);
+    // One block goes out while the next is digested; a third is being read.
+    let sending = Promise.resolve();
     for await (const bytes of this.#read(source, first * BLOCK_BYTES)) {
       if (!this.#options.isWanted(id)) break;
       const own = digestBlock(bytes);
       digest.add(own);
-      if (isLacking(block, own)) await this.#send(content, block * BLOCK_BYTES, own, bytes);
+      await this.#wait(sending);
+      if (isLacking(block, own)) sending = this.#send(content, block * BLOCK_BYTES, own, bytes);
+      // It is awaited in the next round, or below; a failure before that is not an unhandled one.
+      sending.catch(() => undefined);
       source.journal?.note(block, own);
       block += 1;
       end += bytes.length;
       await this.#options.afterBlock(content, end);
     }
+    await this.#wait(sending);
     return end;
   }
 
@@ -85,14 +91,18 @@ export class ContentSender {
     const { path, size } = content.source.entry;
     if (size === null) throw new SourceFailure(refuseSecondReading(path));
     for await (const block of this.#read(content.source, offset))
-      return this.#send(content, offset, digestBlock(block), block);
+      return this.#wait(this.#send(content, offset, digestBlock(block), block));
     throw new FtxError('protocol', `The receiver asked for a block at offset ${offset}, past the end.`);
   }
 
-  async #send({ id }: Content, offset: number, digest: bigint, block: Uint8Array): Promise<void> {
-    const { channel, watch } = this.#options;
+  #send({ id }: Content, offset: number, digest: bigint, block: Uint8Array): Promise<void> {
+    return this.#options.channel.sendBlock({ type: 'data', id, offset, digest, length: block.length }, block);
+  }
+
+  async #wait(sending: Promise<void>): Promise<void> {
+    const { watch } = this.#options;
     watch.enter('network');
-    await channel.sendBlock({ type: 'data', id, offset, digest, length: block.length }, block);
+    await sending;
     watch.enter('cpu');
   }
 

@@ -5,7 +5,7 @@ import { BLOCK_BYTES, type Source } from '../ports.js';
 import { showPath } from './disk-error.js';
 import { MIN_RESUMABLE_BYTES } from './resumable-part.js';
 import { createSourceJournal } from './source-journal.js';
-import { readAhead, type ReadBlock } from './read-ahead.js';
+import { readAhead, RING, type ReadBlock } from './read-ahead.js';
 
 /** A regular file as it was when it was offered. */
 export interface KnownFile {
@@ -68,7 +68,7 @@ function createReader(handle: FileHandle, known: KnownFile, from: number): ReadB
     const offset = from + number * BLOCK_BYTES;
     const length = Math.min(BLOCK_BYTES, size - offset);
     if (length <= 0) return undefined;
-    const block = (buffers[number % 2] ??= Buffer.allocUnsafeSlow(length)).subarray(0, length);
+    const block = (buffers[number % RING] ??= Buffer.allocUnsafeSlow(length)).subarray(0, length);
     const read = await readFully(handle, block, offset);
     if (read === length) return block;
     checkSame(known, fstatSync(handle.fd, { bigint: true }));

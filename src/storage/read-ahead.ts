@@ -1,10 +1,12 @@
+/** Buffers to use in turn: for the block being read, the consumer's, and the one before that, which may still be sent. */
+export const RING = 3;
+
 /** Fills a buffer for the block of this number, counted from 0; undefined after the last. */
 export type ReadBlock = (number: number) => Promise<Uint8Array | undefined>;
 
 /**
  * The blocks in order, the next one being read while the consumer has the
- * current one: two are in memory at a time, so `readBlock` may use two buffers
- * in turn. `cancel` makes a read that is under way settle when the consumer
+ * current one: `readBlock` uses RING buffers in turn. `cancel` makes a read that is under way settle when the consumer
  * leaves early.
  */
 export async function* readAhead(readBlock: ReadBlock, cancel?: () => void): AsyncGenerator<Uint8Array, void, undefined> {

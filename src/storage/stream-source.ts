@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { FtxError } from '../errors.js';
 import { BLOCK_BYTES, type Source } from '../ports.js';
 import { showPath } from './disk-error.js';
-import { readAhead, type ReadBlock } from './read-ahead.js';
+import { readAhead, RING, type ReadBlock } from './read-ahead.js';
 
 const NEW_FILE_MODE = 0o644;
 
@@ -46,7 +46,7 @@ function gatherBlocks(readable: Readable, name: string): ReadBlock {
   }
 
   return async (number) => {
-    const buffer = (buffers[number % 2] ??= Buffer.allocUnsafeSlow(BLOCK_BYTES));
+    const buffer = (buffers[number % RING] ??= Buffer.allocUnsafeSlow(BLOCK_BYTES));
     let length = 0;
     while (length < BLOCK_BYTES) {
       const piece = rest.length > 0 ? rest : await readPiece();

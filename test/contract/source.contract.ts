@@ -37,13 +37,16 @@ export function describeSource(name: string, contract: SourceContract): void {
       expect(entry.mode & ~0o777).toBe(0);
     });
 
-    it('keeps a block valid until the next is asked for', async () => {
-      const content = makeContent(4 * BLOCK_BYTES);
+    it('keeps a block valid until the one after the next is asked for', async () => {
+      const content = makeContent(5 * BLOCK_BYTES);
       let at = 0;
+      let before: Uint8Array | undefined;
       for await (const block of (await contract.make(content)).blocks(0)) {
         await new Promise((resolve) => setImmediate(resolve));
+        if (before) expect(content.subarray(at - before.length, at).equals(before)).toBe(true);
         expect(content.subarray(at, at + block.length).equals(block)).toBe(true);
         at += block.length;
+        before = block;
       }
     });
 

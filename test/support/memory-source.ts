@@ -19,13 +19,15 @@ export function createMemorySource(path: string, content: Uint8Array, overrides:
   };
 }
 
-/** A block is valid only until the next one is asked for: whoever keeps one longer finds it overwritten. */
+/** A block is valid only until the one after the next is asked for: whoever keeps it longer finds it overwritten. */
 async function* reuseMemory(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  const memory = new Uint8Array(BLOCK_BYTES);
+  const memories = [new Uint8Array(BLOCK_BYTES), new Uint8Array(BLOCK_BYTES)];
+  let number = 0;
   for await (const block of blocks) {
+    const memory = memories[number++ % 2]!;
     memory.set(block);
     yield memory.subarray(0, block.length);
-    memory.fill(0xee);
+    memories[number % 2]!.fill(0xee);
   }
 }
 
