@@ -2,7 +2,7 @@ import { appendFile, rename, truncate, utimes } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { hashFile, readNames, tempDir, writeContent } from '../support/folders.js';
+import { hashFile, readStoredNames, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
 import { oneSentence } from '../support/sentences.js';
 import { startProxy, type Faults } from '../support/proxy.js';
@@ -11,19 +11,22 @@ const MIB = 1024 * 1024;
 /** More than both sockets' buffers on loopback and the read-ahead hold together. */
 const LARGE = 64 * MIB;
 
+/** Seconds for --timeout: more than the second between two `status` frames, which are no sign of life. */
+const TIMEOUT_S = '2';
+
 async function makeFile(size: number): Promise<string> {
   const path = join(await tempDir(), 'file.bin');
   await writeContent(path, size);
   return path;
 }
 
-/** The receiver has reported the loss, holds nothing of it, and serves the next sender. */
+/** The receiver holds nothing of the lost session and serves the next sender. */
 async function expectUnharmed(receiver: Mailbox): Promise<void> {
-  expect(await readNames(receiver.dir)).toEqual([]);
+  expect(await readStoredNames(receiver.dir)).toEqual([]);
   const next = await makeFile(2 * MIB + 1);
   const { status, stderr } = await send(receiver.address, next);
   expect(status, stderr).toBe(0);
-  expect(await readNames(receiver.dir)).toEqual(['file.bin']);
+  expect(await readStoredNames(receiver.dir)).toEqual(['file.bin']);
   expect(await hashFile(join(receiver.dir, 'file.bin'))).toBe(await hashFile(next));
 }
 
@@ -42,7 +45,9 @@ describe('a connection that is lost', () => {
     const { status, stderr } = await send(proxy.address, await makeFile(5 * MIB + 3));
     expect(status, stderr).toBe(75);
     expect(stderr).toMatch(oneSentence);
-    if ('toReceiver' in faults) await receiver.program.event('failed');
+    // A sender that leaves before it has offered anything has lost nothing of which the receiver knows.
+    if (faults.toReceiver) await receiver.program.event('failed');
+    await receiver.program.event('done');
     await expectUnharmed(receiver);
   });
 
@@ -56,7 +61,7 @@ describe('a connection that is lost', () => {
     expect(status).toBe(75);
     await receiver.program.event('done');
 
-    const names = await readNames(receiver.dir);
+    const names = await readStoredNames(receiver.dir);
     for (const name of names) {
       expect(await hashFile(join(receiver.dir, name))).toBe(await hashFile(join(source, name)));
     }
@@ -73,14 +78,24 @@ describe('a connection that stalls', () => {
     ['both ways', { toReceiver: { stall: 3 * MIB }, toSender: { stall: 200 } }],
     ['in the greeting', { toReceiver: { stall: 3 } }],
     ['in the receiver’s greeting', { toSender: { stall: 3 } }],
-    ['at once', { toReceiver: { stall: 0 }, toSender: { stall: 0 } }],
   ])('%s ends both sides by their time limit', async (_, faults) => {
-    const receiver = await startReceiver(['--timeout', '1']);
+    const receiver = await startReceiver(['--timeout', TIMEOUT_S]);
     const proxy = await startProxy(receiver.port, faults);
-    const { status, stderr } = await send(proxy.address, await makeFile(LARGE), '--timeout', '1');
+    const { status, stderr } = await send(proxy.address, await makeFile(LARGE), '--timeout', TIMEOUT_S);
     expect(status, stderr).toBe(75);
     expect(stderr).toMatch(oneSentence);
-    await receiver.program.event('failed', ({ code }) => code === 'timeout' || code === 'lost');
+    // A sender that heard nothing has offered nothing, and leaves nothing that could fail.
+    if (faults.toReceiver) await receiver.program.event('failed', ({ code }) => code === 'timeout' || code === 'lost');
+    await receiver.program.event('done');
+    await expectUnharmed(receiver);
+  });
+
+  test('at once ends the sender by the time limit of the greeting', async () => {
+    const receiver = await startReceiver();
+    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 0 }, toSender: { stall: 0 } });
+    const { status, stderr } = await send(proxy.address, await makeFile(1000));
+    expect(status, stderr).toBe(75);
+    expect(stderr).toMatch(oneSentence);
     await expectUnharmed(receiver);
   });
 
@@ -124,6 +139,7 @@ describe('a source that changes while it is sent', () => {
     expect(stderr).toMatch(oneSentence);
     expect(stderr).toContain('file.bin');
     expect(await receiver.program.event('failed')).toMatchObject({ path: 'file.bin', code: 'changed' });
+    await receiver.program.event('done');
     await expectUnharmed(receiver);
   });
 });

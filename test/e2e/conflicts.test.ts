@@ -30,7 +30,7 @@ test('by default a second one is renamed and the first is untouched', async () =
 });
 
 test('rename by name', async () => {
-  const { receiver, source } = await meet(['--on-conflict', 'rename'], 'same', 'same');
+  const { receiver, source } = await meet(['--on-conflict', 'rename'], 'old', 'new');
   expect((await send(receiver.address, source)).status).toBe(0);
   expect(await readNames(receiver.dir)).toEqual(['photo (1).jpg', 'photo.jpg']);
 });

@@ -171,7 +171,7 @@ test('a name that leads out of the folder goes nowhere', async () => {
 });
 
 test('77: a stream that grows too large', async () => {
-  const receiver = await startReceiver(['--max-size', '5M', '--timeout', '5']);
+  const receiver = await startReceiver(['--max-size', '5M']);
   const sender = startFtx(['send', '-', '--name', 'stream.bin', '--to', receiver.address]);
   sender.stdin.write(Buffer.alloc(6_000_000));
   expectFailure(await endOf(sender), 77, /stream\.bin/);

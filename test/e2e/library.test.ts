@@ -107,12 +107,17 @@ test('an AbortSignal stops a send in the middle, and nothing of it is left', asy
   expect(await readNames(inbox.dir)).toEqual([]);
 });
 
-test('a signal that is aborted already sends nothing and listens nowhere', async () => {
+test('a signal that is aborted already sends nothing and leaves nobody listening', async () => {
   const inbox = await openInbox();
   const signal = AbortSignal.abort();
-  await expect(send({ paths: [await makeFile()], to: inbox.to, signal })).rejects.toThrow();
-  await expect(receive({ dir: await tempDir(), port: 0, signal })).rejects.toThrow();
+  const file = await makeFile();
+  await expect(send({ paths: [file], to: inbox.to, signal })).rejects.toThrow();
   expect(await readNames(inbox.dir)).toEqual([]);
+
+  // Whether it never opens or closes by itself, it must not stay.
+  const port = await findClosedPort();
+  await receive({ dir: await tempDir(), port, host: '127.0.0.1', signal }).then(({ closed }) => closed, () => undefined);
+  await expect(send({ paths: [file], to: { host: '127.0.0.1', port } })).rejects.toMatchObject({ code: 'no-connection' });
 });
 
 test('an AbortSignal stops a receiver at once, and the sender is told', async () => {

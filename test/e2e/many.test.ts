@@ -1,5 +1,7 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { hashFile, readNames, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver } from '../support/mailbox.js';
 
@@ -33,4 +35,19 @@ test('fifty senders at once with the same name lose nothing', async () => {
   const arrived = await Promise.all(names.map((name) => hashFile(join(receiver.dir, name))));
   const sent = await Promise.all(paths.map(hashFile));
   expect(arrived.sort()).toEqual(sent.sort());
+});
+
+test('fifty senders that stand still in the middle of a block do not keep another waiting', async () => {
+  const receiver = await startReceiver();
+  const held = numbers.map(() => connect(receiver.port, '127.0.0.1').on('error', () => undefined));
+  onTestFinished(() => held.forEach((socket) => socket.destroy()));
+  for (const socket of held) socket.write('3000000');
+  await Promise.all(held.map((socket) => once(socket, 'data')));
+  await Promise.all(held.map((socket) => new Promise((sent) => socket.write(Buffer.alloc(1_500_000), sent))));
+
+  const path = join(await tempDir(), 'next.bin');
+  await writeContent(path, 5_000_000);
+  const { status, stderr } = await send(receiver.address, path);
+  expect(status, stderr).toBe(0);
+  expect(await hashFile(join(receiver.dir, 'next.bin'))).toBe(await hashFile(path));
 });

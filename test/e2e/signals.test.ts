@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readNames, tempDir, writeContent } from '../support/folders.js';
+import { readStoredNames, tempDir, writeContent } from '../support/folders.js';
 import { holdSender, send, startReceiver } from '../support/mailbox.js';
 import { endOf, startFtx } from '../support/processes.js';
 import { startProxy } from '../support/proxy.js';
@@ -22,11 +22,11 @@ describe('a sender stopped in the middle', () => {
 
     await receiver.program.event('failed');
     await receiver.program.event('done');
-    expect(await readNames(receiver.dir)).toEqual([]);
+    expect(await readStoredNames(receiver.dir)).toEqual([]);
     const next = join(await tempDir(), 'next.bin');
     await writeContent(next, 100);
     expect((await send(receiver.address, next)).status).toBe(0);
-    expect(await readNames(receiver.dir)).toEqual(['next.bin']);
+    expect(await readStoredNames(receiver.dir)).toEqual(['next.bin']);
   });
 
   test('leaves although nothing it says gets through', async () => {
@@ -34,13 +34,13 @@ describe('a sender stopped in the middle', () => {
     const path = join(await tempDir(), 'large.bin');
     await writeContent(path, LARGE);
     const proxy = await startProxy(receiver.port, { toReceiver: { stall: 3_000_000 } });
-    const sender = startFtx(['send', path, '--to', proxy.address]);
+    const sender = startFtx(['send', path, '--retry', '0', '--to', proxy.address]);
     await proxy.struck;
     sender.kill('SIGINT');
     expect((await sender.exit).status).toBe(130);
     proxy.resume();
     await receiver.program.event('done');
-    expect(await readNames(receiver.dir)).toEqual([]);
+    expect(await readStoredNames(receiver.dir)).toEqual([]);
   });
 
   test('by SIGKILL costs its transfer only', async () => {
@@ -48,7 +48,7 @@ describe('a sender stopped in the middle', () => {
     const sender = await holdSender(receiver, 'half.bin');
     sender.program.kill('SIGKILL');
     await receiver.program.event('done');
-    expect(await readNames(receiver.dir)).toEqual([]);
+    expect(await readStoredNames(receiver.dir)).toEqual([]);
   });
 });
 
@@ -67,7 +67,7 @@ describe('a receiver stopped in the middle', () => {
     const sent = await endOf(sender.program);
     expect(sent.status, sent.stderr).toBe(0);
     expect((await receiver.program.exit).status).toBe(status);
-    expect(await readNames(receiver.dir)).toEqual(['last.bin']);
+    expect(await readStoredNames(receiver.dir)).toEqual(['last.bin']);
     expect(sender.given().equals(await readFile(join(receiver.dir, 'last.bin')))).toBe(true);
   });
 
@@ -77,7 +77,7 @@ describe('a receiver stopped in the middle', () => {
     receiver.program.kill('SIGTERM');
     expect((await receiver.program.exit).status).toBe(143);
     expect((await sender.program.exit).status).toBe(75);
-    expect(await readNames(receiver.dir)).toEqual([]);
+    expect(await readStoredNames(receiver.dir)).toEqual([]);
   });
 
   test('twice leaves at once, and nothing stands under the final name', async () => {
@@ -89,7 +89,7 @@ describe('a receiver stopped in the middle', () => {
     expect((await receiver.program.exit).status).toBe(130);
     const sent = await sender.program.exit;
     expect(sent.status, sent.stderr).toBe(75);
-    expect(await readNames(receiver.dir)).not.toContain('half.bin');
+    expect(await readStoredNames(receiver.dir)).not.toContain('half.bin');
   });
 
   test('by SIGKILL leaves nothing under the final name, and the next one on that folder works', async () => {
@@ -98,14 +98,14 @@ describe('a receiver stopped in the middle', () => {
     receiver.program.kill('SIGKILL');
     const sent = await sender.program.exit;
     expect(sent.status, sent.stderr).toBe(75);
-    expect(await readNames(receiver.dir)).not.toContain('half.bin');
+    expect(await readStoredNames(receiver.dir)).not.toContain('half.bin');
 
     const again = startFtx(['receive', '--dir', receiver.dir, '--port', '0', '--json']);
     const { port } = await again.event('listening');
     const path = join(await tempDir(), 'half.bin');
     await writeContent(path, 100);
     expect((await send(`127.0.0.1:${port}`, path)).status).toBe(0);
-    expect(await readNames(receiver.dir)).toContain('half.bin');
+    expect(await readStoredNames(receiver.dir)).toContain('half.bin');
   });
 });
 

@@ -79,6 +79,11 @@ export async function readEntry(path: string, name = ''): Promise<TreeEntry> {
   return { ...base, kind: 'other', content: '' };
 }
 
+/** As readNames, without what is kept of transfers that broke off. */
+export async function readStoredNames(dir: string): Promise<string[]> {
+  return (await readNames(dir)).filter((name) => !/(^|\/)\.ftx-[0-9a-f]{16}\.(part|journal)$/.test(name));
+}
+
 /** The names of all files, links and folders below a folder. */
 export async function readNames(root: string): Promise<string[]> {
   return (await readTree(root)).map((entry) => entry.path);

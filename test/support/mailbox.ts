@@ -22,9 +22,9 @@ export async function startReceiver(args: readonly string[] = [], options: RunOp
   return { program, dir, port: listening.port, address: `127.0.0.1:${listening.port}`, listening };
 }
 
-/** Sends to an address and waits for the end of it. */
+/** Sends once to an address and waits for the end of it. */
 export function send(address: string, ...args: string[]): Promise<Exit> {
-  return runFtx(['send', ...args, '--to', address]);
+  return runFtx(['send', '--retry', '0', ...args, '--to', address]);
 }
 
 export interface HeldSender {

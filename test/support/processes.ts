@@ -6,7 +6,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
+import { onTestFailed, onTestFinished } from 'vitest';
 import type { TransferEvent } from '../../src/ports.js';
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -34,6 +34,8 @@ export interface Program {
   /** Resolves with the output so far once `text` is in it; rejects if the program ends without it. */
   output(stream: 'stdout' | 'stderr', text: string | RegExp): Promise<string>;
   kill(signal: NodeJS.Signals): void;
+  /** The last of what it has said, for messages. */
+  tail(): string;
 }
 
 export interface RunOptions {
@@ -43,6 +45,7 @@ export interface RunOptions {
   readonly node?: string;
 }
 
+const TAIL_CHARS = 2000;
 const running = new Set<ChildProcessWithoutNullStreams>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -73,6 +76,9 @@ export function startProgram(command: string, args: readonly string[], options: 
   // A program that ends before it has read everything is for the test to judge.
   child.stdin.on('error', () => undefined);
   const program = watch(child);
+  onTestFailed(() => {
+    console.log(`${args.join(' ')}\n${program.tail()}`);
+  });
   onTestFinished(async () => {
     child.kill('SIGKILL');
     await program.exit.catch(() => undefined);
@@ -84,6 +90,7 @@ function watch(child: ChildProcessWithoutNullStreams): Program {
   const text = { stdout: '', stderr: '' };
   const waiting = new Set<() => void>();
   let ended = false;
+  const tail = (): string => `${text.stdout.slice(-TAIL_CHARS)}${text.stderr.slice(-TAIL_CHARS)}`;
   const look = (): void => {
     for (const check of waiting) check();
   };
@@ -108,7 +115,7 @@ function watch(child: ChildProcessWithoutNullStreams): Program {
         if (found === undefined && !ended) return;
         waiting.delete(check);
         if (found !== undefined) resolve(found);
-        else reject(new Error(`The program ended without ${what}:\n${text.stdout.slice(-2000)}\n${text.stderr}`));
+        else reject(new Error(`The program ended without ${what}:\n${tail()}`));
       };
       waiting.add(check);
       check();
@@ -128,6 +135,7 @@ function watch(child: ChildProcessWithoutNullStreams): Program {
     output: (stream, wanted) =>
       until(String(wanted), () => (text[stream].search(wanted) === -1 ? undefined : text[stream])),
     kill: (signal) => void child.kill(signal),
+    tail,
   };
 }
 
