@@ -14,6 +14,7 @@ import { secondsSince, type SessionResult } from './session/tally.js';
 import { createFileSink, type ConflictPolicy } from './storage/file-sink.js';
 import { prepareFolder } from './storage/folders.js';
 import { removeOldParts } from './storage/parts.js';
+import { createSpace, type Space } from './storage/space.js';
 
 export { listParts, type LeftPart } from './storage/parts.js';
 
@@ -121,6 +122,7 @@ class Mailbox {
   readonly #dir: string;
   readonly #options: ReceiveOptions;
   readonly #timeouts: Timeouts;
+  readonly #space: Space;
   readonly #pool: BlockPool = createBlockPool(POOL_BLOCKS);
   readonly #admission: Admission;
   readonly #visits = new Set<Visit>();
@@ -135,6 +137,7 @@ class Mailbox {
 
   constructor(dir: string, options: ReceiveOptions) {
     this.#dir = dir;
+    this.#space = createSpace(dir);
     this.#options = options;
     this.#timeouts = { ...DEFAULT_TIMEOUTS, ...(options.timeoutMs !== undefined && { idleMs: options.timeoutMs }) };
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
@@ -223,11 +226,12 @@ class Mailbox {
         onEvent?.(event);
       },
     };
+    const [dir, space] = [this.#dir, this.#space];
     if (caller === 'ftx') {
-      const sink = createFileSink({ dir: this.#dir, onConflict, maxSize, peer: hostOf(connection.peer) });
+      const sink = createFileSink({ dir, onConflict, maxSize, peer: hostOf(connection.peer), space });
       return receiveSession(connection, { ...common, sink, pool: this.#pool, limits: { offers: MAX_OPEN_OFFERS, size: maxSize } });
     }
-    const sink = createFileSink({ dir: this.#dir, onConflict: 'rename', maxSize });
+    const sink = createFileSink({ dir, onConflict: 'rename', maxSize, space });
     return receiveClassic(connection, { ...common, sink, maxSize, name: nameClassicFile(new Date()) });
   }
 }
@@ -235,11 +239,6 @@ class Mailbox {
 function settle(visit: Visit): void {
   visit.hasOffered = true;
   visit.guest.settle();
-}
-
-/** The address without the port, which is another one for each connection. */
-function hostOf(peer: string): string {
-  return peer.replace(/:\d+$/, '');
 }
 
 /** `classic-2026-01-31-235959`, local time. */

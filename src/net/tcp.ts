@@ -142,6 +142,11 @@ export function formatAddress(host: string, port: number): string {
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
 }
 
+/** The address without the port, which is another one for each connection. */
+export function hostOf(peer: string): string {
+  return peer.replace(/:\d+$/, '');
+}
+
 export interface DialOptions {
   readonly host: string;
   readonly port: number;

@@ -2,7 +2,7 @@ import { constants, lstatSync } from 'node:fs';
 import { open, readlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError } from '../errors.js';
-import type { Entry, PartFile, Placed, PresentFile, Sink } from '../ports.js';
+import { BLOCK_BYTES, type Entry, type PartFile, type Placed, type PresentFile, type Sink } from '../ports.js';
 import { setMode, setTimes } from './attributes.js';
 import { commitLink, refuseExisting, type ConflictPolicy, type Place } from './commit.js';
 import { describeDiskError, showPath } from './disk-error.js';
@@ -12,6 +12,7 @@ import { createPartFile, refuseSize } from './part-file.js';
 import { openResumablePart } from './resumable-part.js';
 import { openPresent } from './present-file.js';
 import { checkLinkTarget, parsePath } from './safe-path.js';
+import { withReservation, type Space } from './space.js';
 
 export type { ConflictPolicy } from './commit.js';
 
@@ -23,6 +24,8 @@ export interface FileSinkOptions {
   readonly maxSize: number;
   /** Who sends: only the same peer goes on with a part file. Without it none is kept. */
   readonly peer?: string;
+  /** Room on the disk; without it a full one shows only when it is full. */
+  readonly space?: Space;
 }
 
 /**
@@ -66,9 +69,21 @@ async function openFile(folders: Folders, options: FileSinkOptions, offer: Entry
   const place = await findPlace(folders, components);
   const part = { place, offer, onConflict, maxSize, describePlace: describeIn(components) };
   const openPart = async (): Promise<PartFile> => {
-    return (options.peer !== undefined && (await openResumablePart(part, options.peer))) || createPartFile(part);
+    const resumable = options.peer === undefined ? undefined : await openResumablePart(part, options.peer);
+    return reserveSpace(resumable ?? createPartFile(part), options.space, offer);
   };
   return (await checkConflict(place, onConflict, offer, openPart)) ?? openPart();
+}
+
+async function reserveSpace(part: PartFile, space: Space | undefined, { path, size }: Entry): Promise<PartFile> {
+  if (!space || size === null) return part;
+  try {
+    const missing = Math.max(0, size - part.durable.length * BLOCK_BYTES);
+    return withReservation(part, await space.reserve(path, missing));
+  } catch (error) {
+    await part.suspend();
+    throw error;
+  }
 }
 
 async function findPlace(folders: Folders, components: readonly string[]): Promise<Place> {
