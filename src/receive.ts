@@ -2,6 +2,7 @@
 import { FtxError } from './errors.js';
 import type { Connection, EventListener, TransferEvent } from './ports.js';
 import { countStrangersAllowed, createAdmission, type Admission, type Guest } from './net/admission.js';
+import { hostOf } from './net/tcp.js';
 import { detectCaller, refusalFor, type Detected } from './net/detect.js';
 import { listen, type Listener } from './net/listen.js';
 import { DEFAULT_TIMEOUTS, type Timeouts } from './protocol/constants.js';
