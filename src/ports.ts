@@ -127,6 +127,8 @@ export type TransferEvent =
     }
   | ({ readonly type: 'connected'; readonly peer: string; readonly protocol: WireProtocol } & InSession)
   | ({ readonly type: 'offered'; readonly kind: EntryKind; readonly size: number | null } & OfEntry)
+  /** The entry goes on where an earlier session stopped: `bytes` of it are there. */
+  | ({ readonly type: 'resumed'; readonly bytes: number; readonly size: number | null } & OfEntry)
   | ({
       readonly type: 'progress';
       /** Bytes of this file that have moved, of `size`. */

@@ -6,6 +6,7 @@ import type { EventListener, Source, Totals } from './ports.js';
 import { dial } from './net/tcp.js';
 import { DEFAULT_TIMEOUTS } from './protocol/constants.js';
 import { sendClassic } from './session/classic.js';
+import { createJourney, type Journey } from './session/journey.js';
 import { withRetries, type RetryOptions } from './session/retry.js';
 import { sendSession } from './session/sender.js';
 import { createTally, finishTally, type SessionResult, type Tally } from './session/tally.js';
@@ -54,9 +55,14 @@ const INPUT = '-';
 export async function send(options: SendOptions): Promise<SendResult> {
   await checkInputs(options);
   const counting = new AbortController();
-  const tally = createTally(SESSION, options.onEvent && withTotals(options, options.onEvent, counting.signal));
+  const journey = createJourney();
+  const show = withTotals(options, counting.signal);
+  const tally = createTally(SESSION, (event) => {
+    journey.note(event);
+    show(event);
+  });
   try {
-    await sendAll(options, tally);
+    await sendAll(options, tally, journey);
     return finishTally(tally);
   } finally {
     counting.abort();
@@ -64,17 +70,18 @@ export async function send(options: SendOptions): Promise<SendResult> {
   }
 }
 
-async function sendAll(options: SendOptions, tally: Tally): Promise<void> {
+async function sendAll(options: SendOptions, tally: Tally, journey: Journey): Promise<void> {
   const { to, classic, timeoutMs, signal = new AbortController().signal } = options;
   const timeouts = { ...DEFAULT_TIMEOUTS, ...(timeoutMs !== undefined && { idleMs: timeoutMs }) };
   const connect = () => dial({ ...to, timeoutMs: DIAL_MS, signal });
   if (classic) {
-    for await (const source of readAll(options, tally)) await sendClassic(await connect(), source, { tally, timeouts, signal });
+    for await (const source of readAll(options, tally, new Set())) await sendClassic(await connect(), source, { tally, timeouts, signal });
     return;
   }
   const retries = canRetry(options) ? (options.retries ?? DEFAULT_RETRIES) : 0;
-  await withRetries({ retries, signal, progress: tally.progress, onRetry: reportRetry(tally, retries) }, async () => {
-    const sources = leaveOut(readAll(options, tally), tally.isAtEnd);
+  await withRetries({ ...journey, retries, signal, onRetry: reportRetry(tally, retries) }, async () => {
+    const ended = journey.ended();
+    const sources = leaveOut(readAll(options, tally, ended), ended);
     await sendSession(await connect(), sources, { tally, timeouts, signal });
   });
 }
@@ -90,8 +97,8 @@ function reportRetry(tally: Tally, retries: number): RetryOptions['onRetry'] {
 }
 
 /** An earlier attempt has brought these to their end. */
-async function* leaveOut(sources: AsyncIterable<Source>, isAtEnd: (path: string) => boolean): AsyncGenerator<Source> {
-  for await (const source of sources) if (!isAtEnd(source.entry.path)) yield source;
+async function* leaveOut(sources: AsyncIterable<Source>, ended: ReadonlySet<string>): AsyncGenerator<Source> {
+  for await (const source of sources) if (!ended.has(source.entry.path)) yield source;
 }
 
 /** All that can be known to be wrong before the receiver hears of it. */
@@ -109,14 +116,14 @@ async function checkInputs({ paths, name, input, classic = false }: SendOptions)
   }
 }
 
-function readAll({ paths, name, input, signal, stateDir = findStateDir() }: SendOptions, tally: Tally): AsyncIterable<Source> {
+function readAll({ paths, name, input, signal, stateDir = findStateDir() }: SendOptions, tally: Tally, ended: ReadonlySet<string>) {
   if (input && name !== undefined && paths.includes(INPUT)) return only(streamSource(input, name));
   return readSources(paths, {
     name,
     signal,
     stateDir,
     onProblem: (path, { code, message }) => {
-      if (!tally.isAtEnd(path)) tally.emit({ type: 'failed', path, code, message });
+      if (!ended.has(path)) tally.emit({ type: 'failed', path, code, message });
     },
   });
 }
@@ -126,7 +133,7 @@ async function* only(source: Source): AsyncGenerator<Source> {
 }
 
 /** Progress events with what the whole comes to, once that is counted. */
-function withTotals({ paths, name, countTotals: wanted }: SendOptions, onEvent: EventListener, signal: AbortSignal): EventListener {
+function withTotals({ paths, name, countTotals: wanted, onEvent }: SendOptions, signal: AbortSignal): EventListener {
   let total: Totals | null = null;
   if (wanted && !paths.includes(INPUT)) {
     countTotals(paths, { name, signal }).then(
@@ -135,5 +142,5 @@ function withTotals({ paths, name, countTotals: wanted }: SendOptions, onEvent: 
       () => undefined,
     );
   }
-  return (event) => onEvent(event.type === 'progress' ? { ...event, total } : event);
+  return (event) => onEvent?.(event.type === 'progress' ? { ...event, total } : event);
 }

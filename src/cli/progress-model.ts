@@ -50,6 +50,7 @@ export function createProgressModel(now: () => number): ProgressModel {
     const session = sessions.get(event.session);
     if (session === undefined) return;
     if (event.type === 'offered') session.open.set(event.path, { path: event.path, size: event.size, bytes: 0 });
+    else if (event.type === 'resumed') goOn(session, event);
     else if (event.type === 'progress') move(session, event, now());
     else if (event.type === 'done') sessions.delete(event.session);
     else if (isEnd(event) && event.path === null) sessions.delete(event.session);
@@ -77,6 +78,13 @@ function move(session: Session, event: Extract<TransferEvent, { type: 'progress'
   session.moving = event.path;
   session.total = event.total ?? session.total;
   session.limitedBy = event.limitedBy;
+}
+
+/** What was there before counts, but it did not move now. */
+function goOn(session: Session, { path, size, bytes }: Extract<TransferEvent, { type: 'resumed' }>): void {
+  const before = session.open.get(path)?.bytes ?? 0;
+  session.open.set(path, { path, size, bytes });
+  session.bytes += bytes - before;
 }
 
 function end(session: Session, path: string, at: number, event: TransferEvent): void {

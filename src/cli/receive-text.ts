@@ -46,6 +46,7 @@ export function createReceiveText(onConflict: OnConflict, tally: Tally): Receive
       case 'progress':
       case 'sent':
       case 'retrying':
+      case 'resumed':
         return undefined;
     }
   };

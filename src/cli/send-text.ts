@@ -29,6 +29,7 @@ export function createSendText(to: Address, tally: Tally): SendText {
       return `ftx: ${escapeText(event.path)}: ${describeReason({ ...event, path: event.path })}`;
     }
     if (event.type === 'retrying') return describeRetry(event);
+    if (event.type === 'resumed') return `going on with ${escapeText(event.path)} where it stopped, at ${formatBytes(event.bytes)}`;
     if (event.type !== 'stored') return undefined;
     if (event.already) already += 1;
     if (event.as !== event.path) {

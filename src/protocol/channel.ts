@@ -95,9 +95,9 @@ async function readPastPings(reader: ByteReader, raw: Connection, timeouts: Time
   }
 }
 
-async function readMessage(reader: ByteReader, raw: Connection, { controlMs }: Timeouts): Promise<Message | undefined> {
+async function readMessage(reader: ByteReader, raw: Connection, timeouts: Timeouts): Promise<Message | undefined> {
   if (!(await reader.arrived())) return undefined;
-  return within(controlMs, raw, 'finish a message', takeMessage(reader, raw.peer));
+  return within(Math.min(timeouts.controlMs, timeouts.idleMs), raw, 'finish a message', takeMessage(reader, raw.peer));
 }
 
 async function takeMessage(reader: ByteReader, peer: string): Promise<Message> {

@@ -41,8 +41,15 @@ export function watchConnection(connection: Connection, idleMs: number): Watched
     }
   }
 
+  let checked = performance.now();
+
   function check(): void {
-    if (waiting > 0 && performance.now() - moved >= idleMs)
+    const now = performance.now();
+    const stoodStill = now - checked >= idleMs;
+    checked = now;
+    // After a sleep of this process itself (Ctrl-Z, a closed lid), what has arrived meanwhile is yet to be read.
+    if (stoodStill) return;
+    if (waiting > 0 && now - moved >= idleMs)
       connection.destroy(timeoutError(connection, 'send or take anything', idleMs));
   }
 

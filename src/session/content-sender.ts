@@ -91,7 +91,7 @@ export class ContentSender {
     const { path, size } = content.source.entry;
     if (size === null) throw new SourceFailure(refuseSecondReading(path));
     for await (const block of this.#read(content.source, offset))
-      return this.#wait(this.#send(content, offset, digestBlock(block), block));
+      return await this.#wait(this.#send(content, offset, digestBlock(block), block));
     throw new FtxError('protocol', `The receiver asked for a block at offset ${offset}, past the end.`);
   }
 

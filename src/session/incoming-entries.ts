@@ -131,6 +131,7 @@ export class IncomingEntries {
     if (!this.#open.has(id)) return part.suspend();
     entry.target = createIncomingFile(part, offer.size, (error) => this.#close(entry, error));
     const offset = Math.min(part.durable.length * BLOCK_BYTES, offer.size ?? 0);
+    if (offset > 0) this.#options.tally.emit({ type: 'resumed', path: offer.path, bytes: offset, size: offer.size });
     await channel.send({ type: 'ready', id, offset, have: part.durable.length > 0 });
     if (part.durable.length > 0) await channel.sendHave(id, part.durable);
   }

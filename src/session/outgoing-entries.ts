@@ -141,7 +141,8 @@ export class OutgoingEntries {
   #answer(entry: OpenEntry, message: Message): void {
     switch (message.type) {
       case 'ready':
-        return this.#queue(takeReady(entry, message.offset, message.have));
+        this.#queue(takeReady(entry, message.offset, message.have));
+        return message.have ? this.#showResumed(entry, message.offset) : undefined;
       case 'have':
         return this.#queue(takeHave(entry, message.digests));
       case 'again':
@@ -156,6 +157,11 @@ export class OutgoingEntries {
       default:
         throw new FtxError('protocol', `The receiver sent a ${message.type} message, which it must not.`);
     }
+  }
+
+  #showResumed({ source }: OpenEntry, bytes: number): void {
+    const { path, size } = source.entry;
+    this.#options.tally.emit({ type: 'resumed', path, bytes, size });
   }
 
   #queue(task: Task | undefined): void {

@@ -11,15 +11,17 @@ export interface RetryOptions {
   /** How often in a row, without any progress between, to try again. */
   readonly retries: number;
   readonly signal: AbortSignal;
-  /** How far the transfer is, in any measure that grows. */
+  /** How far the transfer is, in any measure that grows when it need not be sent again. */
   readonly progress: () => number;
+  /** Whether there was a connection at any time. */
+  readonly wasConnected: () => boolean;
   /** Called before each wait. */
   readonly onRetry: (failure: FtxError, attempt: number, delayMs: number) => void;
 }
 
 /** Runs `attempt` until it succeeds, or fails in a way that will not pass by itself, or too often. */
 export async function withRetries(options: RetryOptions, attempt: () => Promise<void>): Promise<void> {
-  const { retries, signal, progress, onRetry } = options;
+  const { retries, signal, progress, wasConnected, onRetry } = options;
   for (let tries = 0, seen = progress(); ; ) {
     try {
       return await attempt();
@@ -27,7 +29,7 @@ export async function withRetries(options: RetryOptions, attempt: () => Promise<
       const failure = toFtxError(error);
       if (progress() > seen) tries = 0;
       seen = progress();
-      if (tries >= retries || !willPass(failure.code, seen > 0)) throw failure;
+      if (tries >= retries || !willPass(failure.code, wasConnected())) throw failure;
       tries += 1;
       const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (tries - 1));
       onRetry(failure, tries, delayMs);

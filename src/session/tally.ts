@@ -17,23 +17,15 @@ export interface Tally {
   /** What the time of the session went into, as far as this side knows. */
   setShares(sender: SenderShares | null, receiver: ReceiverShares | null): void;
   result(): SessionResult;
-  /** Whether the entry was stored, refused or failed. */
-  readonly isAtEnd: (path: string) => boolean;
-  /** Grows whenever something has moved. */
-  readonly progress: () => number;
 }
 
 export function createTally(session: number, onEvent: EventListener | undefined): Tally {
   const started = performance.now();
   const counts = { stored: 0, sent: 0, refused: 0, failed: 0, bytes: 0 };
   let firstFailure: FtxError | undefined;
-  const atEnd = new Set<string>();
   let shares: Shares | undefined;
-  let moves = 0;
 
   function count(event: SessionEvent): void {
-    if (event.type === 'progress' || event.type === 'stored') moves += 1;
-    if (isEnd(event) && event.path !== null) atEnd.add(event.path);
     if (event.type === 'stored' || event.type === 'sent') {
       counts[event.type] += 1;
       counts.bytes += event.size;
@@ -49,8 +41,6 @@ export function createTally(session: number, onEvent: EventListener | undefined)
       onEvent?.({ ...event, session });
     },
     setShares: (sender, receiver) => (shares = { limitedBy: findLimit(sender, receiver), sender, receiver }),
-    isAtEnd: (path) => atEnd.has(path),
-    progress: () => moves,
     result: () => ({ ...counts, seconds: secondsSince(started), ...(shares && { shares }), ...(firstFailure && { firstFailure }) }),
   };
 }
@@ -60,12 +50,6 @@ export function finishTally(tally: Tally): SessionResult {
   const { firstFailure, ...summary } = tally.result();
   tally.emit({ type: 'done', ...summary });
   return { ...summary, ...(firstFailure && { firstFailure }) };
-}
-
-type EndEvent = Extract<SessionEvent, { type: 'stored' | 'sent' | 'refused' | 'failed' }>;
-
-function isEnd(event: SessionEvent): event is EndEvent {
-  return event.type === 'stored' || event.type === 'sent' || event.type === 'refused' || event.type === 'failed';
 }
 
 /** Seconds since a reading of performance.now(). */

@@ -17,7 +17,7 @@ function run(retries: number, attempt: (number: number) => Promise<void>, progre
   const delays: number[] = [];
   let attempts = 0;
   const outcome = codeOf(
-    withRetries({ retries, signal: stop.signal, progress, onRetry: (_, __, delayMs) => delays.push(delayMs) }, () => attempt(++attempts)),
+    withRetries({ retries, signal: stop.signal, progress, wasConnected: () => progress() > 0, onRetry: (_, __, delayMs) => delays.push(delayMs) }, () => attempt(++attempts)),
   );
   const finish = async () => {
     await vi.advanceTimersByTimeAsync(10 * 60_000);
