@@ -1,0 +1,59 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { BLOCK_BYTES } from '../../src/ports.js';
+import { hashFile, readNames, tempDir, writeContent } from '../support/folders.js';
+
+import { startProxy } from '../support/proxy.js';
+import { runFtx, startFtx, type Program } from '../support/processes.js';
+
+/** `FTX_RESUME_MIB=20480` makes it the transfer of a whole disk. */
+const SIZE = Number(process.env['FTX_RESUME_MIB'] ?? 400) * 1024 * 1024 + 5;
+const KILLS = 5;
+/** What a crash of the receiver may cost: the blocks since the last checkpoint, and those on their way. */
+const LOST_PER_KILL = 48 * BLOCK_BYTES;
+
+interface Scene {
+  readonly dir: string;
+  readonly file: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+async function startReceiver({ dir, env }: Scene, port: number): Promise<{ program: Program; port: number }> {
+  const args = ['receive', '--dir', dir, '--port', String(port), '--max-size', '1T', '--json'];
+  const program = startFtx(args, { env });
+  return { program, port: (await program.event('listening')).port };
+}
+
+/** Sends until `until` bytes are over, when `kill` strikes, and waits for the end of it. */
+async function sendUntil({ file, env }: Scene, address: string, until: number, kill: (sender: Program) => void): Promise<void> {
+  const sender = startFtx(['send', file, '--retry', '0', '--json', '--to', address], { env });
+  await sender.event('progress', ({ bytes }) => bytes >= until);
+  kill(sender);
+  await sender.exit;
+}
+
+describe('a transfer that is killed again and again, on either side', () => {
+  test('ends byte-identical, and sends next to nothing twice', async () => {
+    const scene = { dir: join(await tempDir(), 'received'), file: join(await tempDir(), 'film.bin'), env: { FTX_HOME: await tempDir() } };
+    await writeContent(scene.file, SIZE);
+    let receiver = await startReceiver(scene, 0);
+    const proxy = await startProxy(receiver.port);
+    for (let kill = 1; kill <= KILLS; kill++) {
+      const killsReceiver = kill % 2 === 0;
+      const victim = receiver.program;
+      const until = (SIZE * kill) / (KILLS + 1);
+      await sendUntil(scene, proxy.address, until, (sender) => (killsReceiver ? victim : sender).kill('SIGKILL'));
+      if (killsReceiver) {
+        await victim.exit;
+        receiver = await startReceiver(scene, receiver.port);
+      }
+    }
+    const { status, stderr } = await runFtx(['send', scene.file, '--to', proxy.address], { env: scene.env });
+    expect(status, stderr).toBe(0);
+    expect(proxy.passed.toReceiver).toBeLessThanOrEqual(SIZE + KILLS * LOST_PER_KILL);
+    expect(await hashFile(join(scene.dir, 'film.bin'))).toBe(await hashFile(scene.file));
+    expect(await readNames(scene.dir)).toEqual(['film.bin']);
+    expect(await readdir(join(scene.env.FTX_HOME, 'state', 'digests'))).toEqual([]);
+  });
+});
