@@ -2,7 +2,7 @@
 import { FtxError } from '../errors.js';
 import type { Connection } from '../ports.js';
 import { createByteReader, type ByteReader } from './byte-reader.js';
-import { decodeHeader, decodeMessage, encodeHave } from './codec.js';
+import { decodeHeader, decodeMessage, encodeControl, encodeHave } from './codec.js';
 import { GREETING, HEADER_BYTES, type Timeouts } from './constants.js';
 import type { ControlMessage, DataMessage, Hello, Message } from './messages.js';
 import { createOutbox } from './outbox.js';
@@ -35,7 +35,8 @@ export interface Channel {
   destroy(reason: Error): void;
 }
 
-export function createChannel(raw: Connection, timeouts: Timeouts): Channel {
+export function createChannel(socket: Connection, timeouts: Timeouts): Channel {
+  const raw = sayingWhy(socket);
   const connection = watchConnection(raw, timeouts.idleMs);
   const pace = createPace(connection, timeouts.idleMs);
   const reader = createByteReader(pace.connection);
@@ -72,6 +73,23 @@ export function createChannel(raw: Connection, timeouts: Timeouts): Channel {
     pings.start(hello.idleMs / 4);
     return hello;
   }
+}
+
+/** A peer that is dropped for a time limit is told, if it still listens. */
+function sayingWhy(connection: Connection): Connection {
+  return {
+    peer: connection.peer,
+    read: () => connection.read(),
+    write: (parts) => connection.write(parts),
+    end: () => connection.end(),
+    destroy(reason) {
+      if (reason instanceof FtxError && reason.code === 'timeout') {
+        const { code, message } = reason;
+        connection.write([encodeControl({ type: 'error', id: 0, code, message })]).catch(() => undefined);
+      }
+      connection.destroy(reason);
+    },
+  };
 }
 
 function expectHello(message: Message | undefined, peer: string): Hello {

@@ -174,6 +174,18 @@ describe('deadlines', () => {
     expect(await outcome).toBe('timeout');
   });
 
+  it('are told to the peer', async () => {
+    vi.useFakeTimers();
+    const [left, right] = connectionPair();
+    const outcome = codeOf(channelOver(left).receive());
+    const peer = createChannel(right, { ...DEFAULT_TIMEOUTS, idleMs: 3_600_000 });
+    const heard = peer.receive();
+    await vi.advanceTimersByTimeAsync(2 * DEFAULT_TIMEOUTS.idleMs);
+    expect(await outcome).toBe('timeout');
+    expect(await heard).toMatchObject({ type: 'error', id: 0, code: 'timeout' });
+    peer.destroy(lost());
+  });
+
   it('do not count the time in which nobody waits', async () => {
     vi.useFakeTimers();
     const { connection } = scriptedConnection([wire]);
