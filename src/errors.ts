@@ -18,6 +18,7 @@ export const ERROR_CODES = [
   'shutting-down',
   'protocol',
   'checksum',
+  'identity',
   // the receiver's answer to one entry
   'bad-name',
   'bad-parent',
@@ -27,6 +28,7 @@ export const ERROR_CODES = [
   'denied',
   'refused',
   // this machine
+  'home',
   'cannot-create',
   'port-in-use',
   'no-space',

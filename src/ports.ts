@@ -4,6 +4,7 @@
  * sees is made from TransferEvents.
  */
 import type { ErrorCode } from './errors.js';
+import type { Fingerprint } from './identity/fingerprint.js';
 
 /** 1 KiB: the unit in which a file is announced, resumed and counted. */
 export const CHUNK_BYTES = 1024;
@@ -124,7 +125,11 @@ export type TransferEvent =
       readonly port: number;
       /** This machine's addresses that a sender can use. */
       readonly addresses: readonly string[];
+      /** Who this receiver is to its senders; null when it takes unencrypted ones only. */
+      readonly identity: Fingerprint | null;
     }
+  /** A sender met a receiver for the first time, and from now on takes no other at this address. */
+  | ({ readonly type: 'peer'; readonly host: string; readonly port: number; readonly identity: Fingerprint } & InSession)
   | ({ readonly type: 'connected'; readonly peer: string; readonly protocol: WireProtocol } & InSession)
   | ({ readonly type: 'offered'; readonly kind: EntryKind; readonly size: number | null } & OfEntry)
   /** The entry goes on where an earlier session stopped: `bytes` of it are there. */

@@ -1,10 +1,11 @@
 /** Dials, then one sender session over the sources. */
 import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { FtxError } from './errors.js';
+import { FtxError, toFtxError } from './errors.js';
 import type { EventListener, Source, Totals } from './ports.js';
-import { dial } from './net/tcp.js';
-import { DEFAULT_TIMEOUTS } from './protocol/constants.js';
+import { dial, type TcpConnection } from './net/tcp.js';
+import { DEFAULT_TIMEOUTS, type Timeouts } from './protocol/constants.js';
+import { within } from './protocol/watch.js';
 import { sendClassic } from './session/classic.js';
 import { createJourney, type Journey } from './session/journey.js';
 import { withRetries, type RetryOptions } from './session/retry.js';
@@ -23,6 +24,12 @@ export interface SendOptions {
   readonly name?: string | undefined;
   /** Speak to a classic receiver: one regular file. */
   readonly classic?: boolean | undefined;
+  /** Do without encryption and without knowing who receives: on trusted networks, with a receiver that does so too. */
+  readonly plain?: boolean | undefined;
+  /** The only identity to send to, `sha256:` and 64 hex digits. Default: the one that is known there, or the first. */
+  readonly peer?: string | undefined;
+  /** Folder with the own identity and the known peers. Default: FTX_HOME, or `ftx` in the XDG data folder. */
+  readonly home?: string | undefined;
   /** Milliseconds a connection may stand still. Default 60,000. */
   readonly timeoutMs?: number | undefined;
   /** Count what there is beside sending it, so that progress events carry totals. */
@@ -82,7 +89,8 @@ async function sendAll(options: SendOptions, tally: Tally, journey: Journey): Pr
   await withRetries({ ...journey, retries, signal, onRetry: reportRetry(tally, retries) }, async () => {
     const ended = journey.ended();
     const sources = leaveOut(readAll(options, tally, ended), ended);
-    await sendSession(await connect(), sources, { tally, timeouts, signal });
+    const connection = options.plain ? await connect() : await connectTrusted(options, connect, tally, timeouts);
+    await sendSession(connection, sources, { tally, timeouts, signal });
   });
 }
 
@@ -101,8 +109,30 @@ async function* leaveOut(sources: AsyncIterable<Source>, ended: ReadonlySet<stri
   for await (const source of sources) if (!ended.has(source.entry.path)) yield source;
 }
 
+async function connectTrusted(
+  { to, peer, home, signal }: SendOptions,
+  connect: () => Promise<TcpConnection>,
+  tally: Tally,
+  timeouts: Timeouts,
+): Promise<TcpConnection> {
+  // Loaded when needed: plain transfers do not pay for it.
+  const { prepareTrust } = await import('./trust.js');
+  const trust = await prepareTrust({ to, peer, home });
+  const connection = await connect();
+  const abort = () => connection.destroy(toFtxError(signal?.reason, 'aborted'));
+  signal?.addEventListener('abort', abort);
+  try {
+    const identity = await within(timeouts.greetingMs, connection, 'finish the TLS handshake', trust.secure(connection));
+    if (identity) tally.emit({ type: 'peer', ...to, identity });
+    return connection;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
 /** All that can be known to be wrong before the receiver hears of it. */
-async function checkInputs({ paths, name, input, classic = false }: SendOptions): Promise<void> {
+async function checkInputs({ paths, name, input, classic = false, plain, peer }: SendOptions): Promise<void> {
+  if (peer !== undefined && (classic || plain)) throw new FtxError('usage', 'Without encryption nobody can tell who receives: a peer goes with neither plain nor classic.');
   if (classic && paths.length !== 1) throw new FtxError('usage', 'Classic carries one file and no name: send the files one by one.');
   if (name !== undefined && paths.length !== 1) throw new FtxError('usage', 'A name goes with exactly one file or folder.');
   if (paths.includes(INPUT)) {

@@ -7,16 +7,19 @@ const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 
 /** Who may import whom: each layer and the layers below it. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
-  'index.ts': ['send.ts', 'receive.ts', 'ports.ts', 'errors.ts'],
-  cli: ['send.ts', 'receive.ts', 'ports.ts', 'errors.ts', 'version.ts'],
-  'send.ts': ['session', 'protocol', 'net', 'storage', 'ports.ts', 'errors.ts'],
-  'receive.ts': ['session', 'protocol', 'net', 'storage', 'ports.ts', 'errors.ts'],
+  'index.ts': ['send.ts', 'receive.ts', 'trust.ts', 'identity', 'ports.ts', 'errors.ts'],
+  cli: ['send.ts', 'receive.ts', 'trust.ts', 'identity', 'ports.ts', 'errors.ts', 'version.ts'],
+  'send.ts': ['trust.ts', 'session', 'protocol', 'net', 'storage', 'ports.ts', 'errors.ts'],
+  'receive.ts': ['mailbox.ts', 'net', 'storage', 'identity', 'ports.ts', 'errors.ts'],
+  'mailbox.ts': ['session', 'protocol', 'net', 'storage', 'identity', 'ports.ts', 'errors.ts'],
+  'trust.ts': ['net', 'storage', 'identity', 'ports.ts', 'errors.ts'],
   session: ['protocol', 'checksum.ts', 'ports.ts', 'errors.ts', 'version.ts'],
   protocol: ['checksum.ts', 'ports.ts', 'errors.ts'],
-  net: ['ports.ts', 'errors.ts'],
-  storage: ['ports.ts', 'errors.ts'],
+  net: ['identity', 'ports.ts', 'errors.ts'],
+  storage: ['identity', 'ports.ts', 'errors.ts'],
   'checksum.ts': [],
-  'ports.ts': ['errors.ts'],
+  'ports.ts': ['identity', 'errors.ts'],
+  identity: ['errors.ts'],
   'errors.ts': [],
   'version.ts': [],
 };

@@ -30,7 +30,7 @@ async function open(options: Partial<ReceiveOptions>) {
   onTestFinished(() => receiver.close(0));
   const path = join(await tempDir(), 'real.bin');
   await writeFile(path, content);
-  return { receiver, dir, count, until, sendReal: () => send({ paths: [path], to: { host: '127.0.0.1', port: receiver.port } }) };
+  return { receiver, dir, count, until, sendReal: () => send({ paths: [path], plain: options.plain, to: { host: '127.0.0.1', port: receiver.port } }) };
 }
 
 /** Connects, says this much, and stays; resolves when it is connected. */
@@ -81,7 +81,7 @@ describe('a real sender gets in', () => {
 
 describe('a house full of senders', () => {
   it('keeps them, and tells one more to try again', async () => {
-    const { receiver, sendReal, count, until } = await open({ maxConnections: 8 });
+    const { receiver, sendReal, count, until } = await open({ maxConnections: 8, plain: true });
     const senders = await flood(8, receiver.port, Buffer.concat([Buffer.from('ftx/1\n'), HELLO, OFFER]));
     await until(8, 'offered');
     await expect(sendReal()).rejects.toMatchObject({ code: 'busy' });
@@ -93,7 +93,7 @@ describe('a house full of senders', () => {
 });
 
 it('who is dropped for another is told to try again', async () => {
-  const { receiver } = await open({ maxConnections: 1 });
+  const { receiver } = await open({ maxConnections: 1, plain: true });
   const words = Buffer.concat([Buffer.from('ftx/1\n'), HELLO]);
   const first = await linger(receiver.port, words);
   const heard: Buffer[] = [];

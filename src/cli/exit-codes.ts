@@ -12,6 +12,7 @@ export const EXIT = {
   tryAgain: 75,
   protocol: 76,
   refused: 77,
+  config: 78,
   interrupted: 130,
   terminated: 143,
 } as const;
@@ -28,7 +29,8 @@ const MEANINGS: Record<ExitCode, string> = {
   [EXIT.io]: 'reading or writing failed, or a disk is full',
   [EXIT.tryAgain]: 'the connection was lost, stalled or busy, or a file changed: try again',
   [EXIT.protocol]: 'the other side broke the protocol, or a checksum is wrong',
-  [EXIT.refused]: 'the receiver refused something',
+  [EXIT.refused]: 'the receiver refused something, or is not the one that is known',
+  [EXIT.config]: 'the own identity or the list of known peers cannot be used',
   [EXIT.interrupted]: 'stopped by Ctrl-C (SIGINT)',
   [EXIT.terminated]: 'stopped by SIGTERM',
 };
@@ -67,7 +69,10 @@ export function exitCodeFor(code: ErrorCode): ExitCode {
     case 'too-large':
     case 'denied':
     case 'refused':
+    case 'identity':
       return EXIT.refused;
+    case 'home':
+      return EXIT.config;
     case 'aborted':
       return EXIT.interrupted;
   }

@@ -29,6 +29,9 @@ const ended = runProgram(
   {
     // loaded when needed: a command does not pay for the other's modules
     send: async (args, io) => (await import('./send.js')).runSend(args, io),
+    id: async (args, io) => (await import('./peers.js')).runId(args, io),
+    peers: async (args, io) => (await import('./peers.js')).runPeers(args, io),
+    forget: async (host, io) => (await import('./peers.js')).runForget(host, io),
     receive: async (args, io) => (await import('./receive.js')).runReceive(args, io),
   },
   processIo(),

@@ -7,6 +7,7 @@ import { EXIT, exitCodeFor, exitCodeHelp } from './exit-codes.js';
 import { describeFailure } from './failure.js';
 import type { CliIo } from './io.js';
 import { parseConnectionCount, parseDurationAsMs, parseListenPort, parseRetries, parseSecondsAsMs, parseSize } from './parse.js';
+import type { PeersArguments } from './peers.js';
 import type { ReceiveArguments } from './receive.js';
 import type { SendArguments } from './send.js';
 
@@ -14,6 +15,9 @@ import type { SendArguments } from './send.js';
 export interface Runners {
   send(args: SendArguments, io: CliIo): Promise<number>;
   receive(args: ReceiveArguments, io: CliIo): Promise<number>;
+  id(args: PeersArguments, io: CliIo): Promise<number>;
+  peers(args: PeersArguments, io: CliIo): Promise<number>;
+  forget(host: string, io: CliIo): Promise<number>;
 }
 
 /** Runs one command line, without node and script name, and resolves with the exit code; never rejects. */
@@ -52,7 +56,10 @@ function createProgram(runners: Runners, io: CliIo, keepCode: (code: number) => 
     const { timeout: timeoutMs, ...rest } = options;
     keepCode(await runners.send({ ...rest, timeoutMs, paths }, io));
   });
-  for (const command of [program, receive, send]) command.addHelpText('after', exitCodeHelp());
+  const id = addId(program).action(async (options: PeersArguments) => keepCode(await runners.id(options, io)));
+  const peers = addPeers(program).action(async (options: PeersArguments) => keepCode(await runners.peers(options, io)));
+  const forget = addForget(peers).action(async (host: string) => keepCode(await runners.forget(host, io)));
+  for (const command of [program, receive, send, id, peers, forget]) command.addHelpText('after', exitCodeHelp());
   return program;
 }
 
@@ -71,6 +78,7 @@ function addReceive(program: Command): Command {
     .addOption(sizeOption())
     .option('--max-connections <count>', 'senders served at once', parseConnectionCount, 1024)
     .option('--no-classic', 'do not serve senders of the classic handshake')
+    .option('--plain', 'without encryption, for senders that use --plain too; on trusted networks only')
     .option('--once', 'leave after the first session')
     .addOption(keepPartsOption())
     .option('--list-parts', 'show the transfers that broke off and can go on, and leave')
@@ -88,9 +96,30 @@ function addSend(program: Command): Command {
     .option('--name <name>', 'the name it gets there, for a single path')
     .option('--classic', 'speak the classic handshake: one file, no name, not confirmed')
     .option('--retry <count>', 'how often to try again when the connection is lost; 0 for never', parseRetries, 5)
+    .option('--plain', 'without encryption, to a receiver that uses --plain too; on trusted networks only')
+    .option('--peer <identity>', 'the only receiver to send to: sha256:… as "ftx id" shows it there')
     .addOption(timeoutOption())
     .addOption(jsonOption())
     .addOption(quietOption());
+}
+
+function addId(program: Command): Command {
+  return program.command('id').description('print the identity of this installation').addOption(jsonOption());
+}
+
+function addPeers(program: Command): Command {
+  return program
+    .command('peers')
+    .description('list the receivers that are known here')
+    .helpCommand(false)
+    .addOption(jsonOption());
+}
+
+function addForget(peers: Command): Command {
+  return peers
+    .command('forget')
+    .description('forget a receiver, so that the next one met there is taken for it')
+    .argument('<host[:port]>', 'as in "ftx send --to"');
 }
 
 /** As commander hands it over: an option is called --timeout, and what it was parsed to is milliseconds. */

@@ -1,3 +1,4 @@
+import { spellFingerprint } from '../identity/fingerprint.js';
 import type { EntryKind, TransferEvent } from '../ports.js';
 import { formatAddress, peerHost } from './address.js';
 import { escapeText } from './escape.js';
@@ -42,6 +43,7 @@ export function createReceiveText(onConflict: OnConflict, tally: Tally): Receive
       case 'done':
         peers.delete(event.session);
         return undefined;
+      case 'peer':
       case 'offered':
       case 'progress':
       case 'sent':
@@ -69,12 +71,16 @@ const OPEN_TO: Record<OnConflict, string> = {
 };
 
 /** The banner: where files go, who can drop them, and what to type on the other machine. */
-export function describeMailbox({ dir, port, addresses }: Listening, onConflict: OnConflict): string {
+export function describeMailbox({ dir, port, addresses, identity }: Listening, onConflict: OnConflict): string {
+  const plain = identity === null;
   return [
     `receiving into ${escapeText(dir)} on port ${port}`,
     `open: anyone who can reach this port ${OPEN_TO[onConflict]}`,
+    plain
+      ? 'plain: nothing is encrypted and nobody can be sure who receives; use this on networks you trust only'
+      : `encrypted: the identity of this receiver is ${spellFingerprint(identity)}`,
     'on the other machine:',
-    ...addresses.map((address) => `  ftx send FILE --to ${describeTarget(escapeText(address), port)}`),
+    ...addresses.map((address) => `  ftx send FILE --to ${describeTarget(escapeText(address), port)}${plain ? ' --plain' : ''}`),
   ].join('\n');
 }
 

@@ -22,6 +22,7 @@ export interface ReceiveArguments {
   readonly maxSize: number;
   readonly maxConnections: number;
   readonly classic: boolean;
+  readonly plain?: boolean;
   readonly once?: boolean;
   readonly timeoutMs: number;
   readonly keepPartsMs: number;

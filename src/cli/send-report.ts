@@ -34,7 +34,7 @@ export function createSendReport({ json, quiet }: Appearance, io: CliIo, to: Add
       if (ended) return;
       lines?.onEvent(event);
       const line = text.describe(event);
-      if (line !== undefined) view.print(line);
+      if (line !== undefined && (quiet !== true || event.type !== 'peer')) view.print(line);
       view.onEvent(event);
     },
     finish: (summary) => {

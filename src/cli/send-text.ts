@@ -1,3 +1,4 @@
+import { spellFingerprint, type Fingerprint } from '../identity/fingerprint.js';
 import type { Summary, TransferEvent } from '../ports.js';
 import { formatAddress, type Address } from './address.js';
 import { escapeText } from './escape.js';
@@ -30,6 +31,7 @@ export function createSendText(to: Address, tally: Tally): SendText {
     }
     if (event.type === 'retrying') return describeRetry(event);
     if (event.type === 'resumed') return `going on with ${escapeText(event.path)} where it stopped, at ${formatBytes(event.bytes)}`;
+    if (event.type === 'peer') return describePeer(event.identity);
     if (event.type !== 'stored') return undefined;
     if (event.already) already += 1;
     if (event.as !== event.path) {
@@ -37,6 +39,10 @@ export function createSendText(to: Address, tally: Tally): SendText {
       newName = event.as;
     }
     return undefined;
+  }
+
+  function describePeer(identity: Fingerprint): string {
+    return `${target} is new here: it is ${spellFingerprint(identity)} (${identity}), and from now on no other is taken for it`;
   }
 
   function describeNames(): string {

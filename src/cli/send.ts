@@ -14,6 +14,8 @@ export interface SendArguments {
   readonly to: string;
   readonly name?: string;
   readonly classic?: boolean;
+  readonly plain?: boolean;
+  readonly peer?: string;
   readonly timeoutMs: number;
   /** How often in a row to try again. */
   readonly retry: number;
@@ -27,6 +29,7 @@ export async function runSend(args: SendArguments, io: CliIo, library = send): P
   const to = parseAddress(args.to);
   const view = await openView('send', io, args);
   const report = createSendReport(args, io, to, view);
+  if (args.plain === true && args.quiet !== true) view.print('plain: nothing of this is encrypted');
   const stop = new AbortController();
   const signals = watchSignals(io, {
     first: (signal) => stop.abort(new FtxError('aborted', `Stopped by ${signal}.`)),
@@ -62,6 +65,8 @@ function toOptions(args: SendArguments, io: CliIo, to: Address): SendOptions {
     paths: args.paths,
     to,
     classic: args.classic === true,
+    plain: args.plain === true,
+    peer: args.peer,
     timeoutMs: args.timeoutMs,
     retries: args.retry,
     // who sees no totals need not wait for the count

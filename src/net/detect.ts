@@ -7,13 +7,15 @@ export interface Detected {
   readonly caller: Caller;
   /** Reads what the caller sent from its first byte. */
   readonly connection: Connection;
+  /** What has been read of it. */
+  readonly first: Uint8Array;
 }
 
 /** Waits for the first byte; undefined if the caller closes without one. */
 export async function detectCaller(connection: Connection): Promise<Detected | undefined> {
   const first = await connection.read();
   if (first?.[0] === undefined) return undefined;
-  return { caller: classify(first[0]), connection: unread(connection, first) };
+  return { caller: classify(first[0]), connection: unread(connection, first), first };
 }
 
 function classify(byte: number): Caller {
@@ -39,8 +41,9 @@ function unread(connection: Connection, bytes: Uint8Array): Connection {
   };
 }
 
-/** TLS alert, fatal, handshake_failure. */
+/** Fatal TLS alerts: handshake_failure, and internal_error, which here means "try again". */
 const TLS_REFUSAL = Uint8Array.of(0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x28);
+export const TLS_BUSY = Uint8Array.of(0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x50);
 const HTTP_BODY = 'This port receives files by ftx. Send one with: ftx send FILE --to HOST:PORT\n';
 const HTTP_REFUSAL = [
   'HTTP/1.1 501 Not Implemented',

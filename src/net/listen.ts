@@ -2,7 +2,6 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { errnoOf, FtxError } from '../errors.js';
-import type { Connection } from '../ports.js';
 import { formatAddress, TcpConnection } from './tcp.js';
 
 export interface ListenOptions {
@@ -10,7 +9,7 @@ export interface ListenOptions {
   readonly port: number;
   /** One address of this machine; all of them, IPv4 and IPv6, when absent. */
   readonly host?: string | undefined;
-  readonly onConnection: (connection: Connection) => void;
+  readonly onConnection: (connection: TcpConnection) => void;
 }
 
 export interface Listener {

@@ -23,11 +23,13 @@ interface Reader {
  */
 export class TcpConnection implements Connection {
   readonly peer: string;
-  readonly #socket: Socket;
+  #socket: Socket;
+  #detach: () => void;
   readonly #chunks: Uint8Array[] = [];
   readonly #writers = new Set<(reason: Error) => void>();
   #unread = 0;
   #ended = false;
+  #upgrading = false;
   #failure: Error | undefined;
   #reader: Reader | undefined;
 
@@ -35,13 +37,51 @@ export class TcpConnection implements Connection {
     this.#socket = socket;
     this.peer = formatAddress(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0);
     socket.setNoDelay(true);
-    socket.on('data', (bytes: Uint8Array) => this.#receive(bytes));
-    socket.on('end', () => {
-      this.#ended = true;
-      this.#deliver(undefined);
+    this.#detach = this.#attach(socket);
+  }
+
+  /**
+   * Puts `read` back, hands the socket to `wrap`, and goes on with the one that
+   * it resolves with. Nobody may read or write meanwhile.
+   */
+  async upgrade<S extends Socket>(read: Uint8Array, wrap: (socket: Socket) => Promise<S>): Promise<S> {
+    const socket = this.#socket;
+    this.#detach();
+    socket.pause();
+    // What goes wrong with it from here on, `wrap` or what came of it tells.
+    socket.on('error', () => undefined);
+    for (const bytes of [read, ...this.#chunks.splice(0)].reverse()) socket.unshift(bytes);
+    this.#unread = 0;
+    this.#upgrading = true;
+    const wrapped = await wrap(socket).catch((error: unknown) => {
+      throw this.#failure ?? error;
     });
-    socket.on('error', (error) => this.#fail(describeLoss(this.peer, error)));
-    socket.on('close', () => this.#fail(describeLoss(this.peer)));
+    this.#upgrading = false;
+    if (this.#failure) {
+      wrapped.destroy();
+      throw this.#failure;
+    }
+    this.#socket = wrapped;
+    this.#detach = this.#attach(wrapped);
+    return wrapped;
+  }
+
+  /** Returns what takes the listeners away again. */
+  #attach(socket: Socket): () => void {
+    const listeners = {
+      data: (bytes: Uint8Array) => this.#receive(bytes),
+      end: () => {
+        this.#ended = true;
+        this.#deliver(undefined);
+      },
+      error: (error: Error) => this.#fail(describeLoss(this.peer, error)),
+      close: () => this.#fail(describeLoss(this.peer)),
+    };
+    const entries = Object.entries(listeners);
+    for (const [event, listener] of entries) socket.on(event, listener);
+    return () => {
+      for (const [event, listener] of entries) socket.off(event, listener);
+    };
   }
 
   /** What arrived before the connection was lost can still be read. */
@@ -59,6 +99,7 @@ export class TcpConnection implements Connection {
 
   write(parts: readonly Uint8Array[]): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
+    if (this.#upgrading) return Promise.reject(new FtxError('protocol', 'Nothing can be said in the middle of a handshake.'));
     return new Promise((resolve, reject) => {
       this.#writers.add(reject);
       writeTogether(this.#socket, parts, () => {
@@ -76,7 +117,9 @@ export class TcpConnection implements Connection {
     this.#chunks.length = 0;
     this.#ended = false;
     this.#fail(reason);
-    if (!this.#socket.destroyed) lingerThenDestroy(this.#socket);
+    // In the middle of an upgrade there are no last words.
+    if (this.#upgrading) this.#socket.destroy();
+    else if (!this.#socket.destroyed) lingerThenDestroy(this.#socket);
   }
 
   #receive(bytes: Uint8Array): void {
@@ -156,7 +199,7 @@ export interface DialOptions {
 }
 
 /** Connects. Throws FtxError `unknown-host`, `no-connection`, or the signal's reason. */
-export async function dial({ host, port, timeoutMs, signal }: DialOptions): Promise<Connection> {
+export async function dial({ host, port, timeoutMs, signal }: DialOptions): Promise<TcpConnection> {
   signal?.throwIfAborted();
   const socket = connect({ host, port, allowHalfOpen: true });
   const where = formatAddress(host, port);

@@ -4,6 +4,7 @@ import type { Connection } from '../ports.js';
 import { encodeControl } from './codec.js';
 import { GREETING } from './constants.js';
 
+export const ENCRYPTED_ONLY = new FtxError('refused', 'This receiver takes encrypted senders only. Send without --plain.');
 export const BUSY = new FtxError('busy', 'The receiver serves as many connections as it may already. Try again later.');
 export const SHUTTING_DOWN = new FtxError('shutting-down', 'The receiver is being stopped. Send again when it is back.');
 

@@ -3,7 +3,7 @@ import { countFiles } from './files.js';
 import { startLoad } from './load.js';
 import { openPost } from './post.js';
 import type { Contender, Sample } from './rounds.js';
-import { ftx } from './tools/ftx.js';
+import { ftxPlain } from './tools/ftx.js';
 import type { Usage } from './usage.js';
 
 /** What load/crowd.ts writes. */
@@ -23,12 +23,12 @@ export interface Crowd {
 }
 
 export async function enterCrowd(scratch: string, { name, senders, bytes }: Crowd): Promise<Contender> {
-  const post = await openPost(ftx, scratch, `crowd-${senders}`);
+  const post = await openPost(ftxPlain, scratch, `crowd-${senders}`);
   const { daemon } = post;
   if (!daemon) throw new Error('ftx has no daemon.');
   return {
     name,
-    durable: ftx.durable,
+    durable: ftxPlain.durable,
     async measure(): Promise<Sample> {
       const load = startLoad('crowd', [daemon.port, senders, bytes].map(String));
       await load.read();

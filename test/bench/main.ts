@@ -1,4 +1,5 @@
 /** `npm run bench`: ftx beside what people use today, and beside what the machine can do. */
+import { join } from 'node:path';
 import { writeFile } from 'node:fs/promises';
 import { watchExit } from './cleanup.js';
 import { freeBytes, makeScratch } from './files.js';
@@ -14,6 +15,8 @@ import type { Bench, Section, Work } from './works/work.js';
 async function runBench(options: Options): Promise<void> {
   const { tools, missing } = chooseTools(options.tools);
   const scratch = await makeScratch(options.dir);
+  // Receivers come and go on ever new ports: not in the user's own list of known peers.
+  process.env.FTX_HOME = join(scratch, 'home');
   const machine = describeMachine(scratch);
   const notes = [...missing.map((tool) => `Not measured: ${tool}`), ...describeRun(options)];
   process.stdout.write(`# Benchmark\n\n${formatMachine(machine)}\n\n${renderNotes(notes)}`);

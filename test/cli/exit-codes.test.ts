@@ -20,6 +20,7 @@ const EXPECTED: Record<ErrorCode, number> = {
   changed: 75,
   protocol: 76,
   checksum: 76,
+  identity: 77,
   'bad-name': 77,
   'bad-parent': 77,
   'bad-link': 77,
@@ -27,6 +28,7 @@ const EXPECTED: Record<ErrorCode, number> = {
   'too-large': 77,
   denied: 77,
   refused: 77,
+  home: 78,
   aborted: 130,
 };
 

@@ -5,9 +5,12 @@ import { FtxError } from '../../src/errors.js';
 import { VERSION } from '../../src/version.js';
 import { fakeIo } from './fake-io.js';
 
+/** Commands that no test here is about. */
+const OTHERS = { id: () => Promise.resolve(0), peers: () => Promise.resolve(0), forget: () => Promise.resolve(0) };
+
 async function run(...argv: string[]) {
   const io = fakeIo();
-  const runners = { send: vi.fn<Runners['send']>(), receive: vi.fn<Runners['receive']>() };
+  const runners = { send: vi.fn<Runners['send']>(), receive: vi.fn<Runners['receive']>(), ...OTHERS };
   runners.send.mockResolvedValue(0);
   runners.receive.mockResolvedValue(0);
   const code = await runProgram(argv, runners, io);
@@ -73,7 +76,7 @@ describe('send', () => {
 
   test('keeps the exit code of the runner', async () => {
     const io = fakeIo();
-    const runners = { send: () => Promise.resolve(77), receive: () => Promise.resolve(0) };
+    const runners = { send: () => Promise.resolve(77), receive: () => Promise.resolve(0), ...OTHERS };
     expect(await runProgram(['send', 'a', '--to', 'host'], runners, io)).toBe(77);
   });
 });
@@ -137,7 +140,7 @@ describe('a runner that throws', () => {
     const io = fakeIo();
     // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
     const fail = () => Promise.reject(error);
-    const code = await runProgram(['receive'], { send: fail, receive: fail }, io);
+    const code = await runProgram(['receive'], { ...OTHERS, send: fail, receive: fail }, io);
     return { code, err: io.stderr.text() };
   };
 

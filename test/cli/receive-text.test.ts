@@ -10,14 +10,17 @@ function say(...events: TransferEvent[]): (string | undefined)[] {
 }
 const last = (...events: TransferEvent[]): string | undefined => say(connected(), ...events).at(-1);
 
+const IDENTITY = `sha256:${'0123456789abcdef'.repeat(4)}` as const;
+
 describe('the banner', () => {
-  const listening = { type: 'listening', dir: '/home/me/received', port: 6000, addresses: ['192.0.2.4', '2001:db8::4'] } as const;
+  const listening = { type: 'listening', dir: '/home/me/received', port: 6000, addresses: ['192.0.2.4', '2001:db8::4'], identity: IDENTITY } as const;
 
   test('says where, who may, and what to type', () => {
     expect(describeMailbox(listening, 'rename')).toBe(
       [
         'receiving into /home/me/received on port 6000',
         'open: anyone who can reach this port can drop files in, none can read, list or overwrite',
+        'encrypted: the identity of this receiver is aeru-kz4j-vpg6-6ajd',
         'on the other machine:',
         '  ftx send FILE --to 192.0.2.4',
         '  ftx send FILE --to "[2001:db8::4]"',

@@ -16,7 +16,7 @@ const ARGS: ReceiveArguments = {
   timeoutMs: 60_000,
   keepPartsMs: 1,
 };
-const LISTENING: TransferEvent = { type: 'listening', dir: '/in', port: 6000, addresses: ['192.0.2.4'] };
+const LISTENING: TransferEvent = { type: 'listening', dir: '/in', port: 6000, addresses: ['192.0.2.4'], identity: `sha256:${'0'.repeat(64)}` };
 const BANNER = /^receiving into \/in on port 6000\n[^]*ftx send FILE --to 192\.0\.2\.4\n/;
 
 /** A receiver in the hands of the test. */
@@ -32,6 +32,7 @@ function start(more: Partial<ReceiveArguments> = {}) {
     dir: '/in',
     port: 6000,
     addresses: [],
+    identity: null,
     closed,
     close: (grace) => {
       graces.push(grace);

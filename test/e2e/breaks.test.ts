@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { hashFile, readStoredNames, tempDir, writeContent } from '../support/folders.js';
-import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
+import { sendPlain as send, startPlainReceiver as startReceiver, type Mailbox } from '../support/mailbox.js';
 import { oneSentence } from '../support/sentences.js';
 import { startProxy, type Faults } from '../support/proxy.js';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { FtxError, send as sendByLibrary } from 'ftx';
 import { describe, expect, test } from 'vitest';
 import { makeContent, readNames, readTree, tempDir, writeContent } from '../support/folders.js';
-import { send, startReceiver } from '../support/mailbox.js';
+import { sendPlain as send, startPlainReceiver as startReceiver } from '../support/mailbox.js';
 import { startProxy, type Faults } from '../support/proxy.js';
 
 const MIB = 1024 * 1024;
@@ -81,7 +81,7 @@ async function sendOnce(port: number, path: string, { name, faults }: Damage, ti
   void proxy.struck.then(() => (struck = true));
   const to = { host: '127.0.0.1', port: proxy.port };
   try {
-    const result = await sendByLibrary({ paths: [path], name, to, timeoutMs, retries: 0 });
+    const result = await sendByLibrary({ paths: [path], name, to, plain: true, timeoutMs, retries: 0 });
     if (result.firstFailure) throw result.firstFailure;
     expect(result, name).toMatchObject({ stored: 1, refused: 0, failed: 0 });
     return { struck, stored: true };

@@ -49,7 +49,7 @@ test('send and receive tell what happens by events and results, and print nothin
   await inbox.receiver.close(1000);
   await inbox.receiver.closed;
   const typesOf = (all: TransferEvent[]) => all.map(({ type }) => type).filter((type) => type !== 'progress');
-  expect(typesOf(events)).toEqual(['connected', 'offered', 'stored', 'done']);
+  expect(typesOf(events)).toEqual(['peer', 'connected', 'offered', 'stored', 'done']);
   expect(typesOf(inbox.events)).toEqual(['listening', 'connected', 'offered', 'stored', 'done']);
 });
 

@@ -42,15 +42,15 @@ test('a browser gets a short answer that HTTP understands', async () => {
   await expectServing(receiver);
 });
 
-test('a TLS client is told at once that there is no TLS', async () => {
-  const receiver = await startReceiver();
+test('a TLS client of a plain receiver is told at once that there is no TLS', async () => {
+  const receiver = await startReceiver(['--plain']);
   const error = await new Promise<Error>((resolve) => {
     connectTls({ port: receiver.port, host: '127.0.0.1', rejectUnauthorized: false }).on('error', resolve);
   });
   expect(error.message).toMatch(/alert|handshake/i);
   const alert = await ask(receiver, Uint8Array.of(0x16, 3, 1, 0, 5, 1, 0, 0, 1, 3));
   expect(alert.toString('hex')).toBe('15030100020228');
-  await expectServing(receiver);
+  expect((await send(receiver.address, note, '--plain')).status).toBe(0);
 });
 
 test('anything else is closed without an answer', async () => {
@@ -125,7 +125,7 @@ test('a sender without --json says one line, and with --quiet none', async () =>
   const receiver = await startReceiver();
   const loud = await send(receiver.address, note);
   expect([loud.status, loud.stdout]).toEqual([0, '']);
-  expect(loud.stderr).toMatch(/^[^\n]+\n$/);
+  expect(loud.stderr).toMatch(/^[^\n]+ is new here: [^\n]+\n[^\n]+\n$/);
   const quiet = await send(receiver.address, note, '--quiet');
   expect([quiet.status, quiet.stdout, quiet.stderr]).toEqual([0, '', '']);
 });

@@ -27,6 +27,15 @@ export function send(address: string, ...args: string[]): Promise<Exit> {
   return runFtx(['send', '--retry', '0', ...args, '--to', address]);
 }
 
+/** Without encryption, for tests that touch single bytes of the protocol on their way. */
+export function startPlainReceiver(args: readonly string[] = [], options: RunOptions = {}): Promise<Mailbox> {
+  return startReceiver(['--plain', ...args], options);
+}
+
+export function sendPlain(address: string, ...args: string[]): Promise<Exit> {
+  return send(address, '--plain', ...args);
+}
+
 export interface HeldSender {
   readonly program: Program;
   /** What it has been given so far: all that was stored must be if its input now ends. */

@@ -1,13 +1,13 @@
 /** Which tools there are, and which of them this machine has. */
 import { findProgram } from '../programs.js';
-import { ftx, ftxWithoutSync } from './ftx.js';
+import { ftx, ftxPlain, ftxWithoutSync } from './ftx.js';
 import { nc, ncThenSync, tarOverNc } from './nc.js';
 import { rsync, rsyncWithFsync } from './rsync.js';
 import { scp } from './scp.js';
 import { socat } from './socat.js';
 import type { Tool } from './tool.js';
 
-const ALL: readonly Tool[] = [ftx, ftxWithoutSync, nc, ncThenSync, socat, rsync, rsyncWithFsync, scp, tarOverNc];
+const ALL: readonly Tool[] = [ftx, ftxPlain, ftxWithoutSync, nc, ncThenSync, socat, rsync, rsyncWithFsync, scp, tarOverNc];
 
 export interface Choice {
   readonly tools: readonly Tool[];

@@ -8,7 +8,7 @@ import { runRounds, type Contender, type Result, type Sample } from '../rounds.j
 import { SLOW_RATE } from '../sizes.js';
 import { stockFile } from '../stock.js';
 import { formatBytes } from '../table.js';
-import { ftx } from '../tools/ftx.js';
+import { ftxPlain } from '../tools/ftx.js';
 import { describeFailures } from './contest.js';
 import type { Work } from './work.js';
 
@@ -21,7 +21,7 @@ export const slow: Work = {
   async run(bench) {
     const { fileBytes: bytes } = bench.sizes;
     const job = { sources: [await stockFile(bench.scratch, 'large', bytes)], total: { files: 1, bytes }, hasUsage: true };
-    const post = await openPost(ftx, bench.scratch, 'slow');
+    const post = await openPost(ftxPlain, bench.scratch, 'slow');
     const alone = enter('alone', () => post.deliver(job), post);
     const beside = enter(`beside ${SLOW_RATE / 1000} KB/s`, () => deliverBesideSlow(post, job), post);
     const results = await runRounds([alone, beside], bench.rounds, bench.report);
@@ -37,7 +37,7 @@ export const slow: Work = {
 
 function enter(name: string, measure: () => Promise<Sample>, post: Post): Contender {
   // Both share one receiver, which the work itself closes.
-  return { name, durable: ftx.durable, measure, tidy: () => post.tidy(), close: () => Promise.resolve() };
+  return { name, durable: ftxPlain.durable, measure, tidy: () => post.tidy(), close: () => Promise.resolve() };
 }
 
 async function deliverBesideSlow(post: Post, job: Job): Promise<Sample> {

@@ -1,0 +1,45 @@
+/** The identity of an installation: a key pair and its certificate. No I/O. */
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createCertificate } from './certificate.js';
+import { fingerprintOf, type Fingerprint } from './fingerprint.js';
+
+export interface Identity {
+  readonly fingerprint: Fingerprint;
+  /** PKCS #8 PEM: the secret. */
+  readonly key: string;
+  /** X.509 PEM. */
+  readonly certificate: string;
+}
+
+/** The same for everybody: a certificate says nothing of who made it but its key. */
+const SUBJECT = 'ftx';
+const PEM = /-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----\n?/g;
+
+export function createIdentity(): Identity {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return {
+    fingerprint: fingerprintOf(publicKey),
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    certificate: createCertificate(publicKey, privateKey, SUBJECT),
+  };
+}
+
+/** As it is kept in one file. */
+export function formatIdentity({ key, certificate }: Identity): string {
+  return key + certificate;
+}
+
+/** Undefined unless the text holds a key and the certificate that belongs to it. */
+export function parseIdentity(text: string): Identity | undefined {
+  const found = new Map([...text.matchAll(PEM)].map(([block, label = '']) => [label, block]));
+  const key = found.get('PRIVATE KEY');
+  const certificate = found.get('CERTIFICATE');
+  if (key === undefined || certificate === undefined) return undefined;
+  try {
+    const parsed = new X509Certificate(certificate);
+    if (!parsed.checkPrivateKey(createPrivateKey(key))) return undefined;
+    return { fingerprint: fingerprintOf(parsed.publicKey), key, certificate };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,227 @@
+/** The connections of one listening port: who is let in, how each is served, and how they end. */
+import { FtxError } from './errors.js';
+import type { Identity } from './identity/identity.js';
+import type { EventListener, TransferEvent } from './ports.js';
+import { acceptCaller, type Accepted } from './net/accept.js';
+import { countStrangersAllowed, createAdmission, type Admission, type Guest } from './net/admission.js';
+import { refusalFor, TLS_BUSY } from './net/detect.js';
+import type { Listener } from './net/listen.js';
+import { hostOf, type TcpConnection } from './net/tcp.js';
+import { DEFAULT_TIMEOUTS, type Timeouts } from './protocol/constants.js';
+import { BUSY, ENCRYPTED_ONLY, SHUTTING_DOWN, turnAway } from './protocol/turn-away.js';
+import { within } from './protocol/watch.js';
+import { createBlockPool, type BlockPool } from './session/block-pool.js';
+import { receiveClassic } from './session/classic.js';
+import { receiveSession } from './session/receiver.js';
+import { secondsSince, type SessionResult } from './session/tally.js';
+import { createFileSink, type ConflictPolicy } from './storage/file-sink.js';
+import { createSpace, type Space } from './storage/space.js';
+
+const DEFAULT_MAX_SIZE = 10 * 1024 ** 3;
+const DEFAULT_MAX_CONNECTIONS = 1024;
+/** Entries of one session that may be open at once. */
+const MAX_OPEN_OFFERS = 256;
+/** 32 MiB in flight between the sockets and the disk. */
+const POOL_BLOCKS = 32;
+/** Callers that are listened to only to be told in their language that there is no room. */
+const MAX_TURNED_AWAY = 64;
+
+export interface ReceiveOptions {
+  /** Where files go; made if it is missing. */
+  readonly dir: string;
+  /** Default 6000; 0 takes a free one. */
+  readonly port?: number | undefined;
+  /** One address of this machine; all of them when absent. */
+  readonly host?: string | undefined;
+  /** What happens to a file whose name is taken. Default `rename`. */
+  readonly onConflict?: ConflictPolicy | undefined;
+  /** Bytes of the largest file to take. Default 10 GiB. */
+  readonly maxSize?: number | undefined;
+  /** Connections at the same time; one more is told to try again. Default 1024. */
+  readonly maxConnections?: number | undefined;
+  /** Whether to take classic senders. Default true. */
+  readonly classic?: boolean | undefined;
+  /** Take senders without encryption only, for trusted networks. Default: encrypted ones, and classic. */
+  readonly plain?: boolean | undefined;
+  /** Folder with the own identity. Default: FTX_HOME, or `ftx` in the XDG data folder. */
+  readonly home?: string | undefined;
+  /** Close after the first session in which something was offered. */
+  readonly once?: boolean | undefined;
+  /** Milliseconds after which a broken transfer that nobody has gone on with is removed. Default 7 days. */
+  readonly keepPartsMs?: number | undefined;
+  /** Milliseconds a connection may stand still. Default 60,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Closes at once, dropping what is running. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: EventListener | undefined;
+}
+
+/** What came of all sessions. */
+export type ReceiveResult = SessionResult;
+
+/** One connection that has been let in. */
+interface Visit {
+  readonly connection: TcpConnection;
+  readonly guest: Guest;
+  /** Ends it, with the reason for the caller. */
+  readonly stop: AbortController;
+  /** performance.now() when it came. */
+  readonly since: number;
+  hasOffered: boolean;
+}
+
+export class Mailbox {
+  /** Resolves when the port is closed and every session over. */
+  readonly closed: Promise<ReceiveResult>;
+  readonly #dir: string;
+  readonly #options: ReceiveOptions;
+  readonly #own: Identity | undefined;
+  readonly #timeouts: Timeouts;
+  readonly #space: Space;
+  readonly #pool: BlockPool = createBlockPool(POOL_BLOCKS);
+  readonly #admission: Admission;
+  readonly #visits = new Set<Visit>();
+  readonly #started = performance.now();
+  readonly #total = { stored: 0, sent: 0, refused: 0, failed: 0, bytes: 0 };
+  #firstFailure: FtxError | undefined;
+  readonly #turnedAway = new Set<TcpConnection>();
+  #sessions = 0;
+  #listener: Listener | undefined;
+  #closing = false;
+  #grace: NodeJS.Timeout | undefined;
+  #resolveClosed!: (result: ReceiveResult) => void;
+
+  /** Without an identity of its own it takes no encrypted senders, and others only then. */
+  constructor(dir: string, options: ReceiveOptions, own: Identity | undefined) {
+    this.#dir = dir;
+    this.#space = createSpace(dir);
+    this.#options = options;
+    this.#own = own;
+    this.#timeouts = { ...DEFAULT_TIMEOUTS, ...(options.timeoutMs !== undefined && { idleMs: options.timeoutMs }) };
+    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
+    const maxGuests = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+    const maxStrangers = countStrangersAllowed(maxGuests);
+    this.#admission = createAdmission({ maxGuests, maxStrangers, now: () => performance.now() });
+  }
+
+  attach(listener: Listener): void {
+    this.#listener = listener;
+  }
+
+  /** Serves one caller; never throws. */
+  take(connection: TcpConnection): void {
+    if (this.#closing) return this.#turnAway(connection, SHUTTING_DOWN);
+    const stop = new AbortController();
+    const guest = this.#admission.admit(connection.peer, () => stop.abort(BUSY));
+    if (!guest) return this.#turnAway(connection, BUSY);
+    const visit = { connection, guest, stop, since: performance.now(), hasOffered: false };
+    this.#visits.add(visit);
+    void this.#serve(visit).then(() => {
+      guest.leave();
+      this.#visits.delete(visit);
+      this.#finishIfDone();
+    });
+  }
+
+  close(graceMs: number): void {
+    this.#closing = true;
+    this.#listener?.close();
+    clearTimeout(this.#grace);
+    this.#grace = setTimeout(() => this.#visits.forEach(({ stop }) => stop.abort(SHUTTING_DOWN)), graceMs);
+    this.#finishIfDone();
+  }
+
+  #finishIfDone(): void {
+    if (!this.#closing || this.#visits.size > 0) return;
+    clearTimeout(this.#grace);
+    for (const connection of this.#turnedAway) turnAway(connection, SHUTTING_DOWN);
+    const seconds = secondsSince(this.#started);
+    this.#resolveClosed({ ...this.#total, seconds, ...(this.#firstFailure && { firstFailure: this.#firstFailure }) });
+  }
+
+  async #serve(visit: Visit): Promise<void> {
+    const accepted = await this.#accept(visit);
+    if (!accepted) return;
+    const result = await this.#runSession(accepted, visit);
+    if (!result) return;
+    for (const key of ['stored', 'sent', 'refused', 'failed', 'bytes'] as const) this.#total[key] += result[key];
+    this.#firstFailure ??= result.firstFailure;
+    // A port scanner is nobody to close for.
+    if (this.#options.once && visit.hasOffered) this.close(this.#timeouts.idleMs);
+  }
+
+  /** Undefined when the caller said nothing, or not in time, or cannot be understood. */
+  async #accept({ connection, stop: { signal } }: Visit): Promise<Accepted | undefined> {
+    const abort = () => turnAway(connection, signal.reason as FtxError);
+    signal.addEventListener('abort', abort);
+    try {
+      const accepted = await within(this.#timeouts.greetingMs, connection, 'say who it is', acceptCaller(connection, this.#own));
+      if (!accepted) connection.destroy(new FtxError('lost', 'The caller said nothing.'));
+      return accepted;
+    } catch {
+      return undefined;
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Waits for the first byte where it may be that of TLS, to which the greeting of ftx is noise. */
+  #turnAway(connection: TcpConnection, reason: FtxError): void {
+    if (!this.#own || this.#turnedAway.size >= MAX_TURNED_AWAY) return turnAway(connection, reason);
+    this.#turnedAway.add(connection);
+    const detected = within(this.#timeouts.greetingMs, connection, 'say who it is', acceptCaller(connection, undefined));
+    detected
+      .then((accepted) => {
+        if (accepted?.caller !== 'tls') return turnAway(connection, reason);
+        connection.write([TLS_BUSY]).catch(() => undefined);
+        connection.destroy(reason);
+      })
+      .catch(() => undefined)
+      .finally(() => this.#turnedAway.delete(connection));
+  }
+
+  /** Undefined for callers that are not served. */
+  async #runSession({ caller, connection, peer }: Accepted, visit: Visit): Promise<SessionResult | undefined> {
+    const { onEvent, classic = true, maxSize = DEFAULT_MAX_SIZE, onConflict = 'rename' } = this.#options;
+    if (caller === 'ftx' && this.#own && !peer) {
+      turnAway(connection, ENCRYPTED_ONLY);
+      return undefined;
+    }
+    const isServed = caller === 'ftx' || (caller === 'classic' && classic && !peer);
+    if (!isServed) {
+      connection.write([refusalFor(caller)]).catch(() => undefined);
+      connection.destroy(new FtxError('protocol', `This port does not serve ${caller}.`));
+      return undefined;
+    }
+    // The time to introduce oneself began with the connection.
+    const greetingMs = Math.max(1, this.#timeouts.greetingMs - (performance.now() - visit.since));
+    const common = {
+      session: (this.#sessions += 1),
+      timeouts: { ...this.#timeouts, greetingMs },
+      signal: visit.stop.signal,
+      onEvent: (event: TransferEvent) => {
+        if (event.type === 'offered') settle(visit);
+        onEvent?.(event);
+      },
+    };
+    const [dir, space] = [this.#dir, this.#space];
+    if (caller === 'ftx') {
+      const sink = createFileSink({ dir, onConflict, maxSize, peer: peer ?? hostOf(connection.peer), space });
+      return receiveSession(connection, { ...common, sink, pool: this.#pool, limits: { offers: MAX_OPEN_OFFERS, size: maxSize } });
+    }
+    const sink = createFileSink({ dir, onConflict: 'rename', maxSize, space });
+    return receiveClassic(connection, { ...common, sink, maxSize, name: nameClassicFile(new Date()) });
+  }
+}
+
+function settle(visit: Visit): void {
+  visit.hasOffered = true;
+  visit.guest.settle();
+}
+
+/** `classic-2026-01-31-235959`, local time. */
+function nameClassicFile(now: Date): string {
+  const two = (part: number) => String(part).padStart(2, '0');
+  const day = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join('-');
+  return `classic-${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+}

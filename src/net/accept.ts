@@ -1,0 +1,21 @@
+/** From an accepted connection to a caller whose protocol is known, through TLS where it comes by that. */
+import type { Fingerprint } from '../identity/fingerprint.js';
+import type { Identity } from '../identity/identity.js';
+import { detectCaller, type Detected } from './detect.js';
+import type { TcpConnection } from './tcp.js';
+
+export interface Accepted extends Detected {
+  /** Who calls; undefined unless the connection is encrypted. */
+  readonly peer?: Fingerprint;
+}
+
+/** Undefined if the caller closes without a word. Without an identity of its own, this side takes no TLS. */
+export async function acceptCaller(connection: TcpConnection, own: Identity | undefined): Promise<Accepted | undefined> {
+  const detected = await detectCaller(connection);
+  if (detected?.caller !== 'tls' || !own) return detected;
+  // Loaded when needed: a receiver of unencrypted senders does not pay for it.
+  const { acceptTls } = await import('./tls.js');
+  const peer = await acceptTls(connection, detected.first, own);
+  const inside = await detectCaller(connection);
+  return inside && { ...inside, peer };
+}

@@ -1,0 +1,98 @@
+/** TLS 1.3 over a TcpConnection: PROTOCOL.md section 12. */
+import { connect, createServer, type CommonConnectionOptions, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
+import { errnoOf, FtxError, toFtxError } from '../errors.js';
+import { fingerprintOf, type Fingerprint } from '../identity/fingerprint.js';
+import type { Identity } from '../identity/identity.js';
+import type { TcpConnection } from './tcp.js';
+
+const ALPN = 'ftx/1';
+/** SSL_OP_NO_TICKET: no session outlives its connection. */
+const NO_TICKETS = 0x4000;
+
+/** What both sides insist on. Peers are judged by their keys, which no authority signs. */
+function parametersFor({ key, certificate }: Identity): SecureContextOptions & CommonConnectionOptions {
+  return {
+    key,
+    cert: certificate,
+    // Also keeps node from parsing its list of authorities, which takes longer than the handshake.
+    ca: [] as string[],
+    minVersion: 'TLSv1.3',
+    maxVersion: 'TLSv1.3',
+    // The fastest first, where the processor has AES.
+    ciphers: 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256',
+    secureOptions: NO_TICKETS,
+    rejectUnauthorized: false,
+    ALPNProtocols: [ALPN],
+  };
+}
+
+/** The receiver's side of the handshake; `read` is what has been read of it. Resolves with the sender's identity. */
+export function acceptTls(connection: TcpConnection, read: Uint8Array, own: Identity): Promise<Fingerprint> {
+  return secure(connection, read, (socket) => shakeHandsAsServer(socket, own));
+}
+
+/** The sender's side. Resolves with the receiver's identity, which nobody has judged yet. */
+export function startTls(connection: TcpConnection, own: Identity): Promise<Fingerprint> {
+  return secure(connection, new Uint8Array(0), (socket) => shakeHandsAsClient(socket, own, connection.peer));
+}
+
+async function secure(
+  connection: TcpConnection,
+  read: Uint8Array,
+  shakeHands: (socket: Socket) => Promise<TLSSocket>,
+): Promise<Fingerprint> {
+  try {
+    return identify(await connection.upgrade(read, shakeHands), connection.peer);
+  } catch (error) {
+    connection.destroy(toFtxError(error));
+    throw error;
+  }
+}
+
+/** A server for one connection: a TLSSocket without a server keeps errors after the handshake to itself. */
+function shakeHandsAsServer(socket: Socket, own: Identity): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const server = createServer({ ...parametersFor(own), requestCert: true }, resolve);
+    server.on('tlsClientError', (error) => {
+      socket.destroy();
+      reject(new FtxError('protocol', `A TLS handshake failed (${error.message}).`, { cause: error }));
+    });
+    server.emit('connection', socket);
+  });
+}
+
+function shakeHandsAsClient(socket: Socket, own: Identity, peer: string): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const encrypted = connect({ ...parametersFor(own), socket }, () => resolve(encrypted));
+    encrypted.once('error', (error: Error) => reject(describeFailure(peer, error)));
+    encrypted.once('close', () => reject(describeFailure(peer)));
+  });
+}
+
+/** TLS leaves it to us whether a protocol was agreed on and a certificate shown. */
+function identify(socket: TLSSocket, peer: string): Fingerprint {
+  if (socket.alpnProtocol !== ALPN)
+    throw new FtxError('protocol', `What speaks TLS at ${peer} does not speak ${ALPN}. Check the address and the port.`);
+  const certificate = socket.getPeerX509Certificate();
+  if (!certificate) throw new FtxError('protocol', `${peer} shows no certificate, and so nobody can tell who it is.`);
+  return fingerprintOf(certificate.publicKey);
+}
+
+/** How OpenSSL calls the alerts of `alertFor`, and what it says of bytes that are no TLS. */
+const REFUSES_TLS = 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE';
+const IS_BUSY = 'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR';
+const NOT_TLS = 'ERR_SSL_WRONG_VERSION_NUMBER';
+
+function describeFailure(peer: string, cause?: Error): FtxError {
+  const code = errnoOf(cause) ?? 'ECONNRESET';
+  if (code === IS_BUSY) return new FtxError('busy', `${peer} serves as many connections as it can, or is being stopped. Try again later.`, { cause });
+  if (code === REFUSES_TLS) {
+    const advice = 'Start it without --plain; on a network you trust, send with --plain instead.';
+    return new FtxError('refused', `${peer} takes no encrypted senders. ${advice}`, { cause });
+  }
+  if (code === NOT_TLS) return new FtxError('protocol', `What answers at ${peer} does not speak TLS. Check the address and the port.`, { cause });
+  if (code.startsWith('ERR_SSL'))
+    return new FtxError('protocol', `No encrypted connection to ${peer} came about (${cause?.message ?? code}). Check the address and the port.`, { cause });
+  return new FtxError('lost', `${peer} closed the connection before it was encrypted. Is it an ftx receiver? If so, send again.`, { cause });
+}

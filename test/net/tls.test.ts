@@ -1,0 +1,47 @@
+import { describe } from 'vitest';
+import { createIdentity } from '../../src/identity/identity.js';
+import { listen, type Listener } from '../../src/net/listen.js';
+import { dial, type TcpConnection } from '../../src/net/tcp.js';
+import { acceptTls, startTls } from '../../src/net/tls.js';
+import { afterEach, expect, it } from 'vitest';
+import { describeConnection } from '../contract/connection.contract.js';
+
+const identities = { receiver: createIdentity(), sender: createIdentity() };
+const listeners: Listener[] = [];
+afterEach(() => {
+  for (const listener of listeners.splice(0)) listener.close();
+});
+
+async function openTcp(): Promise<readonly [TcpConnection, TcpConnection]> {
+  let accept: (connection: TcpConnection) => void = () => undefined;
+  const accepted = new Promise<TcpConnection>((resolve) => (accept = resolve));
+  const listener = await listen({ port: 0, host: '127.0.0.1', onConnection: accept });
+  listeners.push(listener);
+  return Promise.all([dial({ host: '127.0.0.1', port: listener.port, timeoutMs: 10_000 }), accepted]);
+}
+
+async function openTls() {
+  const [sender, receiver] = await openTcp();
+  const seenBySender = startTls(sender, identities.sender);
+  const first = await receiver.read();
+  const seenByReceiver = await acceptTls(receiver, first!, identities.receiver);
+  return { sender, receiver, seenBySender: await seenBySender, seenByReceiver };
+}
+
+describeConnection('TLS', async () => {
+  const { sender, receiver } = await openTls();
+  return [sender, receiver];
+});
+describeConnection('TLS, from the receiver', async () => {
+  const { sender, receiver } = await openTls();
+  return [receiver, sender];
+});
+
+describe('a TLS connection', () => {
+  it('tells each side who the other is', async () => {
+    const { sender, seenBySender, seenByReceiver } = await openTls();
+    expect(seenBySender).toBe(identities.receiver.fingerprint);
+    expect(seenByReceiver).toBe(identities.sender.fingerprint);
+    sender.destroy(new Error('done'));
+  });
+});
