@@ -16,7 +16,7 @@ export interface Outbox {
   readonly sendBlock: (head: DataMessage, block: Uint8Array) => Promise<void>;
 }
 
-/** Pings go past the watch: what we say to a dead peer is no sign that it lives. */
+/** What is said at intervals goes past the watch: talking to a dead peer is no sign that it lives. */
 export function createOutbox(raw: Connection, watched: Connection, idleMs: number): Outbox {
   let unsent = 0;
   let lastSent: Promise<void> = Promise.resolve();
@@ -37,7 +37,7 @@ export function createOutbox(raw: Connection, watched: Connection, idleMs: numbe
   function send(message: ControlMessage): Promise<void> {
     const frame = encodeControl(message);
     unsent += frame.length;
-    lastSent = write([frame]).then(() => {
+    lastSent = (message.type === 'status' ? raw.write([frame]) : write([frame])).then(() => {
       unsent -= frame.length;
     });
     lastSent.catch(ignore);

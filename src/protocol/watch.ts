@@ -68,14 +68,22 @@ export interface Heartbeat {
   /** Beats whenever there was no postpone() for `everyMs`. */
   start(everyMs: number): void;
   postpone(): void;
+  /** For good: a start() or postpone() that comes later does nothing. */
   stop(): void;
 }
 
 export function createHeartbeat(beat: () => void): Heartbeat {
   let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
   return {
-    start: (everyMs) => (timer = setInterval(beat, everyMs)),
+    start(everyMs) {
+      if (!stopped) timer = setInterval(beat, everyMs);
+    },
     postpone: () => timer?.refresh(),
-    stop: () => clearInterval(timer),
+    stop() {
+      stopped = true;
+      clearInterval(timer);
+      timer = undefined;
+    },
   };
 }

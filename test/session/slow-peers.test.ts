@@ -130,6 +130,15 @@ describe('a sender that pings', () => {
   });
 });
 
+it('a sender that falls silent in the middle is left, however often it is told how things go', async () => {
+  const [raw, right] = connectionPair();
+  const receiver = runReceiver(right);
+  const hello = encodeControl({ type: 'hello', id: 0, agent: 'test', capabilities: ['status'], idleMs });
+  await raw.write([GREETING, hello, encodeControl({ type: 'offer', id: 1, entry: FILE })]);
+  await vi.advanceTimersByTimeAsync(1.3 * idleMs);
+  expect(await receiver.result).toMatchObject({ failed: 1, firstFailure: { code: 'timeout' } });
+});
+
 it('a sender that reads no answers is not heard, and then left', async () => {
   const [raw, right] = connectionPair();
   const receiver = runReceiver(right);

@@ -11,6 +11,9 @@ import type { FtxError } from '../../src/errors.js';
 import { connectionPair } from './memory-connection.js';
 import { createMemorySink, type MemorySink } from './memory-sink.js';
 
+export const POOL_BLOCKS = 4;
+/** One for all runs: memory for WebAssembly comes back late. */
+export const pool = createBlockPool(POOL_BLOCKS);
 const LIMITS = { offers: 4, size: 2 ** 40 };
 
 export interface ReceiverRun {
@@ -32,7 +35,7 @@ export function runReceiver(
   const result = receiveSession(connection, {
     session: 1,
     sink,
-    pool: createBlockPool(4),
+    pool,
     limits,
     timeouts,
     signal: stop.signal,

@@ -1,0 +1,98 @@
+/** Runs sessions against an attacker on a clock of the test's own, and judges what came of it. */
+import { expect, vi } from 'vitest';
+import { formatDigest, createFileDigest, digestBlock } from '../../src/checksum.js';
+import { BLOCK_BYTES, type Connection, type TransferEvent } from '../../src/ports.js';
+import type { Timeouts } from '../../src/protocol/constants.js';
+import { checkLinkTarget, parsePath } from '../../src/storage/safe-path.js';
+import type { MemorySink } from '../support/memory-sink.js';
+import { pool, POOL_BLOCKS } from '../support/session.js';
+import { forgeFrame } from '../support/forge.js';
+import type { Dice } from './dice.js';
+
+export const TIMEOUTS: Timeouts = {
+  greetingMs: 1_000, idleMs: 2_000, offerMs: 5_000, controlMs: 2_000, storedMs: 5_000, goodbyeMs: 1_000,
+};
+/** All of these one after the other, and a block at the slowest pace. */
+const MAX_WAIT_MS = 30_000 + 1024 * 1000;
+const STEP_MS = 500;
+const PING = forgeFrame(10, 0, new Uint8Array());
+
+/** Lets everything happen that does not wait for time. */
+export async function flush(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+}
+
+export type Ending = 'end' | 'destroy' | 'silence' | 'pings';
+
+/** The attacker stops; `read` tells whether it goes on taking what is said to it. */
+export function stop(connection: Connection, ending: Ending): void {
+  if (ending === 'end') connection.end();
+  if (ending === 'destroy') connection.destroy(new Error('the attacker has gone'));
+}
+
+/** Advances the clock until all is over. Fails when that takes longer than the deadlines of the protocol. */
+export async function awaitEnd(results: readonly Promise<unknown>[], attacker: Connection, ending: Ending, pingsMs = 0): Promise<void> {
+  const state = { isOver: false };
+  void Promise.allSettled(results).then(() => (state.isOver = true));
+  for (let spentMs = 0; ; spentMs += STEP_MS) {
+    await flush();
+    if (state.isOver) return;
+    if (spentMs > MAX_WAIT_MS + pingsMs) throw new Error('It is not over, though every deadline has passed.');
+    if (ending === 'pings' && spentMs < pingsMs) attacker.write([PING]).catch(() => undefined);
+    vi.advanceTimersByTime(STEP_MS);
+  }
+}
+
+/** Takes what is said to the attacker and throws it away. */
+export function readAll(connection: Connection): void {
+  void (async () => {
+    while (await connection.read());
+  })().catch(() => undefined);
+}
+
+/** Writes, and sometimes lets time pass. */
+export async function say(dice: Dice, connection: Connection, ...parts: Uint8Array[]): Promise<void> {
+  connection.write(parts).catch(() => undefined);
+  if (dice.chance(0.6)) await flush();
+  if (dice.chance(0.05) && vi.isFakeTimers()) vi.advanceTimersByTime(dice.below(1_000));
+}
+
+/** What must hold of a receiver after any session. */
+export function judgeReceiver(events: readonly TransferEvent[], sink: MemorySink): void {
+  const count = (...types: string[]) => events.filter((event) => types.includes(event.type) && 'path' in event && event.path !== null).length;
+  expect(count('stored', 'refused', 'failed')).toBe(count('offered'));
+  judgeStore(events, sink);
+}
+
+/** What is there is where it may be, and what was reported stored is what it was reported to be. */
+export function judgeStore(events: readonly TransferEvent[], { entries, parts }: MemorySink): void {
+  expect(parts.size).toBe(0);
+  for (const [path, entry] of entries) {
+    const components = parsePath(path);
+    if (entry.kind === 'symlink') checkLinkTarget(components, entry.target);
+  }
+  // The last of a name: the policy may have been to overwrite.
+  const stored = new Map(events.flatMap((event) => (event.type === 'stored' ? [[event.as, event] as const] : [])));
+  for (const event of stored.values()) judgeStored(event, entries);
+  expect(events.at(-1)?.type).toBe('done');
+  judgePool();
+}
+
+function judgeStored({ as, digest }: Extract<TransferEvent, { type: 'stored' }>, entries: MemorySink['entries']): void {
+  const entry = entries.get(as);
+  expect(entry).toBeDefined();
+  if (entry?.kind === 'file' && digest !== null) expect(digestOf(entry.content)).toBe(digest);
+}
+
+export function digestOf(content: Uint8Array): string {
+  const digest = createFileDigest();
+  for (let at = 0; at < content.length; at += BLOCK_BYTES) digest.add(digestBlock(content.subarray(at, at + BLOCK_BYTES)));
+  return content.length === 0 ? formatDigest(digestBlock(content)) : digest.value();
+}
+
+/** Memory lent to a session must be back at its end. */
+function judgePool(): void {
+  const leases = Array.from({ length: POOL_BLOCKS }, () => pool.take());
+  expect(leases.every(Boolean)).toBe(true);
+  for (const lease of leases) lease?.release();
+}

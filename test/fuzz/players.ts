@@ -1,0 +1,158 @@
+/** Peers that know the rules, so that they get far before they break one. */
+import { digestBlock } from '../../src/checksum.js';
+import { BLOCK_BYTES } from '../../src/ports.js';
+import { HEADER_BYTES } from '../../src/protocol/constants.js';
+import { forgeData, forgeFrame, forgeJson } from '../support/forge.js';
+import type { Dice } from './dice.js';
+import { digestOf } from './harness.js';
+
+export interface Player {
+  /** Takes note of a frame of the other side. */
+  hear(frame: Buffer): void;
+  /** What the rules allow next. */
+  move(): Buffer;
+  /** The highest id so far. */
+  lastId(): number;
+}
+
+const GOODBYE = forgeFrame(11, 0, new Uint8Array());
+const PING = forgeFrame(10, 0, new Uint8Array());
+const FRAME = { offer: 2, ready: 3, data: 4, end: 5, stored: 6, refused: 7, again: 8, error: 9, status: 12, have: 13 } as const;
+
+function parse(frame: Buffer): { type: number; id: number; json: Record<string, unknown> } {
+  const type = frame.readUInt8(0);
+  const isJson = type !== FRAME.data && type !== FRAME.have && frame.length > HEADER_BYTES;
+  const json = isJson ? (JSON.parse(frame.toString('utf8', HEADER_BYTES)) as Record<string, unknown>) : {};
+  return { type, id: frame.readUInt32BE(4), json };
+}
+
+interface Outgoing {
+  readonly id: number;
+  readonly content: Uint8Array;
+  readonly due: number[];
+  ended: boolean;
+}
+
+/** Offers files, folders and links, and sends what is asked for, damaged at times. */
+export function createSenderPlayer(dice: Dice): Player {
+  const offered = new Map<number, Uint8Array>();
+  const open = new Map<number, Outgoing>();
+  let lastId = 0;
+
+  function offer(): Buffer {
+    lastId += 1;
+    const kind = dice.pick(['file', 'file', 'file', 'file', 'directory', 'symlink']);
+    const length = dice.chance(0.05) ? BLOCK_BYTES + dice.below(3) : dice.pick([0, 5, 5, dice.below(2000)]);
+    const content = length === 5 ? Buffer.from('hello') : new Uint8Array(length).fill(lastId);
+    if (kind === 'file') offered.set(lastId, content);
+    const size = kind === 'file' ? (dice.chance(0.15) ? undefined : String(length)) : '0';
+    const path = dice.pick(['a', 'b', 'd/a', 'd/e/f', 'd', `new ${lastId}`, `new ${lastId}`]);
+    return forgeJson(FRAME.offer, lastId, { path, kind, size, mtime: '0', mode: '644', ...(kind === 'symlink' && { target: 'x' }) });
+  }
+
+  function sendBlock({ id, content, due }: Outgoing): Buffer {
+    const offset = due.shift() ?? 0;
+    const block = content.subarray(offset, offset + BLOCK_BYTES);
+    return forgeData(id, BigInt(offset), dice.chance(0.05) ? 1n : digestBlock(block), block);
+  }
+
+  function advance(entry: Outgoing): Buffer {
+    if (entry.due.length > 0) return sendBlock(entry);
+    if (entry.ended) return PING;
+    entry.ended = true;
+    const digest = dice.chance(0.05) ? '0000000000000000' : digestOf(entry.content);
+    return forgeJson(FRAME.end, entry.id, { digest, size: String(entry.content.length) });
+  }
+
+  return {
+    lastId: () => lastId,
+    hear(frame) {
+      const { type, id, json } = parse(frame);
+      const content = offered.get(id);
+      if (type === FRAME.ready && content) {
+        const from = Number(json['offset']);
+        const due = Array.from({ length: Math.ceil(content.length / BLOCK_BYTES) }, (_, block) => block * BLOCK_BYTES);
+        open.set(id, { id, content, ended: false, due: due.filter((offset) => offset >= from) });
+      } else if (type === FRAME.again) open.get(id)?.due.push(Number(json['offset']));
+      else if (type === FRAME.stored || type === FRAME.refused || type === FRAME.error) {
+        open.delete(id);
+        offered.delete(id);
+      }
+    },
+    move() {
+      const entries = [...open.values()];
+      if (entries.length > 0 && dice.chance(0.75)) return advance(dice.pick(entries));
+      if (dice.chance(0.04)) return GOODBYE;
+      if (entries.length > 0 && dice.chance(0.1)) {
+        const { id } = dice.pick(entries);
+        open.delete(id);
+        return forgeJson(FRAME.error, id, { code: 'changed', message: 'It changed.' });
+      }
+      return offered.size < 4 ? offer() : PING;
+    },
+  };
+}
+
+interface Incoming {
+  readonly id: number;
+  readonly kind: string;
+  readonly size: number;
+  state: 'offered' | 'ready' | 'ended';
+  asked: number;
+}
+
+/** Is ready for what is offered, says that it is stored once all has come, asks for blocks again, refuses and fails at times. */
+export function createReceiverPlayer(dice: Dice): Player {
+  const open = new Map<number, Incoming>();
+  let lastId = 0;
+
+  function beReady(entry: Incoming): Buffer {
+    entry.state = 'ready';
+    const { id, size } = entry;
+    if (size > 0 && dice.chance(0.15)) return forgeJson(FRAME.ready, id, { offset: String(size) });
+    if (size > 0 && dice.chance(0.1)) {
+      const blocks = Math.ceil(size / BLOCK_BYTES);
+      return Buffer.concat([
+        forgeJson(FRAME.ready, id, { offset: String(size), have: true }),
+        forgeFrame(FRAME.have, id, dice.bytes(8 * blocks)),
+      ]);
+    }
+    return forgeJson(FRAME.ready, id, { offset: '0' });
+  }
+
+  function answer(entry: Incoming): Buffer {
+    const { id } = entry;
+    if (dice.chance(0.1)) {
+      open.delete(id);
+      return forgeJson(dice.pick([FRAME.refused, FRAME.error]), id, { code: 'no-space', message: 'The disk is full.' });
+    }
+    if (entry.kind === 'file' && entry.state === 'offered') return beReady(entry);
+    if (entry.kind !== 'file' || entry.state === 'ended') {
+      if (entry.kind === 'file' && entry.size > 0 && entry.asked < 3 && dice.chance(0.2)) {
+        entry.asked += 1;
+        return forgeJson(FRAME.again, id, { offset: '0' });
+      }
+      open.delete(id);
+      return forgeJson(FRAME.stored, id, { as: 'somewhere', shares: { network: 1, disk: 2, cpu: 97 } });
+    }
+    return PING;
+  }
+
+  return {
+    lastId: () => lastId,
+    hear(frame) {
+      const { type, id, json } = parse(frame);
+      const entry = open.get(id);
+      if (type === FRAME.offer) {
+        lastId = id;
+        open.set(id, { id, kind: String(json['kind']), size: Number(json['size'] ?? 0), state: 'offered', asked: 0 });
+      } else if (type === FRAME.end && entry) entry.state = 'ended';
+      else if (type === FRAME.error) open.delete(id);
+    },
+    move() {
+      const entries = [...open.values()];
+      if (entries.length > 0 && dice.chance(0.9)) return answer(dice.pick(entries));
+      return entries.length === 0 && dice.chance(0.3) ? GOODBYE : PING;
+    },
+  };
+}
