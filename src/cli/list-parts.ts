@@ -1,3 +1,4 @@
+import { isFingerprint, spellFingerprint } from '../identity/fingerprint.js';
 import { listParts, type LeftPart } from '../receive.js';
 import { escapeText, toJsonLine } from './escape.js';
 import { EXIT } from './exit-codes.js';
@@ -18,7 +19,7 @@ export async function runListParts(args: { readonly dir: string; readonly json?:
 /** `film.mp4  45% of 2.0 GB  from 192.0.2.7  3 h ago` */
 export function describePart({ path, peer, size, bytes, ageSeconds }: LeftPart): string {
   const percent = size === 0 ? 100 : Math.floor((100 * bytes) / size);
-  const columns = [escapeText(path), `${percent}% of ${formatBytes(size)}`, `from ${escapeText(peer)}`, formatAge(ageSeconds)];
+  const columns = [escapeText(path), `${percent}% of ${formatBytes(size)}`, `from ${isFingerprint(peer) ? spellFingerprint(peer) : escapeText(peer)}`, formatAge(ageSeconds)];
   return columns.join('  ');
 }
 

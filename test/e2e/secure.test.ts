@@ -1,0 +1,315 @@
+/** What holds against those on the way, beside the way, and at the wrong end of it. */
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { connect as connectTls, createServer as createTlsServer, type SecureVersion, type TLSSocket } from 'node:tls';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createIdentity } from '../../src/identity/identity.js';
+import { readNames, tempDir, writeContent } from '../support/folders.js';
+import { send, sendPlain, startPlainReceiver, startReceiver, type Mailbox } from '../support/mailbox.js';
+import { repository, runFtx } from '../support/processes.js';
+import { startProxy } from '../support/proxy.js';
+import { jargon } from '../support/sentences.js';
+import { skipTest } from '../support/skips.js';
+
+const note = `${repository}fixtures/files/notes.txt`;
+
+async function newHome(): Promise<{ home: string; env: NodeJS.ProcessEnv }> {
+  const home = join(await tempDir(), 'home');
+  return { home, env: { FTX_HOME: home } };
+}
+
+const sendFrom = (env: NodeJS.ProcessEnv, to: string, ...args: string[]) =>
+  runFtx(['send', note, '--retry', '0', ...args, '--to', to], { env });
+
+async function identityOf(env: NodeJS.ProcessEnv): Promise<string> {
+  const { stdout } = await runFtx(['id'], { env });
+  return /sha256:[0-9a-f]{64}/.exec(stdout)![0];
+}
+
+/** A server in the middle that records what it hears, with a TLS identity of its own or none. */
+async function standBetween(talk: 'tls' | 'record', receiver?: Mailbox) {
+  const heard: Buffer[] = [];
+  const { key, certificate: cert } = createIdentity();
+  const hear = (socket: Socket | TLSSocket): void => {
+    socket.on('error', () => undefined).on('data', (data: Buffer) => heard.push(data));
+  };
+  const server =
+    talk === 'tls'
+      ? createTlsServer({ key, cert, ALPNProtocols: ['ftx/1'] }, hear)
+      : createServer((socket) => {
+          hear(socket);
+          if (!receiver) return;
+          const onward = connect(receiver.port, '127.0.0.1').on('error', () => undefined);
+          onward.on('data', (data) => heard.push(data));
+          socket.pipe(onward).pipe(socket);
+        });
+  server.listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, heard: () => Buffer.concat(heard) };
+}
+
+interface Answer {
+  readonly protocol: string | null;
+  /** What came after the handshake, and what went wrong. */
+  readonly text: string;
+  readonly error: Error | undefined;
+}
+
+/** A TLS client that says something once it may, and hears all until the port closes. */
+function ask(port: number, options: object, words = ''): Promise<Answer> {
+  return new Promise((resolve) => {
+    let text = '';
+    let error: Error | undefined;
+    let protocol: string | null = null;
+    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options }, () => {
+      protocol = socket.getProtocol();
+      socket.write(words);
+    });
+    socket.on('data', (data: Buffer) => (text += data.toString('latin1')));
+    socket.on('error', (reason: Error) => (error = reason));
+    socket.on('close', () => resolve({ protocol, text, error }));
+  });
+}
+
+const asClient = () => {
+  const { key, certificate: cert } = createIdentity();
+  return { key, cert, ALPNProtocols: ['ftx/1'] };
+};
+
+async function expectServing(receiver: Mailbox): Promise<void> {
+  expect((await send(receiver.address, note)).status).toBe(0);
+  expect(await readNames(receiver.dir)).toEqual(['notes.txt']);
+}
+
+describe('two homes on one machine', () => {
+  test('the receiver is remembered at the first meeting, and only then talked of', async () => {
+    const [here, there] = [await newHome(), await newHome()];
+    const receiver = await startReceiver([], { env: there.env });
+    const identity = await identityOf(there.env);
+    expect(receiver.listening.identity).toBe(identity);
+    const first = await sendFrom(here.env, receiver.address);
+    expect(first.stderr).toContain(`${receiver.address} is new here`);
+    expect(first.stderr).toContain(identity);
+    const second = await sendFrom(here.env, receiver.address);
+    expect([second.status, second.stderr]).toEqual([0, expect.not.stringContaining('new here')]);
+    expect((await runFtx(['peers'], { env: here.env })).stdout).toContain(`${receiver.address}  `);
+    expect(await identityOf(here.env)).not.toBe(identity);
+  });
+
+  test('files of a home are for its user alone', async () => {
+    const [here, there] = [await newHome(), await newHome()];
+    await sendFrom(here.env, (await startReceiver([], { env: there.env })).address);
+    for (const name of ['identity.pem', 'peers.json']) expect((await stat(join(here.home, name))).mode & 0o777).toBe(0o600);
+  });
+
+  test('fifty senders that begin at once make one identity and lose no peer', async () => {
+    const here = await newHome();
+    const receivers = await Promise.all(Array.from({ length: 5 }, () => startReceiver()));
+    const exits = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => sendFrom(here.env, receivers[i % 5]!.address, '--name', `${i}.txt`)),
+    );
+    expect(exits.map(({ status, stderr }) => (status === 0 ? 0 : stderr))).toEqual(exits.map(() => 0));
+    const { stdout } = await runFtx(['peers'], { env: here.env });
+    expect(stdout.trim().split('\n')).toHaveLength(5);
+  });
+});
+
+describe('somebody in the middle', () => {
+  test('with another identity than the known one hears nothing, and is forgotten only by command', async () => {
+    const [here, there, other] = [await newHome(), await newHome(), await newHome()];
+    const receiver = await startReceiver([], { env: there.env });
+    expect((await sendFrom(here.env, receiver.address)).status).toBe(0);
+    receiver.program.kill('SIGKILL');
+    await receiver.program.exit;
+    const impostor = await startReceiver(['--port', String(receiver.port)], { env: other.env });
+
+    const refused = await sendFrom(here.env, impostor.address);
+    expect(refused.status).toBe(77);
+    for (const shown of [await identityOf(there.env), await identityOf(other.env), `ftx peers forget ${impostor.address}`])
+      expect(refused.stderr).toContain(shown);
+    expect(refused.stderr).not.toMatch(jargon);
+    expect(await readNames(impostor.dir)).toEqual([]);
+
+    expect((await runFtx(['peers', 'forget', impostor.address], { env: here.env })).status).toBe(0);
+    expect((await sendFrom(here.env, impostor.address)).status).toBe(0);
+    expect((await runFtx(['peers', 'forget', 'nobody'], { env: here.env })).status).toBe(66);
+  });
+
+  test('with another identity than the one that is given hears no name, also at the first meeting', async () => {
+    const { env } = await newHome();
+    const wanted = `sha256:${'0'.repeat(64)}`;
+    const middle = await standBetween('tls');
+    const { status, stderr } = await sendFrom(env, middle.address, '--peer', wanted, '--json');
+    expect([status, stderr]).toEqual([77, expect.stringContaining(wanted)]);
+    expect(middle.heard().length).toBe(0);
+    expect((await runFtx(['peers'], { env })).stdout).toBe('');
+  });
+
+  test('the right identity that is given lets the transfer through', async () => {
+    const receiver = await startReceiver();
+    const { status } = await sendFrom((await newHome()).env, receiver.address, '--peer', receiver.listening.identity!);
+    expect(status).toBe(0);
+    expect((await send(receiver.address, note, '--peer', 'sha256:12')).status).toBe(64);
+    expect((await send(receiver.address, note, '--plain', '--peer', receiver.listening.identity!)).status).toBe(64);
+  });
+
+  test('who only listens learns neither name nor content', async () => {
+    const receiver = await startReceiver();
+    const middle = await standBetween('record', receiver);
+    const path = join(await tempDir(), 'very-secret-name.txt');
+    const content = 'a line that nobody else shall read\n'.repeat(1000);
+    await writeFile(path, content);
+    expect((await send(middle.address, path)).status).toBe(0);
+    expect(await readFile(join(receiver.dir, 'very-secret-name.txt'), 'utf8')).toBe(content);
+    const heard = middle.heard();
+    expect(heard.length).toBeGreaterThan(content.length);
+    for (const secret of ['very-secret-name', 'nobody else', 'very', 'offer', 'stored']) expect(heard.includes(secret)).toBe(false);
+  });
+
+  test('who says again what he has recorded gets nowhere', async () => {
+    const receiver = await startReceiver();
+    const said: Buffer[] = [];
+    const server = createServer((socket) => {
+      const onward = connect(receiver.port, '127.0.0.1').on('error', () => undefined);
+      socket.on('error', () => undefined).on('data', (data) => said.push(data));
+      socket.pipe(onward).pipe(socket);
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    expect((await send(`127.0.0.1:${(server.address() as AddressInfo).port}`, note)).status).toBe(0);
+    const replay = connect(receiver.port, '127.0.0.1', () => replay.end(Buffer.concat(said)));
+    await once(replay.on('error', () => undefined).resume(), 'close');
+    expect(await readNames(receiver.dir)).toEqual(['notes.txt']);
+    expect(receiver.program.events().filter(({ type }) => type === 'connected')).toHaveLength(1);
+  });
+
+  test('a bit that he turns over ends the connection, and sending again works', async () => {
+    const receiver = await startReceiver();
+    const path = join(await tempDir(), 'file.bin');
+    await writeContent(path, 3_000_000);
+    for (const [i, flip] of [100, 700, 1500, 40_000, 2_000_000].entries()) {
+      const proxy = await startProxy(receiver.port, { toReceiver: { flip, bit: i } });
+      const { status, stderr } = await send(proxy.address, path, '--name', `${i}.bin`);
+      await proxy.struck;
+      expect([75, 76], stderr).toContain(status);
+    }
+    expect((await readNames(receiver.dir)).filter((name) => !name.startsWith('.ftx-'))).toEqual([]);
+    expect((await send(receiver.address, path)).status).toBe(0);
+  });
+});
+
+describe('nobody gets less than TLS 1.3 and ftx/1', () => {
+  test.each(['TLSv1', 'TLSv1.1', 'TLSv1.2'] as SecureVersion[])('not by %s', async (version) => {
+    const receiver = await startReceiver();
+    const { protocol, text, error } = await ask(receiver.port, { ...asClient(), minVersion: version, maxVersion: version });
+    expect([protocol, text, error !== undefined]).toEqual([null, '', true]);
+    await expectServing(receiver);
+  });
+
+  test.each<[string, (client: ReturnType<typeof asClient>) => object]>([
+    ['no ALPN', ({ key, cert }) => ({ key, cert })],
+    ['another ALPN', (client) => ({ ...client, ALPNProtocols: ['http/1.1'] })],
+    ['no certificate', () => ({ ALPNProtocols: ['ftx/1'] })],
+  ])('not with %s', async (_, options) => {
+    const receiver = await startReceiver();
+    const { text } = await ask(receiver.port, options(asClient()), 'ftx/1\n');
+    expect(text).toBe('');
+    await expectServing(receiver);
+  });
+
+  test.each([
+    ['classic', '5'],
+    ['HTTP', 'GET / HTTP/1.1\r\n\r\n'],
+    ['TLS', '\x16\x03\x01'],
+  ])('not for %s inside of TLS', async (_, words) => {
+    const receiver = await startReceiver();
+    const { protocol, text } = await ask(receiver.port, asClient(), words);
+    expect(protocol).toBe('TLSv1.3');
+    expect(text).not.toMatch(/ready|ftx\/1\n/);
+    await expectServing(receiver);
+  });
+
+  test('garbage after the first byte of TLS harms nobody', async () => {
+    const receiver = await startReceiver();
+    for (const garbage of [Buffer.alloc(20_000, 0x16), Buffer.from('160301ffff', 'hex'), Buffer.from([0x16, ...Buffer.from('garbage')])]) {
+      const socket = connect(receiver.port, '127.0.0.1', () => socket.end(garbage));
+      await once(socket.on('error', () => undefined).resume(), 'close');
+    }
+    await expectServing(receiver);
+  });
+
+  test('a sender without encryption is told why it is refused, and the other way round', async () => {
+    const [secure, plain] = [await startReceiver(), await startPlainReceiver()];
+    const refused = await sendPlain(secure.address, note);
+    expect([refused.status, refused.stderr]).toEqual([77, expect.stringContaining('encrypted senders only')]);
+    const other = await send(plain.address, note);
+    expect([other.status, other.stderr]).toEqual([77, expect.stringContaining('takes no encrypted senders')]);
+    expect([await readNames(secure.dir), await readNames(plain.dir)]).toEqual([[], []]);
+    expect((await sendPlain(plain.address, note)).status).toBe(0);
+  });
+});
+
+test('who stops in the middle of the handshake is let go by its time limit, on both sides', async () => {
+  const receiver = await startReceiver();
+  const stalled = connect(receiver.port, '127.0.0.1', () => stalled.write(Buffer.from('1603010200', 'hex')));
+  const dropped = once(stalled.on('error', () => undefined).resume(), 'close');
+  const proxy = await startProxy(receiver.port, { toSender: { stall: 10 } });
+  const { status, stderr } = await send(proxy.address, note);
+  expect([status, stderr]).toEqual([75, expect.stringContaining('TLS handshake')]);
+  await dropped;
+  await expectServing(receiver);
+});
+
+describe('a home', () => {
+  test('whose key others can read is refused with what mends it', async () => {
+    const { home, env } = await newHome();
+    await identityOf(env);
+    const key = join(home, 'identity.pem');
+    await chmod(key, 0o644);
+    const receiver = await startReceiver();
+    const { status, stderr } = await sendFrom(env, receiver.address);
+    expect([status, stderr]).toEqual([78, expect.stringContaining(`chmod 600 ${key}`)]);
+    await chmod(key, 0o600);
+    expect((await sendFrom(env, receiver.address)).status).toBe(0);
+  });
+
+  test.each(['identity.pem', 'peers.json'])('whose %s is damaged is reported and left as it is', async (name) => {
+    const { home, env } = await newHome();
+    await mkdir(home);
+    await writeFile(join(home, name), 'not this', { mode: 0o600 });
+    const { status, stderr } = await sendFrom(env, (await startReceiver()).address);
+    expect([status, stderr]).toEqual([78, expect.stringContaining(name)]);
+    expect(await readFile(join(home, name), 'utf8')).toBe('not this');
+  });
+
+  test('that cannot be written is told, and --plain does without', async () => {
+    const file = join(await tempDir(), 'file');
+    await writeFile(file, '');
+    const env = { FTX_HOME: join(file, 'home') };
+    const receiver = await startPlainReceiver([], { env });
+    const { status, stderr } = await sendFrom(env, receiver.address);
+    expect([status, stderr]).toEqual([78, expect.stringContaining('--plain')]);
+    expect((await sendFrom(env, receiver.address, '--plain')).status).toBe(0);
+    expect((await runFtx(['receive', '--port', '0', '--dir', await tempDir()], { env })).status).toBe(78);
+  });
+
+  test('gives its secret away nowhere', async (context) => {
+    if (process.platform !== 'linux') skipTest(context, 'what a process was started with is read from /proc, which is of Linux');
+    const [here, there] = [await newHome(), await newHome()];
+    const receiver = await startReceiver([], { env: there.env });
+    const loud = await sendFrom(here.env, receiver.address, '--json');
+    const failed = await sendFrom(here.env, receiver.address, '--peer', `sha256:${'0'.repeat(64)}`);
+    const listed = await readFile(`/proc/${receiver.program.pid}/cmdline`, 'latin1');
+    const inherited = await readFile(`/proc/${receiver.program.pid}/environ`, 'latin1');
+    const said = [loud.stdout, loud.stderr, failed.stdout, failed.stderr, receiver.program.tail(), listed, inherited].join('\n');
+    for (const { home } of [here, there]) {
+      const [secret = ''] = /(?<=PRIVATE KEY-----\n)[^\n]+/.exec(await readFile(join(home, 'identity.pem'), 'utf8')) ?? [];
+      expect(secret).toHaveLength(64);
+      expect(said).not.toContain(secret);
+      expect(said).not.toContain('PRIVATE KEY');
+    }
+  });
+});
