@@ -1,6 +1,6 @@
 /** Files and folders that a user named, as Sources. */
-import type { BigIntStats } from 'node:fs';
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import { lstatSync, type BigIntStats } from 'node:fs';
+import { readdir, readlink } from 'node:fs/promises';
 import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
 import { FtxError, errnoOf } from '../errors.js';
@@ -110,7 +110,8 @@ async function findEntry(walk: Walk, folder: Found, bytes: Buffer): Promise<Foun
     walk.report(path, refuseEncoding(path, 'name'));
     return undefined;
   }
-  const stats = await attempt(walk, path, () => lstat(file, { bigint: true }));
+  // Synchronous: one look after the other, at what the folder has just listed, is 3 µs; by way of a thread it is 40.
+  const stats = await attempt(walk, path, () => lstatSync(file, { bigint: true }));
   return stats && { file, path, stats };
 }
 
@@ -128,7 +129,7 @@ async function* readLink(walk: Walk, found: Found): AsyncGenerator<Source> {
 }
 
 /** Undefined after a failure that was reported. */
-async function attempt<T>(walk: Walk, path: string, work: () => Promise<T>): Promise<T | undefined> {
+async function attempt<T>(walk: Walk, path: string, work: () => T | Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
