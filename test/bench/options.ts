@@ -25,7 +25,7 @@ ftx alone in ${WORK_IDS.slice(4).join(', ')}.
 
   --only WORKS    some of ${WORK_IDS.join(',')} (default: all but ${LONG_WORKS.join(' and ')})
   --long          ${LONG_WORKS.join(' and ')} too: 20 GiB against 1 GiB, 100,000 files against 10,000
-  --tools TOOLS   some of ftx,ftx-no-sync,nc,nc-sync,socat,rsync,rsync-fsync,scp,tar (default: all)
+  --tools TOOLS   some of ftx,ftx-plain,ftx-no-sync,nc,nc-sync,socat,rsync,rsync-fsync,scp,tar (default: all)
   --rounds N      how often each tool runs each work (default 7; with --quick 2)
   --dir FOLDER    where to make the scratch folder (default ${tmpdir()})
   --json FILE     write every sample and median there
