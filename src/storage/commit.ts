@@ -7,18 +7,10 @@ import { setMode, setTimes } from './attributes.js';
 import { showPath } from './disk-error.js';
 import { lstatIfAny, syncFolder } from './durable-folder.js';
 import { claimFreeName } from './free-name.js';
+import type { Place } from './place.js';
 import { makePartName } from './safe-path.js';
 
 export type ConflictPolicy = 'rename' | 'overwrite' | 'skip' | 'fail';
-
-/** Where an entry is to stand. */
-export interface Place {
-  /** As the peer named it, for messages. */
-  readonly path: string;
-  /** Absolute. */
-  readonly folder: string;
-  readonly name: string;
-}
 
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 

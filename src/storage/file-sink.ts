@@ -4,13 +4,15 @@ import { join } from 'node:path';
 import { FtxError } from '../errors.js';
 import { BLOCK_BYTES, type Entry, type PartFile, type Placed, type PresentFile, type Sink } from '../ports.js';
 import { setMode, setTimes } from './attributes.js';
-import { commitLink, refuseExisting, type ConflictPolicy, type Place } from './commit.js';
+import { commitLink, refuseExisting, type ConflictPolicy } from './commit.js';
 import { describeDiskError, showPath } from './disk-error.js';
 import { lstatIfAny, syncFolder } from './durable-folder.js';
 import { createFolders, type Folders } from './folders.js';
+import { releaseFolder, type HeldFolder } from './held-folder.js';
 import { createPartFile, refuseSize } from './part-file.js';
+import { withPlace, type HeldPlace, type Place } from './place.js';
+import { openPresent, type PresentOptions } from './present-file.js';
 import { openResumablePart } from './resumable-part.js';
-import { openPresent } from './present-file.js';
 import { checkLinkTarget, parsePath } from './safe-path.js';
 import { withReservation, type Space } from './space.js';
 
@@ -66,13 +68,35 @@ async function openFile(folders: Folders, options: FileSinkOptions, offer: Entry
   const components = parsePath(offer.path);
   if (offer.kind !== 'file') throw refuseKind(offer);
   if (offer.size !== null && offer.size > maxSize) throw refuseSize(offer.path, maxSize, offer.size);
-  const place = await findPlace(folders, components);
-  const part = { place, offer, onConflict, maxSize, describePlace: describeIn(components) };
-  const openPart = async (): Promise<PartFile> => {
-    const resumable = options.peer === undefined ? undefined : await openResumablePart(part, options.peer);
-    return reserveSpace(resumable ?? createPartFile(part), options.space, offer);
-  };
-  return (await checkConflict(place, onConflict, offer, openPart)) ?? openPart();
+  const findPlace = () => folders.find(components);
+  const openAt = (place: HeldPlace) => openPart(place, options, offer, describeIn(components));
+  return holding(await findPlace(), async (place) => {
+    const receiveBeside = async () => holding(await findPlace(), openAt);
+    return (await checkConflict(onConflict, offer, { place, findPlace, receiveBeside })) ?? openAt(place);
+  });
+}
+
+/** Lets go of the place unless a part file comes of it, which keeps it. */
+async function holding<T extends PartFile | PresentFile>(place: HeldPlace, open: (place: HeldPlace) => Promise<T>): Promise<T> {
+  try {
+    const opened = await open(place);
+    if (opened.state === 'present') place.release();
+    return opened;
+  } catch (error) {
+    place.release();
+    throw error;
+  }
+}
+
+async function openPart(
+  place: HeldPlace,
+  { onConflict, maxSize, peer, space }: FileSinkOptions,
+  offer: Entry,
+  describePlace: (name: string) => string,
+): Promise<PartFile> {
+  const options = { place, offer, onConflict, maxSize, describePlace };
+  const resumable = peer === undefined ? undefined : await openResumablePart(options, peer);
+  return reserveSpace(withPlace(resumable ?? createPartFile(options), place), space, offer);
 }
 
 async function reserveSpace(part: PartFile, space: Space | undefined, { path, size }: Entry): Promise<PartFile> {
@@ -86,21 +110,15 @@ async function reserveSpace(part: PartFile, space: Space | undefined, { path, si
   }
 }
 
-async function findPlace(folders: Folders, components: readonly string[]): Promise<Place> {
-  const folder = await folders.ensureParents(components.slice(0, -1));
-  return { path: components.join('/'), folder, name: components.at(-1) ?? '' };
-}
-
 function describeIn(components: readonly string[]): (name: string) => string {
   return (name) => [...components.slice(0, -1), name].join('/');
 }
 
 /** Refuses at once what could not be committed; a file that may be the offered one is to be compared. */
 async function checkConflict(
-  place: Place,
   policy: ConflictPolicy,
   offer: Entry,
-  openPart: () => Promise<PartFile>,
+  { place, findPlace, receiveBeside }: Required<PresentOptions>,
 ): Promise<PresentFile | undefined> {
   const there = lstatSync(join(place.folder, place.name), { bigint: true, throwIfNoEntry: false });
   if (!there) return undefined;
@@ -108,14 +126,14 @@ async function checkConflict(
   switch (policy) {
     case 'rename':
       // The same once more, as when a transfer is begun again; a commit finds a free name for all else.
-      return isLike && isSameTime(there.mtimeNs, offer.mtimeNs) ? openPresent(place, openPart) : undefined;
+      return isLike && isSameTime(there.mtimeNs, offer.mtimeNs) ? openPresent({ place, findPlace, receiveBeside }) : undefined;
     case 'fail':
       throw refuseExisting(place.path);
     case 'overwrite':
       if (there.isDirectory()) throw refuseExisting(place.path, 'a folder of that name');
       return undefined;
     case 'skip':
-      if (isLike) return openPresent(place);
+      if (isLike) return openPresent({ place, findPlace });
       throw refuseExisting(place.path, 'a different one of that name');
   }
 }
@@ -130,17 +148,29 @@ function refuseKind(offer: Entry): FtxError {
   return new FtxError('unsupported', `${showPath(offer.path)}: a ${offer.kind} cannot be received in this way.`);
 }
 
-async function placeLink(folders: Folders, { onConflict }: FileSinkOptions, offer: Entry): Promise<Placed> {
+/** As the work says, at a place that is held meanwhile and still is where the peer named it. */
+async function placing(folders: Folders, components: readonly string[], work: (place: Place) => Promise<string>): Promise<Placed> {
+  const place = await folders.find(components);
+  try {
+    place.check();
+    return { as: describeIn(components)(await work(place)) };
+  } finally {
+    place.release();
+  }
+}
+
+function placeLink(folders: Folders, { onConflict }: FileSinkOptions, offer: Entry): Promise<Placed> {
   const components = parsePath(offer.path);
   const target = offer.target ?? '';
   checkLinkTarget(components, target);
-  const place = await findPlace(folders, components);
-  try {
-    return { as: describeIn(components)(await commitLink(place, onConflict, target)) };
-  } catch (error) {
-    if (onConflict === 'skip' && (await hasTarget(place, target))) return { as: place.path };
-    throw error;
-  }
+  return placing(folders, components, async (place) => {
+    try {
+      return await commitLink(place, onConflict, target);
+    } catch (error) {
+      if (onConflict === 'skip' && (await hasTarget(place, target))) return place.name;
+      throw error;
+    }
+  });
 }
 
 async function hasTarget(place: Place, target: string): Promise<boolean> {
@@ -151,20 +181,25 @@ async function hasTarget(place: Place, target: string): Promise<boolean> {
   return true;
 }
 
-async function placeDirectory(folders: Folders, offer: Entry): Promise<Placed> {
-  const place = await findPlace(folders, parsePath(offer.path));
-  const path = join(place.folder, place.name);
-  if ((await folders.ensure(path)) === 'other') throw refuseExisting(offer.path, 'something other than a folder');
-  if (folders.isOwn(path)) await applyAttributes(path, offer);
-  return { as: place.path };
+function placeDirectory(folders: Folders, offer: Entry): Promise<Placed> {
+  return placing(folders, parsePath(offer.path), async (place) => {
+    const found = await folders.make(place);
+    if (found === 'other') throw refuseExisting(offer.path, 'something other than a folder');
+    try {
+      if (found.isOwn) await applyAttributes(found.folder, offer);
+      return place.name;
+    } finally {
+      releaseFolder(found.folder);
+    }
+  });
 }
 
-async function applyAttributes(path: string, offer: Entry): Promise<void> {
+async function applyAttributes({ path }: HeldFolder, offer: Entry): Promise<void> {
   // Windows opens no folders, and has neither these permissions nor a use for the time of a folder.
   if (process.platform === 'win32') return;
   let handle: FileHandle | undefined;
   try {
-    handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
     setMode(handle, offer.mode);
     setTimes(handle, offer.mtimeNs);
     await handle.sync();

@@ -1,45 +1,73 @@
 /** Folders below the receiver's root, made durable, with no symbolic link followed on the way. */
-import { lstatSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { open, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { FtxError, errnoOf } from '../errors.js';
 import { showPath } from './disk-error.js';
 import { makeFolder } from './durable-folder.js';
+import { holdFolder, holdKnown, releaseFolder, type HeldFolder } from './held-folder.js';
+import { createPlace, type HeldPlace, type Place } from './place.js';
 import { makePartName } from './safe-path.js';
 
-/** What stands at a path after ensureFolder: `other` is anything but a folder. */
-export type FolderState = 'made' | 'present' | 'other';
+const DIGEST_CHARACTERS = 22;
 
 /** Process-wide: who finds a folder that another session has just made must not call it durable before it is. */
 const underWay = new Map<string, Promise<void>>();
 
+/** A folder that an entry asks for, held; `other` is anything but a folder. */
+export type Found = { readonly folder: HeldFolder; /** By this session, now or before. */ readonly isOwn: boolean } | 'other';
+
 export interface Folders {
-  /** The absolute path of the folder at these components, made with all its parents, or FtxError `bad-parent`. */
-  ensureParents(components: readonly string[]): Promise<string>;
-  ensure(path: string): Promise<FolderState>;
-  /** Whether this session made the folder. */
-  isOwn(path: string): boolean;
+  /** The place of an entry, held; its parents are made. Throws FtxError `bad-parent`. */
+  find(components: readonly string[]): Promise<HeldPlace>;
+  /** The folder at a held place, made unless it is there. */
+  make(place: Place): Promise<Found>;
 }
 
 export function createFolders(root: string): Folders {
+  /** Digests of paths, because a peer can have many long ones made. */
   const own = new Set<string>();
 
-  async function ensure(path: string): Promise<FolderState> {
-    const state = await ensureFolder(path);
-    if (state === 'made') own.add(path);
-    return state;
-  }
-
-  async function ensureParents(components: readonly string[]): Promise<string> {
-    let path = root;
-    for (const component of components) {
-      path = join(path, component);
-      if ((await ensure(path)) === 'other') throw refuseParent(components, component);
+  /** From folder to folder, each held until the next one is. */
+  async function walk(components: readonly string[]): Promise<HeldFolder> {
+    let folder = holdRoot(root);
+    for (const [depth, component] of components.entries()) {
+      try {
+        const path = components.slice(0, depth + 1).join('/');
+        const next = await holdOrMake(`${folder.path}/${component}`, () => own.add(digestPath(path)));
+        if (next === 'other') throw refuseParent(components, component);
+        releaseFolder(folder);
+        folder = next;
+      } catch (error) {
+        releaseFolder(folder);
+        throw error;
+      }
     }
-    return path;
+    return folder;
   }
 
-  return { ensureParents, ensure, isOwn: (path) => own.has(path) };
+  return {
+    async find(components) {
+      const parents = components.slice(0, -1);
+      return createPlace(root, components, holdKnown({ root, components: parents }) ?? (await walk(parents)));
+    },
+    async make({ folder, name, path }) {
+      const digest = digestPath(path);
+      const found = await holdOrMake(`${folder}/${name}`, () => own.add(digest));
+      return found === 'other' ? found : { folder: found, isOwn: own.has(digest) };
+    },
+  };
+}
+
+function digestPath(path: string): string {
+  return createHash('sha256').update(path).digest('base64').slice(0, DIGEST_CHARACTERS);
+}
+
+/** Its user may have put a link there. */
+function holdRoot(root: string): HeldFolder {
+  const found = holdFolder(root, true);
+  if (typeof found === 'object') return found;
+  throw Object.assign(new Error('the folder is gone'), { code: found === 'missing' ? 'ENOENT' : 'ENOTDIR' });
 }
 
 function refuseParent(components: readonly string[], component: string): FtxError {
@@ -47,24 +75,24 @@ function refuseParent(components: readonly string[], component: string): FtxErro
   return new FtxError('bad-parent', `${path}: "${showPath(component)}" is there already and is not a folder.`);
 }
 
-async function ensureFolder(path: string): Promise<FolderState> {
-  // Asked anew for every entry, so that a link planted meanwhile is seen. Synchronous, because a folder in
-  // use is in memory, where a look takes 3 µs, and one by way of a thread 40.
-  const there = lstatSync(path, { throwIfNoEntry: false });
-  const pending = underWay.get(path);
-  if (pending) {
-    await pending.catch(() => undefined);
-    return ensureFolder(path);
+/** Looks anew for every entry, so that a link planted meanwhile is seen. */
+async function holdOrMake(path: string, onMade: () => void): Promise<HeldFolder | 'other'> {
+  for (;;) {
+    const pending = underWay.get(path);
+    const found = pending ? await pending.catch(() => undefined) : holdFolder(path);
+    if (found === 'other' || typeof found === 'object') return found;
+    if (found === 'missing') await makeDurably(path, onMade);
   }
-  if (there) return there.isDirectory() ? 'present' : 'other';
+}
+
+async function makeDurably(path: string, onMade: () => void): Promise<void> {
   const making = makeFolder(path).finally(() => underWay.delete(path));
   underWay.set(path, making);
   try {
     await making;
-    return 'made';
+    onMade();
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return ensureFolder(path);
-    throw error;
+    if (errnoOf(error) !== 'EEXIST') throw error;
   }
 }
 

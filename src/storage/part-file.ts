@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { FtxError } from '../errors.js';
 import type { Entry, PartFile, Placed } from '../ports.js';
 import { createBlockWriter, type BlockWriter } from './block-writer.js';
-import { commitFile, type ConflictPolicy, type Place } from './commit.js';
+import { commitFile, type ConflictPolicy } from './commit.js';
 import { describeDiskError, showBytes, showPath } from './disk-error.js';
+import type { Place } from './place.js';
 import { makePartName } from './safe-path.js';
 
 const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_RDWR;

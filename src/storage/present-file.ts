@@ -1,33 +1,44 @@
+import type { BigIntStats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError } from '../errors.js';
 import type { PartFile, PresentFile } from '../ports.js';
-import type { Place } from './commit.js';
 import { showPath } from './disk-error.js';
-import { readFile, type KnownFile } from './file-source.js';
 import { syncFolder } from './durable-folder.js';
+import { readFile } from './file-source.js';
+import type { HeldPlace, Place } from './place.js';
+
+export interface PresentOptions {
+  readonly place: Place;
+  /** Finds the place again, when the file is read. */
+  readonly findPlace: () => Promise<HeldPlace>;
+  readonly receiveBeside?: () => Promise<PartFile>;
+}
 
 /** The file that stands at a place, to be compared with what is offered. */
-export async function openPresent(place: Place, receiveBeside?: () => Promise<PartFile>): Promise<PresentFile> {
-  const file = join(place.folder, place.name);
-  const known = { file, path: place.path, stats: await lstat(file, { bigint: true }) };
+export async function openPresent({ place, findPlace, receiveBeside }: PresentOptions): Promise<PresentFile> {
+  const stats = await lstat(join(place.folder, place.name), { bigint: true });
   return {
     state: 'present',
     as: place.path,
-    blocks: () => readPresent(known, place.folder),
+    blocks: () => readPresent(findPlace, stats),
     ...(receiveBeside && { receiveBeside }),
   };
 }
 
-async function* readPresent(known: KnownFile, folder: string): AsyncGenerator<Uint8Array, void, undefined> {
+async function* readPresent(findPlace: () => Promise<HeldPlace>, stats: BigIntStats): AsyncGenerator<Uint8Array, void, undefined> {
+  const place = await findPlace();
   try {
+    const known = { file: join(place.folder, place.name), path: place.path, stats };
     // Whoever wrote it need not have made it durable, and "stored" says that it is.
     yield* readFile(known, 0, async (handle) => {
       await handle.sync();
-      await syncFolder(folder);
+      await syncFolder(place.folder);
     });
   } catch (error) {
-    const message = `${showPath(known.path)}: a file of that name is there already and could not be compared.`;
+    const message = `${showPath(place.path)}: a file of that name is there already and could not be compared.`;
     throw new FtxError('exists', message, { cause: error });
+  } finally {
+    place.release();
   }
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { fchmodSync, futimesSync } from 'node:fs';
+import { fchmodSync, fsync, futimesSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -15,7 +15,7 @@ vi.mock('node:fs/promises', async (importOriginal) => {
 
 vi.mock('node:fs', async (importOriginal) => {
   const real = await importOriginal<typeof import('node:fs')>();
-  return { ...real, fchmodSync: vi.fn(real.fchmodSync), futimesSync: vi.fn(real.futimesSync) };
+  return { ...real, fchmodSync: vi.fn(real.fchmodSync), futimesSync: vi.fn(real.futimesSync), fsync: vi.fn(real.fsync) };
 });
 
 const POLICIES: readonly ConflictPolicy[] = ['rename', 'overwrite', 'skip', 'fail'];
@@ -47,6 +47,12 @@ async function injectOnce(fault: 'chmod' | 'utimes' | 'sync', error: Error): Pro
     });
 }
 
+/** Folders are held by descriptor, and synchronised by that, on Linux. */
+async function failNextFolderSync(error: Error): Promise<void> {
+  if (process.platform === 'linux') vi.mocked(fsync).mockImplementationOnce((_fd, done) => done(error));
+  else (await spyOnHandles('sync')).mockRejectedValueOnce(error);
+}
+
 async function mountSmallDisk(): Promise<string | undefined> {
   const dir = await tempDir();
   try {
@@ -62,6 +68,7 @@ afterEach(() => {
   vi.restoreAllMocks();
   vi.mocked(fs.link).mockReset();
   vi.mocked(fchmodSync).mockReset();
+  vi.mocked(fsync).mockReset();
 });
 
 describe('a disk that is full', () => {
@@ -83,6 +90,7 @@ describe('a disk that is full', () => {
     await expect(part.write(Buffer.from('1'), 0)).rejects.toThrow(refusal('denied'));
     await expect(makeSink(dir).open(offerFile('d/x', 1))).rejects.toThrow(refusal('denied'));
     await expect(makeSink(dir).place(offerDirectory('d'))).rejects.toThrow(refusal('denied'));
+    await part.discard();
   });
 });
 
@@ -107,11 +115,11 @@ describe('a commit that fails', () => {
   it.each(['rename', 'skip', 'fail'] as const)('at the fsync of the folder leaves nothing (%s)', async (policy) => {
     const dir = await tempDir();
     const part = expectPart(await makeSink(dir, policy).open(offerFile('x', 0)));
-    const sync = await spyOnHandles('sync');
-    sync.mockResolvedValueOnce(undefined).mockRejectedValueOnce(systemError('EIO'));
+    if (process.platform !== 'linux') (await spyOnHandles('sync')).mockResolvedValueOnce(undefined);
+    await failNextFolderSync(systemError('EIO'));
     await expect(part.commit(0)).rejects.toThrow(refusal('io'));
     expect(await readNames(dir)).toEqual([]);
-    sync.mockRejectedValueOnce(systemError('EIO'));
+    await failNextFolderSync(systemError('EIO'));
     await fs.mkdir(join(dir, 'd'));
     await expect(makeSink(dir, policy).place(offerLink('d/l', 'x'))).rejects.toThrow(refusal('io'));
     expect(await readNames(dir)).toEqual(['d']);
@@ -150,7 +158,7 @@ describe('a folder that cannot be made durable', () => {
   it('is taken back, and made by whoever asks next', async () => {
     const dir = await tempDir();
     const sink = makeSink(dir);
-    (await spyOnHandles('sync')).mockRejectedValueOnce(systemError('EIO'));
+    await failNextFolderSync(systemError('EIO'));
     await expect(sink.open(offerFile('d/x', 1))).rejects.toThrow(refusal('io'));
     expect(await readNames(dir)).toEqual([]);
     expect(await receiveFile(sink, 'd/x', Buffer.from('1'))).toBe('d/x');
@@ -158,8 +166,7 @@ describe('a folder that cannot be made durable', () => {
 
   it('is taken as it is where the system cannot do it at all', async () => {
     const dir = await tempDir();
-    const sync = await spyOnHandles('sync');
-    sync.mockRejectedValueOnce(systemError('EINVAL'));
+    await failNextFolderSync(systemError('EINVAL'));
     expect(await receiveFile(makeSink(dir), 'd/x', Buffer.from('1'))).toBe('d/x');
   });
 });
@@ -168,11 +175,16 @@ describe('what has to be synchronised', () => {
   it('is the file, its folder, and the parent of each new folder', async () => {
     const dir = await tempDir();
     const synced: string[] = [];
+    const note = async (fd: number): Promise<void> => {
+      const path = await fs.readlink(`/proc/self/fd/${fd}`);
+      synced.push(path.replace(dir, 'root').replace(/\.ftx-.*/, 'part'));
+    };
+    const { fsync: realSync } = await vi.importActual<typeof import('node:fs')>('node:fs');
+    vi.mocked(fsync).mockImplementation((fd, done) => void note(fd).then(() => realSync(fd, done)));
     const prototype = await findHandlePrototype();
     const real = Object.getOwnPropertyDescriptor(prototype, 'sync')!.value as (...args: unknown[]) => Promise<void>;
     vi.spyOn(prototype, 'sync').mockImplementation(async function (this: fs.FileHandle) {
-      const path = await fs.readlink(`/proc/self/fd/${this.fd}`);
-      synced.push(path.replace(dir, 'root').replace(/\.ftx-.*/, 'part'));
+      await note(this.fd);
       await real.call(this);
     });
     await receiveFile(makeSink(dir), 'a/b/x', Buffer.from('1'));

@@ -1,7 +1,9 @@
+import { realpathSync } from 'node:fs';
 import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createFolders, prepareFolder } from '../../src/storage/folders.js';
+import { releaseFolder } from '../../src/storage/held-folder.js';
 import { refusal } from '../contract/sink.contract.js';
 import { tempDir } from '../support/folders.js';
 
@@ -9,22 +11,30 @@ describe('createFolders', () => {
   it('makes each folder once for all who ask at the same time', async () => {
     const dir = await tempDir();
     const sessions = Array.from({ length: 20 }, () => createFolders(dir));
-    const paths = await Promise.all(sessions.map((folders) => folders.ensureParents(['a', 'b'])));
-    expect(new Set(paths)).toEqual(new Set([join(dir, 'a', 'b')]));
-    expect(sessions.filter((folders) => folders.isOwn(join(dir, 'a', 'b')))).toHaveLength(1);
+    const places = await Promise.all(sessions.map((folders) => folders.find(['a', 'b', 'x'])));
+    expect(new Set(places.map(({ folder }) => realpathSync(folder)))).toEqual(new Set([join(dir, 'a', 'b')]));
+    const inner = await createFolders(dir).find(['a', 'b']);
+    const found = await Promise.all(sessions.map((folders) => folders.make(inner)));
+    expect(found.filter((one) => one !== 'other' && one.isOwn)).toHaveLength(1);
+    for (const place of [...places, inner]) place.release();
+    for (const one of found) if (one !== 'other') releaseFolder(one.folder);
   });
 
   it('says that the receive folder is gone', async () => {
     const folders = createFolders(join(await tempDir(), 'gone'));
-    await expect(folders.ensureParents(['a'])).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(folders.find(['a', 'x'])).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   it('leaves what it finds alone', async () => {
     const dir = await tempDir();
     await mkdir(join(dir, 'a'));
     const folders = createFolders(dir);
-    expect(await folders.ensure(join(dir, 'a'))).toBe('present');
-    expect(folders.isOwn(join(dir, 'a'))).toBe(false);
+    const place = await folders.find(['a']);
+    const found = await folders.make(place);
+    if (found === 'other') throw new Error('it is a folder');
+    expect(found.isOwn).toBe(false);
+    releaseFolder(found.folder);
+    place.release();
     expect(await readdir(join(dir, 'a'))).toEqual([]);
   });
 });

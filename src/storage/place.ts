@@ -1,0 +1,60 @@
+/** Where an entry is to stand. */
+import { FtxError } from '../errors.js';
+import type { PartFile } from '../ports.js';
+import { showPath } from './disk-error.js';
+import { findFolder, releaseFolder, type HeldFolder } from './held-folder.js';
+
+export interface Place {
+  /** As the peer named it, for messages. */
+  readonly path: string;
+  /** A path to the folder it is in, good as long as the place is held. */
+  readonly folder: string;
+  readonly name: string;
+}
+
+export interface HeldPlace extends Place {
+  /** Throws FtxError `bad-parent` unless the peer's path still leads to the folder. */
+  check(): void;
+  /** Safe to call more than once. */
+  release(): void;
+}
+
+/** The place takes over the hold on its folder. */
+export function createPlace(root: string, components: readonly string[], folder: HeldFolder): HeldPlace {
+  const path = components.join('/');
+  let isHeld = true;
+  return {
+    path,
+    folder: folder.path,
+    name: components.at(-1) ?? '',
+    check() {
+      if (process.platform !== 'linux') return;
+      if (findFolder({ root, components: components.slice(0, -1) }) === folder.id) return;
+      throw new FtxError('bad-parent', `${showPath(path)}: the folder it was to be in has been moved or replaced meanwhile.`);
+    },
+    release() {
+      if (isHeld) releaseFolder(folder);
+      isHeld = false;
+    },
+  };
+}
+
+/** The part file, which lets go of its place at its end. */
+export function withPlace(part: PartFile, place: HeldPlace): PartFile {
+  const release = (): void => place.release();
+  async function commit(size: number) {
+    try {
+      place.check();
+    } catch (error) {
+      await part.discard();
+      throw error;
+    }
+    return part.commit(size);
+  }
+  return {
+    ...part,
+    commit: (size) => commit(size).finally(release),
+    discard: () => part.discard().finally(release),
+    suspend: () => part.suspend().finally(release),
+  };
+}
