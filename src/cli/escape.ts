@@ -6,9 +6,13 @@
  */
 const DANGEROUS = /(?![\u{fe0e}\u{fe0f}])[\p{Cc}\p{Cs}\p{Bidi_Control}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
+/** The longest path there is: what is longer is there to flood a log. */
+const MAX_SHOWN_CHARACTERS = 4096;
+
 /** Text for people: dangerous characters as `\x1b` or `\u{202e}`. */
 export function escapeText(text: string): string {
-  return text.replace(DANGEROUS, (character) => {
+  const shown = text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text;
+  return shown.replace(DANGEROUS, (character) => {
     const code = character.codePointAt(0) ?? 0;
     return code < 0x100 ? `\\x${hex(code, 2)}` : `\\u{${hex(code, 4)}}`;
   });

@@ -29,6 +29,12 @@ describe('escapeText', () => {
     fc.assert(fc.property(hostileText, (text) => !FORBIDDEN.test(escapeText(text))));
   });
 
+  test('shows every path whole, and nothing that is much longer', () => {
+    const path = 'x'.repeat(4096);
+    expect(escapeText(path)).toBe(path);
+    expect(escapeText('\x1b'.repeat(100_000)).length).toBeLessThan(20_000);
+  });
+
   test('changes nothing when done twice', () => {
     fc.assert(fc.property(hostileText, (text) => escapeText(escapeText(text)) === escapeText(text)));
   });

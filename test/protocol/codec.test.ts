@@ -135,6 +135,14 @@ describe('decodeMessage', () => {
     expect(decode(forge(9, 1, json({ code: 'tired', message: '' })))).toMatchObject({ code: 'io' });
   });
 
+  it.each(['usage', 'not-found', 'unknown-host', 'no-connection', 'identity', 'home', 'cannot-create', 'port-in-use'])(
+    'lets no peer pass its failure off as one of our own machine (%s)',
+    (code) => {
+      expect(decode(forge(7, 1, json({ code, message: '' })))).toMatchObject({ code: 'refused' });
+      expect(decode(forge(9, 1, json({ code, message: '' })))).toMatchObject({ code: 'io' });
+    },
+  );
+
   it('finds every single flipped bit', () => {
     const bytes = parseHex(readFixtureText('offer-file'));
     for (let bit = 0; bit < bytes.length * 8; bit++) {
