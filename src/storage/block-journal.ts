@@ -31,6 +31,7 @@ export interface BlockJournal {
 export async function openJournal(path: string, binding: string): Promise<BlockJournal> {
   const handle = await open(path, OPEN, 0o600);
   try {
+    await refusePlanted(handle);
     const content = await handle.readFile();
     const header = Buffer.from(`${JSON.stringify(binding)}\n`);
     const isBound = content.subarray(0, header.length).equals(header);
@@ -42,6 +43,13 @@ export async function openJournal(path: string, binding: string): Promise<BlockJ
     await handle.close();
     throw error;
   }
+}
+
+/** A link planted at the name is refused by the system with ELOOP; so is a pipe, or another name of some other file, here. */
+async function refusePlanted(handle: FileHandle): Promise<void> {
+  const stats = await handle.stat();
+  if (stats.isFile() && stats.nlink === 1) return;
+  throw Object.assign(new Error('something that is no journal has its name'), { code: 'ELOOP' });
 }
 
 /** What the journal at `path` is bound to and how many blocks it knows from the first on; undefined if it is none. */

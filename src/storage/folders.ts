@@ -10,6 +10,8 @@ import { createPlace, type HeldPlace, type Place } from './place.js';
 import { makePartName } from './safe-path.js';
 
 const DIGEST_CHARACTERS = 22;
+/** Of Linux, with the NUL at the end. */
+const PATH_MAX = 4096;
 
 /** Process-wide: who finds a folder that another session has just made must not call it durable before it is. */
 const underWay = new Map<string, Promise<void>>();
@@ -48,6 +50,7 @@ export function createFolders(root: string): Folders {
 
   return {
     async find(components) {
+      refuseLength(root, components);
       const parents = components.slice(0, -1);
       return createPlace(root, components, holdKnown({ root, components: parents }) ?? (await walk(parents)));
     },
@@ -57,6 +60,13 @@ export function createFolders(root: string): Folders {
       return found === 'other' ? found : { folder: found, isOwn: own.has(digest) };
     },
   };
+}
+
+/** Through a descriptor folders could be made that no program reaches by their path. */
+function refuseLength(root: string, components: readonly string[]): void {
+  const path = components.join('/');
+  if (Buffer.byteLength(root) + Buffer.byteLength(path) + '/'.length < PATH_MAX) return;
+  throw new FtxError('bad-name', `${showPath(path)}: the path is too long for the receiver's system.`);
 }
 
 function digestPath(path: string): string {

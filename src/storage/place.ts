@@ -1,7 +1,7 @@
 /** Where an entry is to stand. */
 import { FtxError } from '../errors.js';
 import type { PartFile } from '../ports.js';
-import { showPath } from './disk-error.js';
+import { describeDiskError, showPath } from './disk-error.js';
 import { findFolder, releaseFolder, type HeldFolder } from './held-folder.js';
 
 export interface Place {
@@ -29,7 +29,11 @@ export function createPlace(root: string, components: readonly string[], folder:
     name: components.at(-1) ?? '',
     check() {
       if (process.platform !== 'linux') return;
-      if (findFolder({ root, components: components.slice(0, -1) }) === folder.id) return;
+      try {
+        if (findFolder({ root, components: components.slice(0, -1) }) === folder.id) return;
+      } catch (error) {
+        throw describeDiskError(error, path);
+      }
       throw new FtxError('bad-parent', `${showPath(path)}: the folder it was to be in has been moved or replaced meanwhile.`);
     },
     release() {

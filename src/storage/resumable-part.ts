@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errnoOf } from '../errors.js';
 import { BLOCK_BYTES, type Entry, type PartFile } from '../ports.js';
 import { countFromStart, openJournal, type BlockJournal } from './block-journal.js';
 import { DiskPart, type PartFileOptions } from './part-file.js';
@@ -47,6 +48,8 @@ export async function openResumablePart(options: PartFileOptions, peer: string):
     return await openClaimed(options, stem, binding, free);
   } catch (error) {
     free();
+    // Whoever plants something at these names spoils a later session's head start, not this one's file.
+    if (['ELOOP', 'EISDIR'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { FtxError, type ErrorCode } from '../errors.js';
 import { showPath } from './disk-error.js';
 
+const PATH_BYTES_MAX = 4096;
 const COMPONENT_BYTES_MAX = 255;
 /** Linux's limit on what a symlink holds: PATH_MAX less the final NUL. */
 const TARGET_BYTES_MAX = 4095;
@@ -40,6 +41,7 @@ function refuse(code: ErrorCode, path: string, flaw: string): FtxError {
 function findPathFlaw(path: string): string | undefined {
   const flaw = findTextFlaw(path);
   if (flaw !== undefined) return flaw;
+  if (Buffer.byteLength(path) > PATH_BYTES_MAX) return `the path is longer than ${PATH_BYTES_MAX} bytes`;
   if (path.startsWith('/')) return 'the path is absolute, and only paths inside the folder are taken';
   for (const component of path.split('/')) {
     const found = findComponentFlaw(component);

@@ -38,6 +38,17 @@ describe('a name of 255 bytes', () => {
   });
 });
 
+describe('a path that is too long for the system', () => {
+  it.each([4000, 4095, 4096, 65_000])('of %i bytes makes no folder', async (bytes) => {
+    const dir = join(await tempDir(), 'x'.repeat(200));
+    await mkdir(dir);
+    const path = `${'d/'.repeat(bytes / 2 - 1)}xx`;
+    await expect(makeSink(dir).open(offerFile(path, 1))).rejects.toThrow(refusal('bad-name'));
+    await expect(makeSink(dir).place(offerDirectory(path))).rejects.toThrow(refusal('bad-name'));
+    expect(await readNames(dir)).toEqual([]);
+  });
+});
+
 describe('a part file', () => {
   it('is not there before the first write, then private and beside the target', async () => {
     const dir = await tempDir();

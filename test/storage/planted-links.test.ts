@@ -1,8 +1,8 @@
 /** Links that somebody plants in the receive folder while something is on its way into it. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Entry, PartFile } from '../../src/ports.js';
@@ -128,6 +128,33 @@ it('a folder that was moved away is not said to hold the file', async (context) 
   await expect(part.commit(4)).rejects.toThrow('d/x: the folder it was to be in has been moved or replaced meanwhile.');
   expect(await receiveFile(sink, 'd/x', Buffer.from('data'))).toBe('d/x');
   expect(await readFile(join(dir, 'd', 'x'), 'utf8')).toBe('data');
+});
+
+describe('what is planted at the names of a transfer that broke off', () => {
+  it.each([
+    ['a link', (victim: string, name: string) => symlink(victim, name)],
+    ['another name of a file', (victim: string, name: string) => link(victim, name)],
+    ['a pipe', (_victim: string, name: string) => Promise.resolve(void execFileSync('mkfifo', [name]))],
+    ['a folder', (_victim: string, name: string) => mkdir(name)],
+  ])('is neither written to nor waited for (%s)', async (_, plant) => {
+    const { dir, sink, expectUntouched } = await setUp({ peer: 'somebody' });
+    const content = makeContent(LARGE);
+    const begin = async () => expectPart(await sink.open(offerFile('d/x', LARGE)));
+    const first = await begin();
+    await first.write(content.subarray(0, 1024 * 1024), 0);
+    first.confirm(0, 1n);
+    await first.suspend();
+    const names = readdirSync(join(dir, 'd'));
+    expect(names).toHaveLength(2);
+    for (const name of names) {
+      await rm(join(dir, 'd', name));
+      await plant(join(dir, '..', 'outside', 'victim'), join(dir, 'd', name));
+    }
+    expect(await receiveFile(sink, 'd/x', content)).toBe('d/x');
+    expect((await readFile(join(dir, 'd', 'x'))).equals(content)).toBe(true);
+    for (const name of names) await rm(join(dir, 'd', name), { recursive: true, force: true });
+    await expectUntouched();
+  });
 });
 
 /** Swaps the folder for a link and back, without a pause, in a process of its own. */

@@ -5,6 +5,7 @@ import { FtxError } from '../../src/errors.js';
 import { checkLinkTarget, parsePath } from '../../src/storage/safe-path.js';
 
 const GOOD: readonly [path: string, components: readonly string[]][] = [
+  [`${'a/'.repeat(2047)}ab`, [...Array<string>(2047).fill('a'), 'ab']],
   ['x', ['x']],
   ['a/b/c.txt', ['a', 'b', 'c.txt']],
   ['.hidden', ['.hidden']],
@@ -28,6 +29,8 @@ const GOOD: readonly [path: string, components: readonly string[]][] = [
 
 const BAD: readonly [path: string, reason: RegExp][] = [
   ['', /is empty/],
+  [`${'a/'.repeat(2048)}a`, /longer than 4096 bytes/],
+  [`${'é/'.repeat(1365)}éa`, /longer than 4096 bytes/],
   ['/', /absolute/],
   ['/etc/passwd', /absolute/],
   ['//server/share', /absolute/],
