@@ -1,5 +1,5 @@
 /** The entries of one session on their way into its sink: PROTOCOL.md section 5, from offer to stored. */
-import { FtxError, isRefusal, isTemporary, toFtxError } from '../errors.js';
+import { FtxError, isRefusal, isTemporary, toFtxError, type ErrorCode } from '../errors.js';
 import { BLOCK_BYTES, type Entry, type PartFile, type Placed, type PresentFile, type Sink } from '../ports.js';
 import type { Channel } from '../protocol/channel.js';
 import type { DataMessage } from '../protocol/messages.js';
@@ -11,6 +11,9 @@ import { secondsSince, type Tally } from './tally.js';
 
 /** Files of one session that are committed at the same time; each holds a descriptor. */
 const MAX_COMMITS = 32;
+
+/** What a sender says of a file of which nothing here is of use any more. */
+const SPOILED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['changed', 'checksum']);
 
 /** An entry that has not come to its end. */
 interface OpenEntry {
@@ -44,6 +47,8 @@ export class IncomingEntries {
   /** Directories and links are made one after the other, as they were offered. */
   #placing: Promise<unknown> = Promise.resolve();
   #lastId = 0;
+  /** Why the session is over; what is read only to compare need not be read to its end. */
+  #abandoned: FtxError | undefined;
 
   constructor(options: IncomingEntriesOptions) {
     this.#options = options;
@@ -70,7 +75,8 @@ export class IncomingEntries {
     const entry = this.#find(head.id);
     if (!entry?.target) return channel.skipContent(head.length);
     const file = entry.target;
-    if (!('arrive' in file)) throw new FtxError('protocol', 'The peer sent data that was not asked for.');
+    if (!('arrive' in file) || entry.committing)
+      throw new FtxError('protocol', 'The peer sent data that was not asked for.');
     const verdict = await this.#guard(entry, async () => {
       file.expect(head);
       return this.#intake.take(head, file, () => this.#open.has(head.id));
@@ -94,7 +100,7 @@ export class IncomingEntries {
   /** The sender gives an entry up. */
   receiveError(id: number, error: FtxError): void {
     const entry = this.#find(id);
-    if (entry && !entry.committing) this.#close(entry, error);
+    if (entry && !entry.committing) this.#close(entry, error, !SPOILED.has(error.code));
   }
 
   /** Waits for all that was begun. */
@@ -104,7 +110,12 @@ export class IncomingEntries {
 
   /** Gives up all but what is being committed, and waits for that. */
   async abandon(error: FtxError): Promise<void> {
-    for (const entry of this.#open.values()) if (!entry.committing) this.#close(entry, error);
+    this.#abandoned = error;
+    // What was being compared may turn out to be wanted after all: nobody sends it any more.
+    while (this.#open.size > 0) {
+      for (const entry of this.#open.values()) if (!entry.committing) this.#close(entry, error);
+      await this.finish();
+    }
     await this.finish();
   }
 
@@ -128,7 +139,7 @@ export class IncomingEntries {
   async #beReady(entry: OpenEntry, part: PartFile): Promise<void> {
     const { channel } = this.#options;
     const { id, offer } = entry;
-    if (!this.#open.has(id)) return part.suspend();
+    if (!this.#open.has(id) || this.#abandoned) return part.suspend();
     entry.target = createIncomingFile(part, offer.size, (error) => this.#close(entry, error));
     const offset = Math.min(part.durable.length * BLOCK_BYTES, offer.size ?? 0);
     if (offset > 0) this.#options.tally.emit({ type: 'resumed', path: offer.path, bytes: offset, size: offer.size });
@@ -168,7 +179,7 @@ export class IncomingEntries {
   }
 
   async #compare(entry: OpenEntry, present: PresentFile, end: FileEnd): Promise<void> {
-    if (await isSameFile(present, end)) return this.#store(entry, present, end.digest, end.size, true);
+    if (await isSameFile(present, end, () => this.#abandoned)) return this.#store(entry, present, end.digest, end.size, true);
     if (!present.receiveBeside)
       throw new FtxError('exists', `${entry.offer.path} is there already with other content, and is kept.`);
     entry.committing = false;
@@ -209,7 +220,7 @@ export class IncomingEntries {
   }
 
   /** The entry ends here without being stored: the sender is told, and what has arrived is removed. */
-  #close(entry: OpenEntry, { code, message }: FtxError): void {
+  #close(entry: OpenEntry, { code, message }: FtxError, keep = isTemporary(code)): void {
     if (!this.#open.delete(entry.id)) return;
     const { channel, tally } = this.#options;
     const refused = isRefusal(code);
@@ -217,6 +228,6 @@ export class IncomingEntries {
     channel.send({ type, id: entry.id, code, message }).catch(() => undefined);
     tally.emit({ type: refused ? 'refused' : 'failed', path: entry.offer.path, code, message });
     const { target } = entry;
-    if (target && 'giveUp' in target) void this.#run(entry, target.giveUp(isTemporary(code)));
+    if (target && 'giveUp' in target) void this.#run(entry, target.giveUp(keep));
   }
 }

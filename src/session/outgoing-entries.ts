@@ -37,6 +37,7 @@ export class OutgoingEntries {
   #sendingBeside = 0;
   #lastId = 0;
   #finished = false;
+  #failed = false;
   /** performance.now() when content last moved. */
   #moved = 0;
 
@@ -45,7 +46,7 @@ export class OutgoingEntries {
     this.#contents = new ContentSender({
       channel: options.channel,
       watch: this.#watch,
-      isWanted: (id) => this.#open.has(id),
+      isWanted: (id) => !this.#failed && this.#open.has(id),
       afterBlock: (content, bytes) => this.#afterBlock(content, bytes),
     });
   }
@@ -57,6 +58,7 @@ export class OutgoingEntries {
 
   /** Ends every wait with the reason. */
   fail(reason: Error): void {
+    this.#failed = true;
     this.#changed.fail(reason);
   }
 

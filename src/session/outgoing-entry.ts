@@ -34,7 +34,8 @@ export function takeReady(entry: OpenEntry, offset: number, have: boolean): Task
   // A second ready comes when all was sent, but what the receiver had turned out to be another file.
   const isFirst = entry.awaited?.what === 'an answer to the offer' && !entry.have;
   const isExpected = isFirst || (entry.mayStartOver && entry.ended && offset === 0 && !have);
-  if (kind !== 'file' || !isExpected || offset > (size ?? 0))
+  const isPlace = offset === size || (offset < (size ?? 1) && offset % BLOCK_BYTES === 0);
+  if (kind !== 'file' || !isExpected || !isPlace)
     throw new FtxError('protocol', 'The receiver is ready for what was not offered.');
   entry.mayStartOver = isFirst && !have && offset === size;
   entry.ended = undefined;

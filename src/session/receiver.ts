@@ -72,7 +72,7 @@ async function serve({ channel, entries, tally, watch, limits, offerMs }: Sessio
   }
   // Commits go on by themselves; the sender has nothing more to say to them.
   await entries.finish();
-  if (entries.openCount > 0) throw new FtxError('lost', `${channel.peer} left before everything was sent.`);
+  if (entries.openCount > 0) throw new FtxError('protocol', `${channel.peer} said goodbye before everything was sent.`);
   await channel.send({ type: 'goodbye', id: 0 });
 }
 
@@ -89,6 +89,8 @@ async function takeMessages(
     const message = await channel.receive();
     onMessage();
     watch.enter('cpu');
+    if (message === undefined && entries.openCount > 0)
+      throw new FtxError('lost', `${channel.peer} left before everything was stored.`);
     if (message === undefined || message.type === 'goodbye') return;
     await handle(entries, message);
   }

@@ -15,6 +15,8 @@ const OPEN = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 export interface BlockJournal {
   /** Digests by the number of their block, from an earlier time. */
   readonly known: ReadonlyMap<number, bigint>;
+  /** Forgets everything. */
+  clear(): Promise<void>;
   /** Adds records; they are as durable as the system makes them. */
   append(digests: Iterable<readonly [block: number, digest: bigint]>): Promise<void>;
   /** Takes a record back, durably. */
@@ -38,7 +40,7 @@ export async function openJournal(path: string, binding: string): Promise<BlockJ
     const { known, end } = isBound ? readRecords(content, header.length) : { known: new Map<number, bigint>(), end: 0 };
     await handle.truncate(end);
     if (!isBound) await handle.write(header, 0, header.length, 0);
-    return createJournal(path, handle, known, isBound ? end : header.length);
+    return createJournal({ path, handle, known, headerBytes: header.length, end: isBound ? end : header.length });
   } catch (error) {
     await handle.close();
     throw error;
@@ -75,8 +77,25 @@ export function countFromStart(known: ReadonlyMap<number, bigint>): number {
   return count;
 }
 
-function createJournal(path: string, handle: FileHandle, known: ReadonlyMap<number, bigint>, begin: number): BlockJournal {
-  let end = begin;
+interface OpenJournal {
+  readonly path: string;
+  readonly handle: FileHandle;
+  readonly known: Map<number, bigint>;
+  readonly headerBytes: number;
+  /** Where the whole records end. */
+  readonly end: number;
+}
+
+function createJournal({ path, handle, known, headerBytes, ...begin }: OpenJournal): BlockJournal {
+  let end = begin.end;
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One after the other: two that are written to the same place would leave one of them, or neither. */
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const done = last.then(work);
+    last = done.catch(() => undefined);
+    return done;
+  }
 
   async function write(records: Buffer): Promise<void> {
     await handle.write(records, 0, records.length, end);
@@ -85,16 +104,27 @@ function createJournal(path: string, handle: FileHandle, known: ReadonlyMap<numb
 
   return {
     known,
-    append: (digests) => write(Buffer.concat([...digests].map(([block, digest]) => encodeRecord(block, digest, KIND_KNOWN)))),
-    async forget(block) {
-      await write(encodeRecord(block, 0n, KIND_FORGOTTEN));
-      await handle.datasync();
+    clear: () =>
+      inTurn(async () => {
+        known.clear();
+        await handle.truncate(headerBytes);
+        end = headerBytes;
+      }),
+    append: (digests) => {
+      const records = Buffer.concat([...digests].map(([block, digest]) => encodeRecord(block, digest, KIND_KNOWN)));
+      return inTurn(() => write(records));
     },
-    close: () => handle.close(),
-    async remove() {
-      await handle.close();
-      await unlink(path);
-    },
+    forget: (block) =>
+      inTurn(async () => {
+        await write(encodeRecord(block, 0n, KIND_FORGOTTEN));
+        await handle.datasync();
+      }),
+    close: () => inTurn(() => handle.close()),
+    remove: () =>
+      inTurn(async () => {
+        await handle.close();
+        await unlink(path);
+      }),
   };
 }
 

@@ -1,4 +1,5 @@
 /** From a written part file to a durable file under its final name. */
+import { fstatSync, lstatSync } from 'node:fs';
 import { link, rename, symlink, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError, errnoOf } from '../errors.js';
@@ -24,11 +25,20 @@ export async function commitFile(
   setMode(part.handle, offer.mode);
   setTimes(part.handle, offer.mtimeNs);
   await part.handle.sync();
+  checkOwn(part, place);
   await part.handle.close();
   return settleName(place, policy, {
     replace: (path) => rename(part.path, path),
     claim: (path) => moveExclusively(part.path, path),
   });
+}
+
+/** Its name may stand for another file by now: of another receiver in the same folder, say. */
+function checkOwn({ handle, path }: { readonly handle: FileHandle; readonly path: string }, place: Place): void {
+  const [own, there] = [fstatSync(handle.fd), lstatSync(path, { throwIfNoEntry: false })];
+  if (there?.ino === own.ino && there.dev === own.dev) return;
+  const message = `${showPath(place.path)}: its part file was taken away. Does another receiver use this folder?`;
+  throw new FtxError('io', message);
 }
 
 /** Makes a symlink, durable under the name it returns. */

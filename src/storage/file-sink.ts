@@ -9,7 +9,7 @@ import { describeDiskError, showPath } from './disk-error.js';
 import { lstatIfAny, syncFolder } from './durable-folder.js';
 import { createFolders, type Folders } from './folders.js';
 import { releaseFolder, type HeldFolder } from './held-folder.js';
-import { createPartFile, refuseSize } from './part-file.js';
+import { createPartFile, refuseSize, type PartFileOptions } from './part-file.js';
 import { withPlace, type HeldPlace, type Place } from './place.js';
 import { openPresent, type PresentOptions } from './present-file.js';
 import { openResumablePart } from './resumable-part.js';
@@ -35,7 +35,7 @@ export interface FileSinkOptions {
  * session made, because only those take the mode and time of an offer.
  */
 export function createFileSink(options: FileSinkOptions): Sink {
-  const folders = createFolders(options.dir);
+  const folders = createFolders(options.dir, options.peer);
   let lastFolder: Promise<unknown> = Promise.resolve();
 
   // In the order of the offers: making a folder changes the time of the one it is in.
@@ -69,9 +69,12 @@ async function openFile(folders: Folders, options: FileSinkOptions, offer: Entry
   if (offer.kind !== 'file') throw refuseKind(offer);
   if (offer.size !== null && offer.size > maxSize) throw refuseSize(offer.path, maxSize, offer.size);
   const findPlace = () => folders.find(components);
-  const openAt = (place: HeldPlace) => openPart(place, options, offer, describeIn(components));
+  const part = { offer, onConflict, maxSize, describePlace: describeIn(components) };
+  const openAt = (place: HeldPlace) => openPart({ ...part, place }, options.space, options.peer);
+  // It begins at the first byte, as the protocol has it for a file that turned out to be another one.
+  const openAnew = (place: HeldPlace) => openPart({ ...part, place }, options.space);
   return holding(await findPlace(), async (place) => {
-    const receiveBeside = async () => holding(await findPlace(), openAt);
+    const receiveBeside = async () => holding(await findPlace(), openAnew);
     return (await checkConflict(onConflict, offer, { place, findPlace, receiveBeside })) ?? openAt(place);
   });
 }
@@ -88,15 +91,10 @@ async function holding<T extends PartFile | PresentFile>(place: HeldPlace, open:
   }
 }
 
-async function openPart(
-  place: HeldPlace,
-  { onConflict, maxSize, peer, space }: FileSinkOptions,
-  offer: Entry,
-  describePlace: (name: string) => string,
-): Promise<PartFile> {
-  const options = { place, offer, onConflict, maxSize, describePlace };
+/** With a peer, one that the same peer can go on with later. */
+async function openPart(options: PartFileOptions & { place: HeldPlace }, space?: Space, peer?: string): Promise<PartFile> {
   const resumable = peer === undefined ? undefined : await openResumablePart(options, peer);
-  return reserveSpace(withPlace(resumable ?? createPartFile(options), place), space, offer);
+  return reserveSpace(withPlace(resumable ?? createPartFile(options), options.place), space, options.offer);
 }
 
 async function reserveSpace(part: PartFile, space: Space | undefined, { path, size }: Entry): Promise<PartFile> {
@@ -164,12 +162,9 @@ function placeLink(folders: Folders, { onConflict }: FileSinkOptions, offer: Ent
   const target = offer.target ?? '';
   checkLinkTarget(components, target);
   return placing(folders, components, async (place) => {
-    try {
-      return await commitLink(place, onConflict, target);
-    } catch (error) {
-      if (onConflict === 'skip' && (await hasTarget(place, target))) return place.name;
-      throw error;
-    }
+    // The same once more, as when a transfer is begun again.
+    if (await hasTarget(place, target)) return place.name;
+    return commitLink(place, onConflict, target);
   });
 }
 

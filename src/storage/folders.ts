@@ -1,5 +1,5 @@
 /** Folders below the receiver's root, made durable, with no symbolic link followed on the way. */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { open, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { FtxError, errnoOf } from '../errors.js';
@@ -17,7 +17,7 @@ const PATH_MAX = 4096;
 const underWay = new Map<string, Promise<void>>();
 
 /** A folder that an entry asks for, held; `other` is anything but a folder. */
-export type Found = { readonly folder: HeldFolder; /** By this session, now or before. */ readonly isOwn: boolean } | 'other';
+export type Found = { readonly folder: HeldFolder; /** Its maker has not finished it before. */ readonly isOwn: boolean } | 'other';
 
 export interface Folders {
   /** The place of an entry, held; its parents are made. Throws FtxError `bad-parent`. */
@@ -26,9 +26,16 @@ export interface Folders {
   make(place: Place): Promise<Found>;
 }
 
-export function createFolders(root: string): Folders {
-  /** Digests of paths, because a peer can have many long ones made. */
-  const own = new Set<string>();
+/**
+ * Folders that were made and have not got their mode and time yet, by digest of path and maker, because a peer can
+ * have many long ones made. Process-wide: who begins a broken transfer again still owes them.
+ */
+const unfinished = new Set<string>();
+
+/** `maker` is who sends; without it, only the same session finishes the folders it has made. */
+export function createFolders(root: string, maker: string = randomUUID()): Folders {
+  const digestPath = (path: string) =>
+    createHash('sha256').update(JSON.stringify([root, maker, path])).digest('base64').slice(0, DIGEST_CHARACTERS);
 
   /** From folder to folder, each held until the next one is. */
   async function walk(components: readonly string[]): Promise<HeldFolder> {
@@ -36,7 +43,7 @@ export function createFolders(root: string): Folders {
     for (const [depth, component] of components.entries()) {
       try {
         const path = components.slice(0, depth + 1).join('/');
-        const next = await holdOrMake(`${folder.path}/${component}`, () => own.add(digestPath(path)));
+        const next = await holdOrMake(`${folder.path}/${component}`, () => unfinished.add(digestPath(path)));
         if (next === 'other') throw refuseParent(components, component);
         releaseFolder(folder);
         folder = next;
@@ -56,8 +63,8 @@ export function createFolders(root: string): Folders {
     },
     async make({ folder, name, path }) {
       const digest = digestPath(path);
-      const found = await holdOrMake(`${folder}/${name}`, () => own.add(digest));
-      return found === 'other' ? found : { folder: found, isOwn: own.has(digest) };
+      const found = await holdOrMake(`${folder}/${name}`, () => unfinished.add(digest));
+      return found === 'other' ? found : { folder: found, isOwn: unfinished.delete(digest) };
     },
   };
 }
@@ -67,10 +74,6 @@ function refuseLength(root: string, components: readonly string[]): void {
   const path = components.join('/');
   if (Buffer.byteLength(root) + Buffer.byteLength(path) + '/'.length < PATH_MAX) return;
   throw new FtxError('bad-name', `${showPath(path)}: the path is too long for the receiver's system.`);
-}
-
-function digestPath(path: string): string {
-  return createHash('sha256').update(path).digest('base64').slice(0, DIGEST_CHARACTERS);
 }
 
 /** Its user may have put a link there. */

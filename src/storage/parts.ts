@@ -1,6 +1,7 @@
 /** Part files that sessions have left behind: to be shown, and removed when nobody goes on with them. */
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { FtxError } from '../errors.js';
 import { BLOCK_BYTES } from '../ports.js';
 import { readJournal } from './block-journal.js';
 import { JOURNAL_SUFFIX, PART_SUFFIX, parseBinding } from './resumable-part.js';
@@ -19,8 +20,11 @@ export interface LeftPart {
   readonly ageSeconds: number;
 }
 
-/** Those below the folder that can go on, in no order. */
+/** Those below the folder that can go on, in no order. Throws FtxError `not-found`. */
 export async function* listParts(dir: string): AsyncGenerator<LeftPart> {
+  await stat(dir).catch((cause: unknown) => {
+    throw new FtxError('not-found', `${dir}: there is no such folder. Name it with --dir.`, { cause });
+  });
   for await (const file of findLeftovers(dir)) {
     if (!file.endsWith(JOURNAL_SUFFIX)) continue;
     const part = await describePart(file).catch(() => undefined);

@@ -60,7 +60,10 @@ async function openClaimed(options: PartFileOptions, stem: string, binding: stri
   const journal = await openJournal(join(options.place.folder, stem + JOURNAL_SUFFIX), binding);
   const durable = readDurable(journal, path, options.offer);
   // A part without a journal, or the other way round, is of no use to anyone.
-  if (durable.length === 0) await unlink(path).catch(() => undefined);
+  if (durable.length === 0) {
+    await journal.clear();
+    await unlink(path).catch(() => undefined);
+  }
   const part = new DiskPart(options, { name, isThere: durable.length > 0 });
   return createResumable(part, journal, durable, free);
 }
@@ -113,6 +116,8 @@ function createResumable(part: DiskPart, journal: BlockJournal, durable: readonl
       await part.write(block, offset);
     },
     async commit(size) {
+      // An fsync that is under way may fail, and the system tells of a lost write only once.
+      await checkpoints.stop();
       const placed = part.commit(size);
       await end(() => placed.then(() => undefined, () => undefined).then(removeJournal));
       return placed;

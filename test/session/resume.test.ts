@@ -8,6 +8,7 @@ import { makeContent, tempDir } from '../support/folders.js';
 import { connectionPair, lost } from '../support/memory-connection.js';
 import { runReceiver, runSender, tamperWith } from '../support/session.js';
 import { createMemorySink } from '../support/memory-sink.js';
+import { createMemorySource } from '../support/memory-source.js';
 
 const BLOCKS = 12;
 const SIZE = BLOCKS * BLOCK_BYTES - 7;
@@ -151,5 +152,36 @@ describe('a file that is there already', () => {
     expect(await sendOnce(dir, await openSource())).toMatchObject({ stored: true, blocks: BLOCKS });
     expect((await readFile(join(dir, 'film (1)'))).equals(content)).toBe(true);
     expect((await readFile(received)).equals(makeContent(SIZE, 9))).toBe(true);
+  });
+});
+
+describe('a comparison', () => {
+  it('that nobody waits for any more is not read to its end', async () => {
+    const content = new Uint8Array(2 * BLOCK_BYTES);
+    let blocks = 0;
+    const receiver = { ...createMemorySink() };
+    let leave: () => void = () => undefined;
+    const sink: Sink = {
+      ...receiver,
+      open: () =>
+        Promise.resolve({
+          state: 'present',
+          as: 'film',
+          async *blocks() {
+            for (; blocks < 1000; blocks++) {
+              if (blocks === 3) leave();
+              await new Promise(setImmediate);
+              yield content.subarray(0, BLOCK_BYTES);
+            }
+          },
+        }),
+    };
+    const [left, right] = connectionPair();
+    leave = () => left.destroy(lost());
+    const run = runReceiver(right, { ...receiver, ...sink });
+    const source = createMemorySource('film', content);
+    void runSender(left, [source]).result;
+    expect(await run.result).toMatchObject({ stored: 0, failed: 1 });
+    expect(blocks).toBeLessThan(1000);
   });
 });

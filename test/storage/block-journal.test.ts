@@ -94,3 +94,24 @@ it('countFromStart stops at the first gap', () => {
   expect(countFromStart(new Map([[1, 1n]]))).toBe(0);
   expect(countFromStart(new Map([[1, 1n], [0, 1n], [3, 1n]]))).toBe(2);
 });
+
+it('a journal loses nothing of what is written to it at the same time', async () => {
+  const dir = await tempDir();
+  await write(dir, Array.from({ length: 10 }, (_, block): [number, bigint] => [block, 1n]));
+  const { journal } = await journalIn(dir);
+  await Promise.all([journal.forget(0), journal.append([[20, 2n]]), journal.forget(1), journal.forget(2)]);
+  await journal.close();
+  const known = await readKnown(dir);
+  expect(Object.keys(known)).toEqual(['3', '4', '5', '6', '7', '8', '9', '20']);
+});
+
+it('a journal that is cleared knows nothing, and goes on', async () => {
+  const dir = await tempDir();
+  await write(dir, [[0, 1n], [1, 2n]]);
+  const { journal } = await journalIn(dir);
+  await journal.clear();
+  expect(journal.known.size).toBe(0);
+  await journal.append([[5, 6n]]);
+  await journal.close();
+  expect(await readKnown(dir)).toEqual({ 5: 6n });
+});

@@ -69,3 +69,7 @@ it('follows no link out of the folder', async () => {
   expect(await removeOldParts(dir, 0)).toEqual([]);
   expect(await readdir(outside)).toHaveLength(2);
 });
+
+it('says that a folder is missing', async () => {
+  await expect(list(join(await tempDir(), 'nowhere'))).rejects.toMatchObject({ code: 'not-found' });
+});

@@ -1,4 +1,4 @@
-import { link, readFile, readdir, symlink, truncate, unlink, writeFile } from 'node:fs/promises';
+import { link, open as openHandle, readFile, readdir, symlink, truncate, unlink, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { BLOCK_BYTES, type Entry, type PartFile } from '../../src/ports.js';
@@ -168,4 +168,46 @@ it('small files and streams are not kept', async () => {
     await part.suspend();
   }
   expect(await readdir(dir)).toEqual([]);
+});
+
+it('a journal whose part is gone vouches for nothing of the next one', async () => {
+  const dir = await tempDir();
+  await leave(dir, [0, 1, 2]);
+  await unlink(join(dir, (await readdir(dir)).find((name) => name.endsWith('.part'))!));
+  const part = await open(dir);
+  await write(part, [2]);
+  await part.suspend();
+  const again = await open(dir);
+  expect(again.durable).toEqual([]);
+  await again.discard();
+});
+
+it('a file is not stored when an fsync that was under way fails', async () => {
+  const dir = await tempDir();
+  const handle = await openHandle('/dev/null');
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  let fail: (reason: Error) => void = () => undefined;
+  vi.spyOn(prototype, 'datasync').mockImplementationOnce(() => new Promise((_, reject) => (fail = reject)));
+  const part = await open(dir, { size: 33 * BLOCK_BYTES });
+  for (let number = 0; number < 33; number++) {
+    await part.write(blockAt(0), number * BLOCK_BYTES);
+    part.confirm(number * BLOCK_BYTES, 1n);
+  }
+  const commit = part.commit(33 * BLOCK_BYTES);
+  fail(Object.assign(new Error('EIO: injected'), { code: 'EIO' }));
+  await expect(commit).rejects.toMatchObject({ code: 'io' });
+  expect(await readdir(dir)).toEqual([]);
+  vi.restoreAllMocks();
+});
+
+it('a part file that another receiver has taken is not published under the name', async () => {
+  const dir = await tempDir();
+  const part = await open(dir);
+  for (let number = 0; number < 10; number++) await write(part, [number]);
+  const path = join(dir, (await readdir(dir)).find((name) => name.endsWith('.part'))!);
+  await unlink(path);
+  await writeFile(path, 'of somebody else');
+  await expect(part.commit(SIZE)).rejects.toMatchObject({ code: 'io' });
+  expect((await readdir(dir)).filter((name) => !name.startsWith('.'))).toEqual([]);
 });
