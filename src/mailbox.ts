@@ -14,6 +14,7 @@ import { createBlockPool, type BlockPool } from './session/block-pool.js';
 import { receiveClassic } from './session/classic.js';
 import { receiveSession } from './session/receiver.js';
 import { secondsSince, type SessionResult } from './session/tally.js';
+import { countSendersAffordable } from './storage/descriptors.js';
 import { createFileSink, type ConflictPolicy } from './storage/file-sink.js';
 import { createSpace, type Space } from './storage/space.js';
 
@@ -99,7 +100,7 @@ export class Mailbox {
     this.#own = own;
     this.#timeouts = { ...DEFAULT_TIMEOUTS, ...(options.timeoutMs !== undefined && { idleMs: options.timeoutMs }) };
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
-    const maxGuests = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+    const maxGuests = Math.min(options.maxConnections ?? DEFAULT_MAX_CONNECTIONS, countSendersAffordable());
     const maxStrangers = countStrangersAllowed(maxGuests);
     this.#admission = createAdmission({ maxGuests, maxStrangers, now: () => performance.now() });
   }

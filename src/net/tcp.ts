@@ -8,7 +8,7 @@ const MAX_UNREAD_BYTES = 256 * 1024;
 /** How long a destroyed connection may still take to send what was written before. */
 const LINGER_MS = 1_000;
 /** Destroyed connections that linger at a time: who connects faster than that gets no last words. */
-const MAX_LINGERING = 128;
+const MAX_LINGERING = 24;
 
 interface Reader {
   resolve(bytes: Uint8Array | undefined): void;

@@ -3,7 +3,7 @@ import { FtxError } from '../errors.js';
 import type { Connection } from '../ports.js';
 import { createByteReader, type ByteReader } from './byte-reader.js';
 import { decodeHeader, decodeMessage, encodeControl, encodeHave } from './codec.js';
-import { GREETING, HEADER_BYTES, type Timeouts } from './constants.js';
+import { GREETING, HEADER_BYTES, MAX_IDLE_MS, MIN_IDLE_MS, type Timeouts } from './constants.js';
 import type { ControlMessage, DataMessage, Hello, Message } from './messages.js';
 import { createOutbox } from './outbox.js';
 import { createPace } from './pace.js';
@@ -67,7 +67,8 @@ export function createChannel(socket: Connection, timeouts: Timeouts): Channel {
 
   async function greet(own: GreetingHello): Promise<Hello> {
     write([GREETING]).catch(() => undefined);
-    await send({ type: 'hello', id: 0, ...own, idleMs: timeouts.idleMs });
+    const idleMs = Math.min(MAX_IDLE_MS, Math.max(MIN_IDLE_MS, timeouts.idleMs));
+    await send({ type: 'hello', id: 0, ...own, idleMs });
     await readGreeting(reader, raw.peer);
     const hello = expectHello(await receive(), raw.peer);
     pings.start(hello.idleMs / 4);

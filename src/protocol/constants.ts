@@ -20,7 +20,8 @@ export const MAX_DATA_BYTES = DATA_PREFIX_BYTES + BLOCK_BYTES;
 export const MAX_AGENT_CHARS = 200;
 export const MAX_CAPABILITIES = 64;
 export const MAX_CAPABILITY_CHARS = 64;
-export const MIN_IDLE_MS = 100;
+/** Who asks for more signs of life than this allows asks for work, not for news. */
+export const MIN_IDLE_MS = 1_000;
 export const MAX_IDLE_MS = 24 * 60 * 60 * 1000;
 /** Section 5, error. */
 export const MAX_MESSAGE_CHARS = 1000;
@@ -33,6 +34,9 @@ export const MAX_WAITING_REQUESTS = 16 * 1024;
 
 /** Section 9: content that moves slower than this is not waited for. */
 export const MIN_BYTES_PER_SECOND = 1024;
+
+/** A timer for longer than this fires at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Section 9, in milliseconds. */
 export interface Timeouts {

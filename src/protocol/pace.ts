@@ -1,14 +1,14 @@
 /** The slowest that content may move: PROTOCOL.md section 9. */
 import { FtxError } from '../errors.js';
 import type { Connection } from '../ports.js';
-import { MIN_BYTES_PER_SECOND } from './constants.js';
+import { MAX_TIMER_MS, MIN_BYTES_PER_SECOND } from './constants.js';
 
 /** Longer than any stand-still that `idle` lets pass, so that a link that stalls and recovers is not taken for a slow one. */
-const toWindowMs = (idleMs: number) => 2 * idleMs;
+const toWindowMs = (idleMs: number) => Math.min(2 * idleMs, MAX_TIMER_MS);
 
 /** What a peer may take for reading this many bytes. */
 export function slowestMs(bytes: number, idleMs: number): number {
-  return toWindowMs(idleMs) + (1000 * bytes) / MIN_BYTES_PER_SECOND;
+  return Math.min(toWindowMs(idleMs) + (1000 * bytes) / MIN_BYTES_PER_SECOND, MAX_TIMER_MS);
 }
 
 export interface Pace {

@@ -1,6 +1,7 @@
 /** Deadlines of a connection: PROTOCOL.md section 9. */
 import { FtxError } from '../errors.js';
 import type { Connection } from '../ports.js';
+import { MAX_TIMER_MS } from './constants.js';
 
 type Destroyable = Pick<Connection, 'peer' | 'destroy'>;
 
@@ -53,7 +54,7 @@ export function watchConnection(connection: Connection, idleMs: number): Watched
       connection.destroy(timeoutError(connection, 'send or take anything', idleMs));
   }
 
-  const timer = setInterval(check, idleMs / 4);
+  const timer = setInterval(check, Math.min(idleMs / 4, MAX_TIMER_MS));
   return {
     peer: connection.peer,
     read: () => watched(connection.read()),

@@ -69,7 +69,7 @@ describe('a TCP connection', () => {
     await Promise.all(callers.map((caller) => once(caller.resume(), 'end')));
     expect(dropped).toHaveLength(300);
     const open = await new Promise((resolve) => server.getConnections((_, count) => resolve(count)));
-    expect(open).toBeLessThanOrEqual(128);
+    expect(open).toBeLessThanOrEqual(24);
     for (const caller of callers) caller.destroy();
   });
 

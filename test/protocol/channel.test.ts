@@ -96,6 +96,18 @@ describe('greet', () => {
     expect(seenByB.limits).toBeUndefined();
   });
 
+  it('lets nobody ask for a storm of pings', async () => {
+    const hello = encodeControl({ type: 'hello', id: 0, ...HELLO, idleMs: 999 });
+    expect(await codeOf(channelOver(scriptedConnection([GREETING, hello]).connection).greet(HELLO))).toBe('protocol');
+  });
+
+  it.each([50, 10 ** 10])('says how long it waits as far as the protocol has words for it (%i)', async (idleMs) => {
+    const [left, right] = connectionPair();
+    const [a, b] = [channelOver(left, { ...DEFAULT_TIMEOUTS, idleMs }), channelOver(right)];
+    const [, seenByB] = await Promise.all([a.greet(HELLO), b.greet(HELLO)]);
+    expect(seenByB.idleMs).toBe(idleMs === 50 ? 1_000 : 86_400_000);
+  });
+
   it.each([
     ['another version', [Buffer.from('ftx/2\n')], 'protocol'],
     ['another protocol', [Buffer.from('SSH-2.0-x\r\n')], 'protocol'],
@@ -213,7 +225,7 @@ describe('send', () => {
 
 it('pings do not pile up before a peer that reads nothing', async () => {
   vi.useFakeTimers();
-  const { connection } = scriptedConnection([GREETING, encodeControl({ type: 'hello', id: 0, ...HELLO, idleMs: 100 })], 'wait');
+  const { connection } = scriptedConnection([GREETING, encodeControl({ type: 'hello', id: 0, ...HELLO, idleMs: 1_000 })], 'wait');
   let stuck = false;
   let pings = 0;
   const channel = channelOver({

@@ -99,6 +99,16 @@ describe('a sender whose block trickles', () => {
   });
 });
 
+it.each([2 ** 31 - 1, 10 ** 12])('a side that waits for %i ms for anything takes a file all the same', async (ms) => {
+  const [left, right] = connectionPair();
+  const timeouts = { ...DEFAULT_TIMEOUTS, idleMs: ms };
+  const receiver = runReceiver(right, undefined, timeouts);
+  const sender = runSender(left, [createMemorySource('a', new Uint8Array(3 * BLOCK_BYTES))], timeouts);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(await sender.result).toMatchObject({ stored: 1 });
+  expect(await receiver.result).toMatchObject({ stored: 1 });
+});
+
 describe('a sender that pings', () => {
   it('and offers nothing is left', async () => {
     const { receiver, channel } = await connectSender();

@@ -1,0 +1,30 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { readNames, tempDir } from '../support/folders.js';
+import { send } from '../support/mailbox.js';
+import { repository, startProgram } from '../support/processes.js';
+import { skipTest } from '../support/skips.js';
+
+const note = `${repository}fixtures/files/notes.txt`;
+
+async function startWithDescriptors(count: number) {
+  const dir = join(await tempDir(), 'received');
+  const command = `ulimit -n ${count} && exec "$0" "$@"`;
+  const args = [`${repository}dist/cli/main.js`, 'receive', '--dir', dir, '--port', '0', '--json', '--plain'];
+  const program = startProgram('bash', ['-c', command, process.execPath, ...args]);
+  const { port } = await program.event('listening');
+  return { dir, port };
+}
+
+test('500 idle connections do not keep a sender out of a receiver that may open 64 files', async (context) => {
+  if (process.platform !== 'linux') skipTest(context, 'the number of open files is not known here');
+  const { dir, port } = await startWithDescriptors(64);
+  const idle = Array.from({ length: 500 }, () => connect({ port, host: '127.0.0.1' }).on('error', () => undefined).resume());
+  onTestFinished(() => idle.forEach((socket) => socket.destroy()));
+  await Promise.all(idle.map((socket) => once(socket, 'connect')));
+  const { status, stderr } = await send(`127.0.0.1:${port}`, note, '--plain', '--retry', '0');
+  expect(status, stderr).toBe(0);
+  expect(await readNames(dir)).toEqual(['notes.txt']);
+});
