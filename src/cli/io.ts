@@ -1,4 +1,6 @@
 import type { Readable } from 'node:stream';
+import { boundOutput } from './bounded-output.js';
+import { toJsonLine } from './escape.js';
 
 export interface OutputStream {
   readonly isTTY?: boolean;
@@ -32,8 +34,8 @@ export function processIo(): CliIo {
     get stdin() {
       return process.stdin;
     },
-    stdout: process.stdout,
-    stderr: process.stderr,
+    stdout: boundOutput(process.stdout, (lines) => toJsonLine({ type: 'missing', lines } as { type: string })),
+    stderr: boundOutput(process.stderr, (lines) => `ftx: ${lines} lines were left out, because nobody reads them fast enough`),
     canMoveCursor: process.env['TERM'] !== 'dumb',
     signals: process,
     now: () => performance.now(),
