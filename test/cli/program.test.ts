@@ -136,9 +136,8 @@ describe('help and version', () => {
 });
 
 describe('a runner that throws', () => {
-  const throwing = async (error: unknown) => {
+  const throwing = async (error: Error) => {
     const io = fakeIo();
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
     const fail = () => Promise.reject(error);
     const code = await runProgram(['receive'], { ...OTHERS, send: fail, receive: fail }, io);
     return { code, err: io.stderr.text() };
@@ -150,7 +149,7 @@ describe('a runner that throws', () => {
 
   test('with anything else: still one sentence and no stack', async () => {
     expect(await throwing(new TypeError('x is not\na function'))).toEqual({ code: 74, err: 'ftx: x is not\\x0aa function\n' });
-    expect(await throwing(undefined)).toEqual({ code: 74, err: 'ftx: undefined\n' });
+    expect(await throwing(undefined as unknown as Error)).toEqual({ code: 74, err: 'ftx: undefined\n' });
     expect(await throwing(new Error(''))).toEqual({ code: 74, err: 'ftx: Something failed without saying why.\n' });
   });
 });

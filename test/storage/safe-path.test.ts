@@ -146,8 +146,8 @@ describe('whatever string comes in', () => {
           expect(error).toMatchObject({ name: 'FtxError', code: 'bad-link' });
           return;
         }
-        const leads = resolve('/root', ...link.slice(0, -1), target);
-        expect(`${leads}/`.startsWith(`/root/${link[0]!}/`)).toBe(true);
+        const leads = resolve('/inbox', ...link.slice(0, -1), target);
+        expect(`${leads}/`.startsWith(`/inbox/${link[0]!}/`)).toBe(true);
       }),
       { numRuns: 5000 },
     );
