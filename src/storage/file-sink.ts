@@ -8,7 +8,7 @@ import { commitLink, refuseExisting, type ConflictPolicy } from './commit.js';
 import { describeDiskError, showPath } from './disk-error.js';
 import { lstatIfAny, syncFolder } from './durable-folder.js';
 import { createFolders, type Folders } from './folders.js';
-import { releaseFolder, type HeldFolder } from './held-folder.js';
+import { HOLDS_BY_DESCRIPTOR, releaseFolder, type HeldFolder } from './held-folder.js';
 import { createPartFile, refuseSize, type PartFileOptions } from './part-file.js';
 import { withPlace, type HeldPlace, type Place } from './place.js';
 import { openPresent, type PresentOptions } from './present-file.js';
@@ -194,7 +194,9 @@ async function applyAttributes({ path }: HeldFolder, offer: Entry): Promise<void
   if (process.platform === 'win32') return;
   let handle: FileHandle | undefined;
   try {
-    handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    // The path of a held folder is a link by itself, and the only one that is followed.
+    const flags = HOLDS_BY_DESCRIPTOR ? 0 : constants.O_NOFOLLOW;
+    handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | flags);
     setMode(handle, offer.mode);
     setTimes(handle, offer.mtimeNs);
     await handle.sync();

@@ -3,9 +3,11 @@
  * folder itself, whatever is renamed or planted on the way to it meanwhile.
  * Where there is no such thing, a folder is held by its path alone.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, statSync, type BigIntStats } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, statSync, type BigIntStats } from 'node:fs';
 import { errnoOf } from '../errors.js';
 
+/** Linux, unless its /proc is kept from us. */
+export const HOLDS_BY_DESCRIPTOR = existsSync('/proc/self/fd');
 /** Takes no right but to walk through the folder. Node has no name for it. */
 const O_PATH = 0o10000000;
 /** Descriptors kept for whoever comes next; none once nobody holds a folder, so that its disk can be unmounted. */
@@ -45,7 +47,7 @@ export function holdFolder(path: string, followed = false): HeldFolder | Obstacl
   const look = followed ? statSync : lstatSync;
   const stats = look(path, { bigint: true, throwIfNoEntry: false });
   if (!stats?.isDirectory()) return stats ? 'other' : 'missing';
-  if (process.platform !== 'linux') return { path, id: idOf(stats) };
+  if (!HOLDS_BY_DESCRIPTOR) return { path, id: idOf(stats) };
   return use(open.get(idOf(stats)) ?? openFolder(path, followed));
 }
 

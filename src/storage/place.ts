@@ -2,7 +2,7 @@
 import { FtxError } from '../errors.js';
 import type { PartFile } from '../ports.js';
 import { describeDiskError, showPath } from './disk-error.js';
-import { findFolder, releaseFolder, type HeldFolder } from './held-folder.js';
+import { findFolder, HOLDS_BY_DESCRIPTOR, releaseFolder, type HeldFolder } from './held-folder.js';
 
 export interface Place {
   /** As the peer named it, for messages. */
@@ -28,7 +28,7 @@ export function createPlace(root: string, components: readonly string[], folder:
     folder: folder.path,
     name: components.at(-1) ?? '',
     check() {
-      if (process.platform !== 'linux') return;
+      if (!HOLDS_BY_DESCRIPTOR) return;
       try {
         if (findFolder({ root, components: components.slice(0, -1) }) === folder.id) return;
       } catch (error) {
