@@ -14,7 +14,7 @@ import { createBlockPool, type BlockPool } from './session/block-pool.js';
 import { receiveClassic } from './session/classic.js';
 import { receiveSession } from './session/receiver.js';
 import { secondsSince, type SessionResult } from './session/tally.js';
-import { countSendersAffordable } from './storage/descriptors.js';
+import { countOffersAffordable, countSendersAffordable } from './storage/descriptors.js';
 import { createFileSink, type ConflictPolicy } from './storage/file-sink.js';
 import { createSpace, type Space } from './storage/space.js';
 
@@ -81,6 +81,7 @@ export class Mailbox {
   readonly #space: Space;
   readonly #pool: BlockPool = createBlockPool(POOL_BLOCKS);
   readonly #admission: Admission;
+  readonly #maxOffers = Math.min(MAX_OPEN_OFFERS, countOffersAffordable());
   readonly #visits = new Set<Visit>();
   readonly #started = performance.now();
   readonly #total = { stored: 0, sent: 0, refused: 0, failed: 0, bytes: 0 };
@@ -208,7 +209,7 @@ export class Mailbox {
     const [dir, space] = [this.#dir, this.#space];
     if (caller === 'ftx') {
       const sink = createFileSink({ dir, onConflict, maxSize, peer: peer ?? hostOf(connection.peer), space });
-      return receiveSession(connection, { ...common, sink, pool: this.#pool, limits: { offers: MAX_OPEN_OFFERS, size: maxSize } });
+      return receiveSession(connection, { ...common, sink, pool: this.#pool, limits: { offers: this.#maxOffers, size: maxSize } });
     }
     const sink = createFileSink({ dir, onConflict: 'rename', maxSize, space });
     return receiveClassic(connection, { ...common, sink, maxSize, name: nameClassicFile(new Date()) });

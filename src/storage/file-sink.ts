@@ -94,6 +94,7 @@ async function holding<T extends PartFile | PresentFile>(place: HeldPlace, open:
 /** With a peer, one that the same peer can go on with later. */
 async function openPart(options: PartFileOptions & { place: HeldPlace }, space?: Space, peer?: string): Promise<PartFile> {
   const resumable = peer === undefined ? undefined : await openResumablePart(options, peer);
+  if (!resumable) options.place.rest();
   return reserveSpace(withPlace(resumable ?? createPartFile(options), options.place), space, options.offer);
 }
 

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { FtxError, errnoOf } from '../errors.js';
 import { showPath } from './disk-error.js';
 import { makeFolder } from './durable-folder.js';
-import { holdFolder, holdKnown, releaseFolder, type HeldFolder } from './held-folder.js';
+import { holdFolder, holdKnown, holdRoot, releaseFolder, type HeldFolder } from './held-folder.js';
 import { createPlace, type HeldPlace, type Place } from './place.js';
 import { makePartName } from './safe-path.js';
 
@@ -74,13 +74,6 @@ function refuseLength(root: string, components: readonly string[]): void {
   const path = components.join('/');
   if (Buffer.byteLength(root) + Buffer.byteLength(path) + '/'.length < PATH_MAX) return;
   throw new FtxError('bad-name', `${showPath(path)}: the path is too long for the receiver's system.`);
-}
-
-/** Its user may have put a link there. */
-function holdRoot(root: string): HeldFolder {
-  const found = holdFolder(root, true);
-  if (typeof found === 'object') return found;
-  throw Object.assign(new Error('the folder is gone'), { code: found === 'missing' ? 'ENOENT' : 'ENOTDIR' });
 }
 
 function refuseParent(components: readonly string[], component: string): FtxError {

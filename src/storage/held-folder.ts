@@ -5,13 +5,15 @@
  */
 import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, statSync, type BigIntStats } from 'node:fs';
 import { errnoOf } from '../errors.js';
+import { readDescriptorLimit } from './descriptors.js';
 
 /** Linux, unless its /proc is kept from us. */
 export const HOLDS_BY_DESCRIPTOR = existsSync('/proc/self/fd');
 /** Takes no right but to walk through the folder. Node has no name for it. */
 const O_PATH = 0o10000000;
-/** Descriptors kept for whoever comes next; none once nobody holds a folder, so that its disk can be unmounted. */
-const MAX_IDLE = 64;
+const MAX_FEW = 64;
+/** Folders that may stay open without need: a small part of what the process may have open. */
+const FEW = Math.min(MAX_FEW, Math.max(4, Math.floor(readDescriptorLimit() / 16)));
 
 export interface HeldFolder {
   /** Leads to it, and nowhere else, as long as it is held. */
@@ -39,7 +41,7 @@ export interface Way {
 /** Process-wide, by id: all who hold a folder share one descriptor, and so one path. */
 const open = new Map<string, OpenFolder>();
 const byPath = new Map<string, OpenFolder>();
-/** Those of them that nobody holds, the one left first before all others. */
+/** Those of them that nobody holds now, for whoever comes next, the one left first before all others. */
 const idle = new Set<OpenFolder>();
 
 /** Holds what is at `path`, which is the last thing on the way that may be a link, and only if `followed`. */
@@ -49,6 +51,34 @@ export function holdFolder(path: string, followed = false): HeldFolder | Obstacl
   if (!stats?.isDirectory()) return stats ? 'other' : 'missing';
   if (!HOLDS_BY_DESCRIPTOR) return { path, id: idOf(stats) };
   return use(open.get(idOf(stats)) ?? openFolder(path, followed));
+}
+
+/** Whether those who hold a folder without need should let it go. */
+export function isCrowded(): boolean {
+  return open.size - idle.size > FEW / 2;
+}
+
+/** The folder at the end of the way. Throws like the system when there is none, or a link on the way. */
+export function holdWay(way: Way): HeldFolder {
+  const known = holdKnown(way);
+  if (known) return known;
+  let folder = holdRoot(way.root);
+  for (const component of way.components) {
+    const found = holdFolder(`${folder.path}/${component}`);
+    releaseFolder(folder);
+    folder = expectFolder(found);
+  }
+  return folder;
+}
+
+/** Its user may have put a link there. */
+export function holdRoot(root: string): HeldFolder {
+  return expectFolder(holdFolder(root, true));
+}
+
+function expectFolder(found: HeldFolder | Obstacle): HeldFolder {
+  if (typeof found === 'object') return found;
+  throw Object.assign(new Error('the folder is gone'), { code: found === 'missing' ? 'ENOENT' : 'ENOTDIR' });
 }
 
 /** The folder at the end of the way, if somebody has held it a moment ago: half of the work. */
@@ -112,7 +142,8 @@ export function releaseFolder(held: HeldFolder): void {
   folder.uses -= 1;
   if (folder.uses > 0) return;
   idle.add(folder);
-  const keep = idle.size === open.size ? 0 : MAX_IDLE;
+  // None once nobody holds a folder, so that its disk can be unmounted.
+  const keep = idle.size === open.size ? 0 : FEW - (open.size - idle.size);
   for (const oldest of idle) {
     if (idle.size <= keep) return;
     idle.delete(oldest);

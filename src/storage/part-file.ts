@@ -47,7 +47,7 @@ export function createPartFile(options: PartFileOptions): PartFile {
 /** A part file, and what keeping it for a later session takes. */
 export class DiskPart {
   readonly #options: PartFileOptions;
-  readonly #path: string;
+  readonly #name: string;
   readonly #isThere: boolean;
   #opening: Promise<OpenPart> | undefined;
   #failure: FtxError | undefined;
@@ -55,8 +55,12 @@ export class DiskPart {
 
   constructor(options: PartFileOptions, { name, isThere }: PartOnDisk) {
     this.#options = options;
-    this.#path = join(options.place.folder, name);
+    this.#name = name;
     this.#isThere = isThere;
+  }
+
+  get #path(): string {
+    return join(this.#options.place.folder, this.#name);
   }
 
   write(block: Uint8Array, offset: number): Promise<void> {
@@ -132,7 +136,12 @@ export class DiskPart {
   }
 
   async #remove(): Promise<void> {
-    if (await this.#close()) await unlink(this.#path).catch(ignore);
+    if (!(await this.#close())) return;
+    try {
+      await unlink(this.#path);
+    } catch {
+      // Nor does its folder have to be there.
+    }
   }
 }
 

@@ -2,43 +2,59 @@
 import { FtxError } from '../errors.js';
 import type { PartFile } from '../ports.js';
 import { describeDiskError, showPath } from './disk-error.js';
-import { findFolder, HOLDS_BY_DESCRIPTOR, releaseFolder, type HeldFolder } from './held-folder.js';
+import { findFolder, HOLDS_BY_DESCRIPTOR, holdWay, isCrowded, releaseFolder, type HeldFolder } from './held-folder.js';
 
 export interface Place {
   /** As the peer named it, for messages. */
   readonly path: string;
-  /** A path to the folder it is in, good as long as the place is held. */
+  /** A path to the folder it is in, good as long as the place is held. Throws like the system when the folder is gone. */
   readonly folder: string;
   readonly name: string;
 }
 
 export interface HeldPlace extends Place {
-  /** Throws FtxError `bad-parent` unless the peer's path still leads to the folder. */
+  /** Throws FtxError `bad-parent` unless the peer's path still leads to the folder that is held. */
   check(): void;
-  /** Safe to call more than once. */
+  /** Nobody has a path into the folder now: it need not be held until somebody asks for one. */
+  rest(): void;
+  /** For good. Safe to call more than once. */
   release(): void;
 }
 
 /** The place takes over the hold on its folder. */
 export function createPlace(root: string, components: readonly string[], folder: HeldFolder): HeldPlace {
   const path = components.join('/');
-  let isHeld = true;
+  const way = { root, components: components.slice(0, -1) };
+  let held: HeldFolder | undefined = folder;
+  let isOver = false;
+
+  function letGo(): void {
+    if (held) releaseFolder(held);
+    held = undefined;
+  }
+
   return {
     path,
-    folder: folder.path,
+    get folder() {
+      if (isOver) throw new Error('The place was used after its end.');
+      return (held ??= holdWay(way)).path;
+    },
     name: components.at(-1) ?? '',
     check() {
-      if (!HOLDS_BY_DESCRIPTOR) return;
+      if (!HOLDS_BY_DESCRIPTOR || !held) return;
       try {
-        if (findFolder({ root, components: components.slice(0, -1) }) === folder.id) return;
+        if (findFolder(way) === held.id) return;
       } catch (error) {
         throw describeDiskError(error, path);
       }
       throw new FtxError('bad-parent', `${showPath(path)}: the folder it was to be in has been moved or replaced meanwhile.`);
     },
+    rest() {
+      if (isCrowded()) letGo();
+    },
     release() {
-      if (isHeld) releaseFolder(folder);
-      isHeld = false;
+      isOver = true;
+      letGo();
     },
   };
 }

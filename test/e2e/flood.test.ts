@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -17,6 +18,19 @@ async function startWithDescriptors(count: number) {
   const { port } = await program.event('listening');
   return { dir, port };
 }
+
+test('a tree of 300 folders goes to a receiver that may open 64 files', async (context) => {
+  if (process.platform !== 'linux') skipTest(context, 'the number of open files is not known here');
+  const { dir, port } = await startWithDescriptors(64);
+  const source = join(await tempDir(), 'tree');
+  for (let n = 0; n < 300; n++) {
+    await mkdir(join(source, `folder ${n}`), { recursive: true });
+    await writeFile(join(source, `folder ${n}`, 'x'), String(n));
+  }
+  const { status, stderr } = await send(`127.0.0.1:${port}`, source, '--plain', '--retry', '0');
+  expect(status, stderr).toBe(0);
+  expect(await readNames(join(dir, 'tree'))).toEqual(await readNames(source));
+});
 
 test('500 idle connections do not keep a sender out of a receiver that may open 64 files', async (context) => {
   if (process.platform !== 'linux') skipTest(context, 'the number of open files is not known here');

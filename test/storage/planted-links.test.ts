@@ -203,6 +203,26 @@ describe.skipIf(process.platform !== 'linux')('descriptors', () => {
     expect(countDescriptors()).toBe(before);
   });
 
+  it('are few, in however many folders something is awaited', async () => {
+    const { dir, sink, plant, expectUntouched } = await setUp();
+    const before = countDescriptors();
+    const parts = [];
+    for (let n = 0; n < 300; n++) parts.push(expectPart(await sink.open(offerFile(`many/${n}/x`, 1))));
+    const last = expectPart(await sink.open(offerFile('d/x', 1)));
+    expect(countDescriptors() - before).toBeLessThanOrEqual(66);
+    await parts[299]!.write(Buffer.from('1'), 0);
+    await parts[299]!.commit(1);
+    expect(await readFile(join(dir, 'many/299/x'), 'utf8')).toBe('1');
+    await plant();
+    await expect(last.write(Buffer.from('evil'), 0)).rejects.toThrow(refusal('bad-parent'));
+    await expect(last.commit(1)).rejects.toThrow(refusal('bad-parent'));
+    await rm(join(dir, 'many/298'), { recursive: true });
+    await expect(parts[298]!.commit(1)).rejects.toThrow('the folder it was to be in is gone');
+    for (const part of parts) await part.discard();
+    await expectUntouched();
+    expect(countDescriptors()).toBe(before);
+  });
+
   it('that are kept for the next one are few', async () => {
     const { sink } = await setUp();
     const before = countDescriptors();
