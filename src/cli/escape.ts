@@ -18,7 +18,7 @@ export function escapeText(text: string): string {
   });
 }
 
-/** One line of `--json`: `v` and `type` first, the same characters as `\uXXXX`; a bigint becomes a string. */
+/** One line of `--json`: `v` and `type` first, the same characters as JSON escapes; a bigint becomes a string. */
 export function toJsonLine(event: { readonly type: string }): string {
   const { type, ...rest } = event;
   const json = JSON.stringify({ v: 1, type, ...rest }, (_key, value: unknown) =>
