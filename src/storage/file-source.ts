@@ -1,11 +1,20 @@
-import { constants, fstatSync, lstatSync, type BigIntStats } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { FtxError, errnoOf } from '../errors.js';
 import { BLOCK_BYTES, type Source } from '../ports.js';
 import { showPath } from './disk-error.js';
+import { createPrompt } from './prompt.js';
 import { MIN_RESUMABLE_BYTES } from './resumable-part.js';
 import { createSourceJournal } from './source-journal.js';
 import { readAhead, RING, type ReadBlock } from './read-ahead.js';
+
+/** Should a pipe stand there now, opening it must not wait for a writer. */
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** Opening a file up to this takes longer than reading it. */
+const SMALL_BYTES = 64n * 1024n;
+
+/** Where the files of this process are. */
+const disk = createPrompt();
 
 /** A regular file as it was when it was offered. */
 export interface KnownFile {
@@ -26,9 +35,37 @@ export function createFileSource(known: KnownFile, stateDir?: string): Source {
     mtimeNs: stats.mtimeNs,
     mode: Number(stats.mode & 0o777n),
   } as const;
-  const source = { entry, blocks: (from: number) => readFile(known, from) };
+  const source = { entry, blocks: (from: number) => (from === 0 && isAtHand(known) ? readAtOnce(known) : readFile(known, from)) };
   if (stateDir === undefined || entry.size < MIN_RESUMABLE_BYTES) return source;
   return { ...source, journal: createSourceJournal(known, stateDir) };
+}
+
+function isAtHand({ stats }: KnownFile): boolean {
+  return stats.size <= SMALL_BYTES && disk.isPrompt();
+}
+
+async function* readAtOnce(known: KnownFile): AsyncGenerator<Uint8Array, void, undefined> {
+  const content = disk.time(() => readWhole(known));
+  if (content.length > 0) yield await Promise.resolve(content);
+}
+
+function readWhole(known: KnownFile): Uint8Array {
+  let fd: number | undefined;
+  try {
+    fd = openSync(known.file, READ_FLAGS);
+    checkSame(known, fstatSync(fd, { bigint: true }));
+    const content = Buffer.allocUnsafe(Number(known.stats.size));
+    for (let done = 0, read; done < content.length; done += read) {
+      read = readSync(fd, content, { offset: done });
+      if (read === 0) throw refuseShort(known, done);
+    }
+    checkSame(known, lstatSync(known.file, { bigint: true }));
+    return content;
+  } catch (error) {
+    throw describeReadError(error, known.path);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
 }
 
 /** Source.blocks of a file: `afterwards` gets the open file once all has been read and nothing has changed. */
@@ -52,10 +89,8 @@ export async function* readFile(
 }
 
 async function openFile(known: KnownFile): Promise<FileHandle> {
-  // Should a pipe stand there now, opening it must not wait for a writer.
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   try {
-    return await open(known.file, flags);
+    return await open(known.file, READ_FLAGS);
   } catch (error) {
     throw describeReadError(error, known.path);
   }
@@ -72,7 +107,7 @@ function createReader(handle: FileHandle, known: KnownFile, from: number): ReadB
     const read = await readFully(handle, block, offset);
     if (read === length) return block;
     checkSame(known, fstatSync(handle.fd, { bigint: true }));
-    throw refuseChanged(known.path, `ended at ${offset + read} of ${size} bytes`);
+    throw refuseShort(known, offset + read);
   };
 }
 
@@ -92,6 +127,11 @@ function checkSame({ path, stats }: KnownFile, now: BigIntStats): void {
   if (now.size < stats.size) throw refuseChanged(path, `shrank ${sizes}`);
   if (now.size > stats.size) throw refuseChanged(path, `grew ${sizes}`);
   if (now.mtimeNs !== stats.mtimeNs) throw refuseChanged(path, 'was modified');
+}
+
+/** For a file that has the size it had and yet no more than so many bytes. */
+function refuseShort({ path, stats }: KnownFile, bytes: number): FtxError {
+  return refuseChanged(path, `ended at ${bytes} of ${stats.size.toString()} bytes`);
 }
 
 function refuseChanged(path: string, change: string, cause?: unknown): FtxError {

@@ -42,16 +42,16 @@ const MIB3 = 3 * BLOCK_BYTES;
 
 describe('a file that changes after it was offered', () => {
   const changes: readonly [change: string, says: RegExp, change: (file: string) => Promise<void>][] = [
-    ['shrinks', /shrank from 3145728 to 1048577 bytes/, (file) => truncate(file, BLOCK_BYTES + 1)],
-    ['shrinks to nothing', /shrank from 3145728 to 0 bytes/, (file) => truncate(file, 0)],
-    ['grows', /grew from 3145728 to 3145729 bytes/, (file) => appendFile(file, 'x')],
+    ['shrinks', /shrank from \d+ to 5 bytes/, (file) => truncate(file, 5)],
+    ['shrinks to nothing', /shrank from \d+ to 0 bytes/, (file) => truncate(file, 0)],
+    ['grows', /grew from \d+ to \d+ bytes/, (file) => appendFile(file, 'x')],
     ['is modified', /was modified/, async (file) => {
       const handle = await open(file, 'r+');
-      await handle.write(Buffer.from('other'), 0, 5, 2 * BLOCK_BYTES);
+      await handle.write(Buffer.from('other'), 0, 5, 5);
       await handle.close();
     }],
     ['is replaced by another of the same size and time', /was replaced/, async (file) => {
-      await writeFile(`${file}.new`, Buffer.alloc(MIB3));
+      await writeFile(`${file}.new`, Buffer.alloc((await lstat(file)).size));
       await setTime(`${file}.new`, 1_500_000_000);
       await rename(`${file}.new`, file);
     }],
@@ -62,8 +62,9 @@ describe('a file that changes after it was offered', () => {
     ['is removed', /was removed/, (file) => rm(file)],
   ];
 
-  it.each(changes)('%s before it is read', async (_, says, change) => {
-    const file = await makeFile(Buffer.alloc(MIB3));
+  const sizes = [10, MIB3];
+  it.each(sizes.flatMap((size) => changes.map(([name, ...rest]) => [name, size, ...rest] as const)))('%s before it is read, with %i bytes', async (_, size, says, change) => {
+    const file = await makeFile(Buffer.alloc(size));
     const source = await offerFile(file);
     await change(file);
     const reading = copyBlocks(source, 0);
@@ -122,8 +123,8 @@ describe('how a file is read', () => {
     await copyBlocks(await offerFile(await makeFile(makeContent(6 * BLOCK_BYTES + 5))), 0);
     expect(buffers().size).toBe(3);
     reads.mockClear();
-    await copyBlocks(await offerFile(await makeFile(makeContent(4096))), 0);
-    expect([...buffers()].map((buffer) => (buffer as ArrayBuffer).byteLength)).toEqual([4096]);
+    await copyBlocks(await offerFile(await makeFile(makeContent(128 * 1024))), 0);
+    expect([...buffers()].map((buffer) => (buffer as ArrayBuffer).byteLength)).toEqual([128 * 1024]);
   });
 
   it('puts together what the system hands out in pieces', async () => {

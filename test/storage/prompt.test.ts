@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { createPrompt } from '../../src/storage/prompt.js';
+
+function makePrompt() {
+  let time = 100;
+  const prompt = createPrompt(() => time);
+  const wait = (ms: number) => void (time += ms);
+  return { prompt, wait, take: (ms: number) => prompt.time(() => wait(ms)) };
+}
+
+describe('a disk', () => {
+  it('is prompt until a call takes a millisecond', () => {
+    const { prompt, take } = makePrompt();
+    for (let call = 0; call < 1000; call++) take(0.9);
+    expect(prompt.isPrompt()).toBe(true);
+    take(1);
+    expect(prompt.isPrompt()).toBe(false);
+  });
+
+  it('is given twenty times as long as it took', () => {
+    const { prompt, take, wait } = makePrompt();
+    take(50);
+    wait(999);
+    expect(prompt.isPrompt()).toBe(false);
+    wait(1);
+    expect(prompt.isPrompt()).toBe(true);
+  });
+
+  it('is timed when a call fails, too', () => {
+    const { prompt, wait } = makePrompt();
+    const fail = () => prompt.time(() => {
+      wait(5);
+      throw new Error('EIO');
+    });
+    expect(fail).toThrow('EIO');
+    expect(prompt.isPrompt()).toBe(false);
+  });
+
+  it('gives what the calls give', () => {
+    expect(makePrompt().prompt.time(() => 'content')).toBe('content');
+  });
+});
