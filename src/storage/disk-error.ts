@@ -4,8 +4,8 @@ const SHOWN_CHARACTERS = 200;
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 const REASONS: Readonly<Record<string, readonly [ErrorCode, string] | undefined>> = {
-  ENOSPC: ['no-space', "the receiver's disk is full"],
-  EDQUOT: ['no-space', "the receiver's disk quota is used up"],
+  ENOSPC: ['no-space', "the receiver's disk is full; make room there, then send again"],
+  EDQUOT: ['no-space', "the receiver's disk quota is used up; make room there, then send again"],
   EFBIG: ['too-large', "the receiver's file system cannot hold a file of this size"],
   EACCES: ['denied', 'the receiver has no permission to write there'],
   EPERM: ['denied', "the receiver's system does not permit it"],

@@ -14,7 +14,7 @@ import { withPlace, type HeldPlace, type Place } from './place.js';
 import { openPresent, type PresentOptions } from './present-file.js';
 import { openResumablePart } from './resumable-part.js';
 import { checkLinkTarget, parsePath } from './safe-path.js';
-import { withReservation, type Space } from './space.js';
+import { withReservation, type SenderSpace, type Space } from './space.js';
 
 export type { ConflictPolicy } from './commit.js';
 
@@ -30,12 +30,18 @@ export interface FileSinkOptions {
   readonly space?: Space;
 }
 
+interface SinkSession extends Omit<FileSinkOptions, 'space'> {
+  readonly folders: Folders;
+  readonly space: SenderSpace | undefined;
+}
+
 /**
  * A Sink over a folder, one per session: it remembers which folders this
  * session made, because only those take the mode and time of an offer.
  */
 export function createFileSink(options: FileSinkOptions): Sink {
   const folders = createFolders(options.dir, options.peer);
+  const session: SinkSession = { ...options, folders, space: options.space?.join() };
   let lastFolder: Promise<unknown> = Promise.resolve();
 
   // In the order of the offers: making a folder changes the time of the one it is in.
@@ -46,7 +52,7 @@ export function createFileSink(options: FileSinkOptions): Sink {
   }
 
   return {
-    open: (offer) => explain(offer, () => openFile(folders, options, offer)),
+    open: (offer) => explain(offer, () => openFile(session, offer)),
     place: (offer) => explain(offer, () => {
       if (offer.kind === 'directory') return placeFolder(offer);
       if (offer.kind === 'symlink') return placeLink(folders, options, offer);
@@ -63,16 +69,16 @@ async function explain<T>(offer: Entry, work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function openFile(folders: Folders, options: FileSinkOptions, offer: Entry): Promise<PartFile | PresentFile> {
-  const { onConflict, maxSize } = options;
+async function openFile(session: SinkSession, offer: Entry): Promise<PartFile | PresentFile> {
+  const { onConflict, maxSize, folders, space, peer } = session;
   const components = parsePath(offer.path);
   if (offer.kind !== 'file') throw refuseKind(offer);
   if (offer.size !== null && offer.size > maxSize) throw refuseSize(offer.path, maxSize, offer.size);
   const findPlace = () => folders.find(components);
   const part = { offer, onConflict, maxSize, describePlace: describeIn(components) };
-  const openAt = (place: HeldPlace) => openPart({ ...part, place }, options.space, options.peer);
+  const openAt = (place: HeldPlace) => openPart({ ...part, place }, space, peer);
   // It begins at the first byte, as the protocol has it for a file that turned out to be another one.
-  const openAnew = (place: HeldPlace) => openPart({ ...part, place }, options.space);
+  const openAnew = (place: HeldPlace) => openPart({ ...part, place }, space);
   return holding(await findPlace(), async (place) => {
     const receiveBeside = async () => holding(await findPlace(), openAnew);
     return (await checkConflict(onConflict, offer, { place, findPlace, receiveBeside })) ?? openAt(place);
@@ -92,13 +98,13 @@ async function holding<T extends PartFile | PresentFile>(place: HeldPlace, open:
 }
 
 /** With a peer, one that the same peer can go on with later. */
-async function openPart(options: PartFileOptions & { place: HeldPlace }, space?: Space, peer?: string): Promise<PartFile> {
+async function openPart(options: PartFileOptions & { place: HeldPlace }, space?: SenderSpace, peer?: string): Promise<PartFile> {
   const resumable = peer === undefined ? undefined : await openResumablePart(options, peer);
   if (!resumable) options.place.rest();
   return reserveSpace(withPlace(resumable ?? createPartFile(options), options.place), space, options.offer);
 }
 
-async function reserveSpace(part: PartFile, space: Space | undefined, { path, size }: Entry): Promise<PartFile> {
+async function reserveSpace(part: PartFile, space: SenderSpace | undefined, { path, size }: Entry): Promise<PartFile> {
   if (!space || size === null) return part;
   try {
     const missing = Math.max(0, size - part.durable.length * BLOCK_BYTES);

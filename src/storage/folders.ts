@@ -158,7 +158,7 @@ function describeObstacle(error: unknown): string {
     case 'EROFS':
       return 'the disk is read-only; choose another with --dir';
     case 'ENOSPC':
-      return 'the disk is full';
+      return 'the disk is full; make room on it, or choose another with --dir';
     case undefined:
     default:
       return error instanceof Error ? error.message : String(error);

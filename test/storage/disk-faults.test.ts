@@ -77,7 +77,7 @@ describe('a disk that is full', () => {
     if (dir === undefined) return context.skip('a tmpfs cannot be mounted here');
     const part = expectPart(await makeSink(dir).open(offerFile('big', 1024 ** 2)));
     await expect(part.write(Buffer.alloc(1024 ** 2), 0)).rejects.toThrow(refusal('no-space'));
-    await expect(part.commit(1024 ** 2)).rejects.toThrow("big: the receiver's disk is full.");
+    await expect(part.commit(1024 ** 2)).rejects.toThrow("big: the receiver's disk is full; make room there, then send again.");
     expect(await readNames(dir)).toEqual([]);
     expect(await receiveFile(makeSink(dir), 'small', Buffer.alloc(128 * 1024))).toBe('small');
   });
