@@ -297,6 +297,12 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
         expect(await contract.readNames(store)).toEqual([]);
       });
 
+      it.each(['rename', 'overwrite', 'skip', 'fail'] as const)('makes it once, however often it is sent (%s)', async (onConflict) => {
+        const { store, again } = await start({ onConflict });
+        for (let times = 0; times < 3; times++) expect(await again().place(offerLink('d/l', 'x'))).toEqual({ as: 'd/l' });
+        expect(await contract.readNames(store)).toEqual(['d', 'd/l']);
+      });
+
       it('follows the policy where something stands', async () => {
         const { store, sink } = await start();
         await sink.place(offerLink('d/l', 'one'));

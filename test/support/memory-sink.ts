@@ -113,7 +113,7 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
 
   function placeLink(offer: Entry, target: string): Placed {
     const there = entries.get(offer.path);
-    if (onConflict === 'skip' && there?.kind === 'symlink' && there.target === target) return { as: offer.path };
+    if (there?.kind === 'symlink' && there.target === target) return { as: offer.path };
     return settle(offer.path, { kind: 'symlink', target });
   }
 
