@@ -4,6 +4,7 @@ import type { Identity } from './identity/identity.js';
 import type { EventListener, TransferEvent } from './ports.js';
 import { acceptCaller, type Accepted } from './net/accept.js';
 import { countStrangersAllowed, createAdmission, type Admission, type Guest } from './net/admission.js';
+import { noteArrivals } from './net/arrivals.js';
 import { refusalFor, TLS_BUSY } from './net/detect.js';
 import type { Listener } from './net/listen.js';
 import { hostOf, type TcpConnection } from './net/tcp.js';
@@ -103,7 +104,8 @@ export class Mailbox {
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
     const maxGuests = Math.min(options.maxConnections ?? DEFAULT_MAX_CONNECTIONS, countSendersAffordable());
     const maxStrangers = countStrangersAllowed(maxGuests);
-    this.#admission = createAdmission({ maxGuests, maxStrangers, now: () => performance.now() });
+    const quietMs = this.#timeouts.idleMs;
+    this.#admission = createAdmission({ maxGuests, maxStrangers, quietMs, now: () => performance.now() });
   }
 
   attach(listener: Listener): void {
@@ -183,7 +185,8 @@ export class Mailbox {
   }
 
   /** Undefined for callers that are not served. */
-  async #runSession({ caller, connection, peer }: Accepted, visit: Visit): Promise<SessionResult | undefined> {
+  async #runSession({ caller, connection: accepted, peer }: Accepted, visit: Visit): Promise<SessionResult | undefined> {
+    const connection = noteArrivals(accepted, () => visit.guest.stir());
     const { onEvent, classic = true, maxSize = DEFAULT_MAX_SIZE, onConflict = 'rename' } = this.#options;
     if (caller === 'ftx' && this.#own && !peer) {
       turnAway(connection, ENCRYPTED_ONLY);
@@ -209,7 +212,8 @@ export class Mailbox {
     const [dir, space] = [this.#dir, this.#space];
     if (caller === 'ftx') {
       const sink = createFileSink({ dir, onConflict, maxSize, peer: peer ?? hostOf(connection.peer), space });
-      return receiveSession(connection, { ...common, sink, pool: this.#pool, limits: { offers: this.#maxOffers, size: maxSize } });
+      const onWork = () => visit.guest.stir();
+      return receiveSession(connection, { ...common, onWork, sink, pool: this.#pool, limits: { offers: this.#maxOffers, size: maxSize } });
     }
     const sink = createFileSink({ dir, onConflict: 'rename', maxSize, space });
     return receiveClassic(connection, { ...common, sink, maxSize, name: nameClassicFile(new Date()) });

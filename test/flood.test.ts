@@ -92,6 +92,27 @@ describe('a house full of senders', () => {
   });
 });
 
+describe('senders that offer and then only ping', () => {
+  const words = Buffer.concat([Buffer.from('ftx/1\n'), HELLO, OFFER]);
+  const PING = encodeControl({ type: 'ping', id: 0 });
+
+  it('do not keep a real one out, and are told to try again', async () => {
+    const inbox = await open({ maxConnections: 8, plain: true, timeoutMs: 1000 });
+    const hogs = await flood(8, inbox.receiver.port, words);
+    const heard: Buffer[] = [];
+    for (const hog of hogs) hog.on('data', (data: Buffer) => heard.push(data));
+    const dropped = Promise.race(hogs.map((hog) => new Promise((resolve) => hog.once('end', resolve))));
+    const pinging = setInterval(() => hogs.forEach((hog) => hog.write(PING)), 100);
+    onTestFinished(() => clearInterval(pinging));
+    await inbox.until(8, 'offered');
+    await expectStored(inbox);
+    await inbox.until(1, 'failed');
+    expect(inbox.count('failed')).toBe(1);
+    await dropped;
+    expect(Buffer.concat(heard).toString('latin1')).toContain('"code":"busy"');
+  });
+});
+
 it('who is dropped for another is told to try again', async () => {
   const { receiver } = await open({ maxConnections: 1, plain: true });
   const words = Buffer.concat([Buffer.from('ftx/1\n'), HELLO]);

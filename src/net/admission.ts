@@ -2,8 +2,10 @@
 
 /** A caller counts as a stranger until it settles. */
 export interface Guest {
-  /** It has said what it came for: from now on no newcomer takes its place. */
+  /** It has said what it came for: from now on it makes room only for others, and only when it has been quiet for too long. */
   settle(): void;
+  /** It has brought something, or is being served. */
+  stir(): void;
   /** Safe to call more than once, and after it was dropped. */
   leave(): void;
 }
@@ -16,6 +18,8 @@ export interface Admission {
 export interface AdmissionOptions {
   readonly maxGuests: number;
   readonly maxStrangers: number;
+  /** Milliseconds without a stir() after which a settled guest gives its place to a newcomer if there is no other. */
+  readonly quietMs: number;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }
@@ -35,64 +39,107 @@ interface Stranger {
   readonly drop: () => void;
 }
 
+interface Settled {
+  /** When it has last stirred. */
+  since: number;
+  readonly drop: () => void;
+}
+
 /**
  * A newcomer finds a place as long as there is a stranger to take it from. It
  * is the network with the most strangers that gives one up, its oldest, so a
- * flood displaces itself and nobody else.
+ * flood displaces itself and nobody else. Who only keeps a place without using
+ * it gives it up to somebody who may.
  */
-export function createAdmission({ maxGuests, maxStrangers, now }: AdmissionOptions): Admission {
-  /** By network, the oldest first. */
-  const strangers = new Map<string, Set<Stranger>>();
-  let strangerCount = 0;
-  let settledCount = 0;
+export function createAdmission({ maxGuests, maxStrangers, quietMs, now }: AdmissionOptions): Admission {
+  const strangers = createStrangers();
+  /** Who has been quiet for longest comes first. */
+  const settled = new Set<Settled>();
+  /** For so many of them quiet guests make room: a flood of callers that say nothing must not displace them all. */
+  const fewStrangers = Math.min(MIN_STRANGERS, Math.ceil(maxGuests / 4));
 
-  function forget(stranger: Stranger): boolean {
-    const neighbours = strangers.get(stranger.network);
-    if (!neighbours?.delete(stranger)) return false;
-    if (neighbours.size === 0) strangers.delete(stranger.network);
-    strangerCount -= 1;
+  function dismissQuiet(): boolean {
+    const quietest = settled.values().next().value;
+    if (!quietest || now() - quietest.since < quietMs) return false;
+    settled.delete(quietest);
+    quietest.drop();
     return true;
-  }
-
-  function findWhoGivesWay(): Stranger | undefined {
-    let largest: Set<Stranger> | undefined;
-    for (const neighbours of strangers.values()) if (neighbours.size > (largest?.size ?? 0)) largest = neighbours;
-    return largest?.values().next().value;
-  }
-
-  function dismiss(stranger: Stranger): void {
-    forget(stranger);
-    stranger.drop();
   }
 
   /** False when there is none to be made. */
   function makeRoom(): boolean {
-    let next = findWhoGivesWay();
-    for (; next && strangerCount >= maxStrangers && now() - next.since >= PATIENCE_MS; next = findWhoGivesWay()) dismiss(next);
-    if (strangerCount + settledCount < maxGuests) return true;
-    if (next) dismiss(next);
+    let next = strangers.findNext();
+    for (; next && strangers.count() >= maxStrangers && now() - next.since >= PATIENCE_MS; next = strangers.findNext()) strangers.dismiss(next);
+    if (strangers.count() + settled.size < maxGuests) return true;
+    if (strangers.count() < fewStrangers && dismissQuiet()) return true;
+    if (next) strangers.dismiss(next);
     return next !== undefined;
+  }
+
+  function createGuest(stranger: Stranger): Guest {
+    const guest: Settled = { since: 0, drop: stranger.drop };
+
+    function stir(): void {
+      // Not for one that was dropped or has left.
+      if (!settled.delete(guest)) return;
+      guest.since = now();
+      settled.add(guest);
+    }
+
+    return {
+      stir,
+      settle() {
+        if (!strangers.forget(stranger)) return;
+        settled.add(guest);
+        stir();
+      },
+      leave() {
+        strangers.forget(stranger);
+        settled.delete(guest);
+      },
+    };
   }
 
   return {
     admit(peer, drop) {
       if (!makeRoom()) return undefined;
-      const stranger: Stranger = { since: now(), network: networkOf(peer), drop };
-      strangers.set(stranger.network, (strangers.get(stranger.network) ?? new Set()).add(stranger));
-      strangerCount += 1;
-      let isSettled = false;
-      return {
-        settle() {
-          if (!forget(stranger)) return;
-          settledCount += 1;
-          isSettled = true;
-        },
-        leave() {
-          if (isSettled) settledCount -= 1;
-          else forget(stranger);
-          isSettled = false;
-        },
-      };
+      const stranger = { since: now(), network: networkOf(peer), drop };
+      strangers.add(stranger);
+      return createGuest(stranger);
+    },
+  };
+}
+
+function createStrangers() {
+  /** By network, the oldest first. */
+  const networks = new Map<string, Set<Stranger>>();
+  let count = 0;
+
+  /** False for one that is not among them. */
+  function forget(stranger: Stranger): boolean {
+    const neighbours = networks.get(stranger.network);
+    if (!neighbours?.delete(stranger)) return false;
+    if (neighbours.size === 0) networks.delete(stranger.network);
+    count -= 1;
+    return true;
+  }
+
+  return {
+    count: () => count,
+    forget,
+    add(stranger: Stranger): void {
+      networks.set(stranger.network, (networks.get(stranger.network) ?? new Set()).add(stranger));
+      count += 1;
+    },
+    dismiss(stranger: Stranger): void {
+      forget(stranger);
+      stranger.drop();
+    },
+    /** Who gives way first. */
+    findNext(): Stranger | undefined {
+      let largest: Set<Stranger> | undefined;
+      for (const neighbours of networks.values()) if (neighbours.size > (largest?.size ?? 0)) largest = neighbours;
+      return largest?.values().next().value;
     },
   };
 }

@@ -34,6 +34,8 @@ export interface IncomingEntriesOptions {
   readonly watch: ReceiverWatch;
   /** Entries that may be open at once. */
   readonly maxOpen: number;
+  /** Called for each block that is read only to be compared. */
+  readonly onWork?: (() => void) | undefined;
 }
 
 /** Methods throw what ends the session; what concerns one entry is told to the sender and ends that entry. */
@@ -179,7 +181,11 @@ export class IncomingEntries {
   }
 
   async #compare(entry: OpenEntry, present: PresentFile, end: FileEnd): Promise<void> {
-    if (await isSameFile(present, end, () => this.#abandoned)) return this.#store(entry, present, end.digest, end.size, true);
+    const mayGoOn = () => {
+      if (this.#abandoned) throw this.#abandoned;
+      this.#options.onWork?.();
+    };
+    if (await isSameFile(present, end, mayGoOn)) return this.#store(entry, present, end.digest, end.size, true);
     if (!present.receiveBeside)
       throw new FtxError('exists', `${entry.offer.path} is there already with other content, and is kept.`);
     entry.committing = false;

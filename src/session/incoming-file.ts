@@ -126,16 +126,11 @@ function createWrites(part: PartFile, onFailure: (error: FtxError) => void): Wri
   };
 }
 
-/** Whether a file that is there already has the content that `end` describes. Throws what `reasonToStop` gives. */
-export async function isSameFile(
-  present: PresentFile,
-  end: FileEnd,
-  reasonToStop: () => FtxError | undefined,
-): Promise<boolean> {
+/** Whether a file that is there already has the content that `end` describes. Stops when `onBlock` throws. */
+export async function isSameFile(present: PresentFile, end: FileEnd, onBlock: () => void): Promise<boolean> {
   const digest = createFileDigest();
   for await (const block of present.blocks()) {
-    const reason = reasonToStop();
-    if (reason) throw reason;
+    onBlock();
     digest.add(digestBlock(block));
   }
   return digest.value() === end.digest;

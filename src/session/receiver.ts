@@ -21,15 +21,17 @@ export interface ReceiverSessionOptions {
   /** Ends the session; the sender is told the reason. */
   readonly signal: AbortSignal;
   readonly onEvent?: EventListener | undefined;
+  /** Called now and then while the sender has to wait for what this side does. */
+  readonly onWork?: (() => void) | undefined;
 }
 
 /** Serves one sender to its goodbye. Never rejects: what went wrong is in the events and the result. */
 export async function receiveSession(connection: Connection, options: ReceiverSessionOptions): Promise<SessionResult> {
-  const { sink, pool, limits, signal } = options;
+  const { sink, pool, limits, signal, onWork } = options;
   const tally = createTally(options.session, options.onEvent);
   const channel = createChannel(connection, options.timeouts);
   const watch = createReceiverWatch();
-  const entries = new IncomingEntries({ channel, sink, pool, tally, watch, maxOpen: limits.offers });
+  const entries = new IncomingEntries({ channel, sink, pool, tally, watch, maxOpen: limits.offers, onWork });
   const abort = () => sayAndDestroy(channel, toFtxError(signal.reason, 'aborted'));
   signal.addEventListener('abort', abort);
   try {

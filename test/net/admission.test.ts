@@ -8,10 +8,12 @@ interface Caller {
   isDropped: boolean;
 }
 
+const QUIET_MS = 60_000;
+
 function open(maxGuests: number, maxStrangers = maxGuests) {
   let time = 0;
   const callers: Caller[] = [];
-  const admission = createAdmission({ maxGuests, maxStrangers, now: () => time });
+  const admission = createAdmission({ maxGuests, maxStrangers, quietMs: QUIET_MS, now: () => time });
   const call = (host: string): Caller => {
     const caller: Caller = {
       name: `${host} ${callers.length}`,
@@ -103,25 +105,91 @@ describe('strangers over their limit', () => {
   });
 });
 
-it('never has more inside than there is room for, and drops nobody who has settled or left', () => {
-  const step = fc.record({ act: fc.constantFrom('call', 'settle', 'leave', 'wait'), host: fc.integer({ min: 1, max: 4 }), which: fc.nat(30) });
+describe('settled guests that are quiet', () => {
+  const settleAll = (callers: readonly Caller[]) => callers.forEach(({ guest }) => guest?.settle());
+
+  it('stay while there is a place, however long they are quiet', () => {
+    const { call, callMany, pass } = open(5);
+    const quiet = callMany(4, '192.0.2.1');
+    settleAll(quiet);
+    pass(1000 * QUIET_MS);
+    expect(call('192.0.2.2').guest).toBeDefined();
+    expect(dropped(quiet)).toBe(0);
+  });
+
+  it('make room when there is none, who has been quiet for longest first', () => {
+    const { call, callMany, pass } = open(3);
+    const guests = callMany(3, '192.0.2.1');
+    settleAll(guests);
+    pass(1);
+    guests[0]!.guest?.stir();
+    pass(QUIET_MS - 2);
+    expect(call('192.0.2.2').guest).toBeUndefined();
+    pass(1);
+    for (const place of [1, 2]) {
+      call('192.0.2.2').guest?.settle();
+      expect(guests[place]!.isDropped).toBe(true);
+    }
+    expect(guests[0]!.isDropped).toBe(false);
+    expect(call('192.0.2.2').guest).toBeUndefined();
+    pass(1);
+    expect(call('192.0.2.2').guest).toBeDefined();
+    expect(guests[0]!.isDropped).toBe(true);
+  });
+
+  it('keep their places as long as they stir now and then', () => {
+    const { call, callMany, pass } = open(4);
+    const busy = callMany(4, '192.0.2.1');
+    settleAll(busy);
+    for (let round = 0; round < 10; round++) {
+      pass(QUIET_MS - 1);
+      for (const { guest } of busy) guest?.stir();
+      expect(call('192.0.2.2').guest).toBeUndefined();
+    }
+    expect(dropped(busy)).toBe(0);
+  });
+
+  it('do not all give way to a flood that says nothing', () => {
+    const { callMany, pass } = open(100);
+    const quiet = callMany(100, '192.0.2.1');
+    settleAll(quiet);
+    pass(QUIET_MS);
+    callMany(500, '192.0.2.2');
+    expect(dropped(quiet)).toBe(8);
+  });
+
+  it('leave places in which several newcomers can introduce themselves at once', () => {
+    const { callMany, pass } = open(100);
+    settleAll(callMany(100, '192.0.2.1'));
+    pass(QUIET_MS);
+    const newcomers = callMany(8, '192.0.2.2');
+    expect(dropped(newcomers)).toBe(0);
+  });
+});
+
+it('never has more inside than there is room for, and drops nobody who has left, or has settled and is not quiet', () => {
+  const step = fc.record({ act: fc.constantFrom('call', 'settle', 'stir', 'leave', 'wait', 'rest'), host: fc.integer({ min: 1, max: 4 }), which: fc.nat(30) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 12 }), (steps, max, strangers) => {
       const { call, callers, pass } = open(max, strangers);
-      const settled = new Set<Caller>();
+      /** With the time of their last stir. */
+      const settled = new Map<Caller, number>();
+      let time = 0;
       const gone = new Set<Caller>();
       for (const { act, host, which } of steps) {
         const caller = callers[which];
         const wasDropped = caller?.isDropped;
         if (act === 'call') call(`192.0.2.${host}`);
-        else if (act === 'wait') pass(700);
+        else if (act === 'wait' || act === 'rest') time = pass(act === 'wait' ? 700 : QUIET_MS / 2);
         else if (caller?.guest && !wasDropped && !gone.has(caller)) {
           caller.guest[act]();
-          (act === 'settle' ? settled : gone).add(caller);
+          if (act === 'leave') gone.add(caller);
+          else if (act === 'settle' ? !settled.has(caller) : settled.has(caller)) settled.set(caller, time);
         }
         const inside = callers.filter((one) => one.guest && !one.isDropped && !gone.has(one));
         expect(inside.length).toBeLessThanOrEqual(max);
-        for (const one of [...settled, ...gone]) expect(one.isDropped).toBe(false);
+        for (const one of gone) expect(one.isDropped).toBe(false);
+        for (const [one, since] of settled) expect(one.isDropped && time - since < QUIET_MS).toBe(false);
       }
     }),
   );

@@ -2,12 +2,14 @@ import { readFile, readdir, utimes, writeFile, lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BLOCK_BYTES, type Sink, type Source } from '../../src/ports.js';
+import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
+import { receiveSession } from '../../src/session/receiver.js';
 import { createFileSink } from '../../src/storage/file-sink.js';
 import { createFileSource } from '../../src/storage/file-source.js';
 import { makeContent, tempDir } from '../support/folders.js';
 import { connectionPair, lost } from '../support/memory-connection.js';
-import { runReceiver, runSender, tamperWith } from '../support/session.js';
-import { createMemorySink } from '../support/memory-sink.js';
+import { pool, runReceiver, runSender, tamperWith } from '../support/session.js';
+import { createMemorySink, type MemoryEntry } from '../support/memory-sink.js';
 import { createMemorySource } from '../support/memory-source.js';
 
 const BLOCKS = 12;
@@ -156,6 +158,25 @@ describe('a file that is there already', () => {
 });
 
 describe('a comparison', () => {
+  it('counts as work for its sender, block by block', async () => {
+    const [left, right] = connectionPair();
+    const content = new Uint8Array(3 * BLOCK_BYTES);
+    const entries: Map<string, MemoryEntry> = new Map([['film', { kind: 'file', content, mode: 0o644, mtimeNs: 0n }]]);
+    let work = 0;
+    const result = receiveSession(right, {
+      session: 1,
+      sink: createMemorySink({ entries }),
+      pool,
+      limits: { offers: 1, size: 2 ** 40 },
+      timeouts: DEFAULT_TIMEOUTS,
+      signal: new AbortController().signal,
+      onWork: () => (work += 1),
+    });
+    expect(await runSender(left, [createMemorySource('film', content)]).result).toMatchObject({ stored: 1 });
+    expect(await result).toMatchObject({ stored: 1 });
+    expect(work).toBe(3);
+  });
+
   it('that nobody waits for any more is not read to its end', async () => {
     const content = new Uint8Array(2 * BLOCK_BYTES);
     let blocks = 0;

@@ -1,0 +1,24 @@
+import type { Connection } from '../ports.js';
+
+/** More than signs of life come to in any time that matters, and less than the slowest content. */
+const NOTABLE_BYTES = 4096;
+
+/** The connection; `onArrival` hears of it whenever something notable has been read from it. */
+export function noteArrivals(connection: Connection, onArrival: () => void): Connection {
+  let bytes = 0;
+  return {
+    peer: connection.peer,
+    async read() {
+      const part = await connection.read();
+      bytes += part?.length ?? 0;
+      if (bytes >= NOTABLE_BYTES) {
+        bytes = 0;
+        onArrival();
+      }
+      return part;
+    },
+    write: (parts) => connection.write(parts),
+    end: () => connection.end(),
+    destroy: (reason) => connection.destroy(reason),
+  };
+}
