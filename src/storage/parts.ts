@@ -1,9 +1,9 @@
 /** Part files that sessions have left behind: to be shown, and removed when nobody goes on with them. */
-import { readdir, stat, unlink } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { lstat, readdir, stat, unlink } from 'node:fs/promises';
 import { FtxError } from '../errors.js';
 import { BLOCK_BYTES } from '../ports.js';
 import { readJournal } from './block-journal.js';
+import { holdWay, releaseFolder, type HeldFolder, type Way } from './held-folder.js';
 import { JOURNAL_SUFFIX, PART_SUFFIX, parseBinding } from './resumable-part.js';
 import { RESERVED_PREFIX } from './safe-path.js';
 
@@ -25,8 +25,8 @@ export async function* listParts(dir: string): AsyncGenerator<LeftPart> {
   await stat(dir).catch((cause: unknown) => {
     throw new FtxError('not-found', `${dir}: there is no such folder. Name it with --dir.`, { cause });
   });
-  for await (const file of findLeftovers(dir)) {
-    if (!file.endsWith(JOURNAL_SUFFIX)) continue;
+  for await (const { file, isLink } of findLeftovers(dir)) {
+    if (isLink || !file.endsWith(JOURNAL_SUFFIX)) continue;
     const part = await describePart(file).catch(() => undefined);
     if (part) yield part;
   }
@@ -42,27 +42,51 @@ async function describePart(journalFile: string): Promise<LeftPart | undefined> 
 /** Removes what has not changed for `keepMs`; resolves with the paths, below the folder. */
 export async function removeOldParts(dir: string, keepMs: number): Promise<string[]> {
   const removed: string[] = [];
-  for await (const file of findLeftovers(dir)) {
+  for await (const { file, path } of findLeftovers(dir)) {
     // Whoever takes a file away at the same moment has done what was wanted.
     const isOld = (await readAgeMs(file).catch(() => 0)) > keepMs;
-    if (isOld && (await unlink(file).then(() => true, () => false))) removed.push(relative(dir, file));
+    if (isOld && (await unlink(file).then(() => true, () => false))) removed.push(path);
   }
   return removed;
 }
 
 async function readAgeMs(file: string): Promise<number> {
-  return Date.now() - (await stat(file)).mtimeMs;
+  return Date.now() - (await lstat(file)).mtimeMs;
 }
 
-/** No link is followed, and what cannot be read is passed over. */
-async function* findLeftovers(dir: string): AsyncGenerator<string> {
-  const folders = [dir];
-  for (let folder; (folder = folders.pop()) !== undefined; ) {
-    for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
-      const path = join(folder, entry.name);
-      if (entry.isDirectory()) folders.push(path);
-      else if (entry.isFile() && isLeftover(entry.name)) yield path;
+interface Leftover {
+  /** Leads to it as long as the next one has not been asked for. */
+  readonly file: string;
+  /** Below the folder. */
+  readonly path: string;
+  readonly isLink: boolean;
+}
+
+/** No link is followed, also when one takes the place of a folder meanwhile; what cannot be read is passed over. */
+async function* findLeftovers(root: string): AsyncGenerator<Leftover> {
+  const ways: string[][] = [[]];
+  for (let components; (components = ways.pop()) !== undefined; ) {
+    const folder = tryToHold({ root, components });
+    if (!folder) continue;
+    try {
+      for (const entry of await readdir(folder.path, { withFileTypes: true }).catch(() => [])) {
+        const way = [...components, entry.name];
+        const isLink = entry.isSymbolicLink();
+        if (entry.isDirectory()) ways.push(way);
+        else if ((entry.isFile() || isLink) && isLeftover(entry.name))
+          yield { file: `${folder.path}/${entry.name}`, path: way.join('/'), isLink };
+      }
+    } finally {
+      releaseFolder(folder);
     }
+  }
+}
+
+function tryToHold(way: Way): HeldFolder | undefined {
+  try {
+    return holdWay(way);
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,6 +1,7 @@
-import { mkdir, readdir, symlink, utimes, writeFile } from 'node:fs/promises';
+import { renameSync, symlinkSync } from 'node:fs';
+import { lutimes, mkdir, readdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { BLOCK_BYTES } from '../../src/ports.js';
 import { createFileSink } from '../../src/storage/file-sink.js';
 import { listParts, removeOldParts } from '../../src/storage/parts.js';
@@ -68,6 +69,53 @@ it('follows no link out of the folder', async () => {
   expect(await list(dir)).toEqual([]);
   expect(await removeOldParts(dir, 0)).toEqual([]);
   expect(await readdir(outside)).toHaveLength(2);
+});
+
+describe.skipIf(process.platform !== 'linux')('a folder that becomes a link to outside while', () => {
+  async function setUp() {
+    const [dir, outside] = [await tempDir(), await tempDir()];
+    for (const folder of [dir, outside]) await leavePart(folder, 'd/film');
+    const names = await readdir(join(dir, 'd'));
+    await age(join(outside, 'd'));
+    await age(join(dir, 'd'));
+    const plant = () => {
+      renameSync(join(dir, 'd'), join(dir, 'moved'));
+      symlinkSync(join(outside, 'd'), join(dir, 'd'));
+    };
+    return { dir, outside, names, plant };
+  }
+
+  it('the parts are listed is not looked into', async () => {
+    const { dir, plant } = await setUp();
+    await leavePart(dir, 'film');
+    const parts = listParts(dir);
+    expect((await parts.next()).value).toMatchObject({ path: 'film' });
+    plant();
+    expect(await parts.next()).toMatchObject({ done: true });
+  });
+
+  it('the parts in it are removed costs nothing outside', async () => {
+    const { dir, outside, names, plant } = await setUp();
+    const now = Date.now.bind(Date);
+    // It is asked for when the age of the first of them is known, just before that one is removed.
+    vi.spyOn(Date, 'now').mockImplementationOnce(() => (plant(), now()));
+    onTestFinished(() => void vi.restoreAllMocks());
+    expect(await removeOldParts(dir, HOUR_MS / 2)).toHaveLength(2);
+    expect(await readdir(join(outside, 'd'))).toEqual(names);
+    expect(await readdir(join(dir, 'moved'))).toEqual([]);
+  });
+});
+
+it('removes links that a crash has left, and not what they lead to', async () => {
+  const [dir, outside] = [await tempDir(), await tempDir()];
+  await writeFile(join(outside, 'precious'), '');
+  for (const name of ['.ftx-0123456789abcdef.part', '.ftx-0123456789abcdef.journal', 'mine']) await symlink(join(outside, 'precious'), join(dir, name));
+  expect(await list(dir)).toEqual([]);
+  expect(await removeOldParts(dir, HOUR_MS)).toEqual([]);
+  for (const name of await readdir(dir)) await lutimes(join(dir, name), 1, 1);
+  expect(await removeOldParts(dir, HOUR_MS)).toHaveLength(2);
+  expect(await readdir(dir)).toEqual(['mine']);
+  expect(await readdir(outside)).toEqual(['precious']);
 });
 
 it('says that a folder is missing', async () => {
