@@ -1,7 +1,7 @@
 /** The connections of one listening port: who is let in, how each is served, and how they end. */
 import { FtxError } from './errors.js';
 import type { Identity } from './identity/identity.js';
-import type { EventListener, TransferEvent } from './ports.js';
+import type { Connection, EventListener, TransferEvent } from './ports.js';
 import { acceptCaller, type Accepted } from './net/accept.js';
 import { countStrangersAllowed, createAdmission, type Admission, type Guest } from './net/admission.js';
 import { noteArrivals } from './net/arrivals.js';
@@ -15,7 +15,7 @@ import { createBlockPool, type BlockPool } from './session/block-pool.js';
 import { receiveClassic } from './session/classic.js';
 import { receiveSession } from './session/receiver.js';
 import { secondsSince, type SessionResult } from './session/tally.js';
-import { countOffersAffordable, countSendersAffordable } from './storage/descriptors.js';
+import { createDescriptorBudget, type DescriptorBudget } from './storage/descriptors.js';
 import { createFileSink, type ConflictPolicy } from './storage/file-sink.js';
 import { createSpace, type Space } from './storage/space.js';
 
@@ -25,8 +25,6 @@ const DEFAULT_MAX_CONNECTIONS = 1024;
 const MAX_OPEN_OFFERS = 256;
 /** 32 MiB in flight between the sockets and the disk. */
 const POOL_BLOCKS = 32;
-/** Callers that are listened to only to be told in their language that there is no room. */
-const MAX_TURNED_AWAY = 64;
 
 export interface ReceiveOptions {
   /** Where files go; made if it is missing. */
@@ -82,7 +80,7 @@ export class Mailbox {
   readonly #space: Space;
   readonly #pool: BlockPool = createBlockPool(POOL_BLOCKS);
   readonly #admission: Admission;
-  readonly #maxOffers = Math.min(MAX_OPEN_OFFERS, countOffersAffordable());
+  readonly #budget: DescriptorBudget;
   readonly #visits = new Set<Visit>();
   readonly #started = performance.now();
   readonly #total = { stored: 0, sent: 0, refused: 0, failed: 0, bytes: 0 };
@@ -102,10 +100,16 @@ export class Mailbox {
     this.#own = own;
     this.#timeouts = { ...DEFAULT_TIMEOUTS, ...(options.timeoutMs !== undefined && { idleMs: options.timeoutMs }) };
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
-    const maxGuests = Math.min(options.maxConnections ?? DEFAULT_MAX_CONNECTIONS, countSendersAffordable());
+    this.#budget = createDescriptorBudget(options.maxConnections ?? DEFAULT_MAX_CONNECTIONS);
+    const maxGuests = this.#budget.maxSenders;
     const maxStrangers = countStrangersAllowed(maxGuests);
     const quietMs = this.#timeouts.idleMs;
     this.#admission = createAdmission({ maxGuests, maxStrangers, quietMs, now: () => performance.now() });
+  }
+
+  /** Connections that it has descriptors for after they were closed. */
+  get maxLingering(): number {
+    return this.#budget.maxLingering;
   }
 
   attach(listener: Listener): void {
@@ -138,7 +142,7 @@ export class Mailbox {
   #finishIfDone(): void {
     if (!this.#closing || this.#visits.size > 0) return;
     clearTimeout(this.#grace);
-    for (const connection of this.#turnedAway) turnAway(connection, SHUTTING_DOWN);
+    for (const connection of this.#turnedAway) this.#dismiss(connection, SHUTTING_DOWN);
     const seconds = secondsSince(this.#started);
     this.#resolveClosed({ ...this.#total, seconds, ...(this.#firstFailure && { firstFailure: this.#firstFailure }) });
   }
@@ -155,11 +159,12 @@ export class Mailbox {
   }
 
   /** Undefined when the caller said nothing, or not in time, or cannot be understood. */
-  async #accept({ connection, stop: { signal } }: Visit): Promise<Accepted | undefined> {
-    const abort = () => turnAway(connection, signal.reason as FtxError);
+  async #accept({ connection, guest, stop: { signal } }: Visit): Promise<Accepted | undefined> {
+    const abort = () => this.#dismiss(connection, signal.reason as FtxError);
     signal.addEventListener('abort', abort);
     try {
-      const accepted = await within(this.#timeouts.greetingMs, connection, 'say who it is', acceptCaller(connection, this.#own));
+      const accepting = acceptCaller(connection, this.#own, guest.speak);
+      const accepted = await within(this.#timeouts.greetingMs, connection, 'say who it is', accepting);
       if (!accepted) connection.destroy(new FtxError('lost', 'The caller said nothing.'));
       return accepted;
     } catch {
@@ -169,16 +174,22 @@ export class Mailbox {
     }
   }
 
+  /** Says it to somebody of whom nothing is known: most callers of a receiver with an identity speak TLS. */
+  #dismiss(connection: Connection, reason: FtxError): void {
+    if (!this.#own) return turnAway(connection, reason);
+    connection.write([TLS_BUSY]).catch(() => undefined);
+    connection.destroy(reason);
+  }
+
   /** Waits for the first byte where it may be that of TLS, to which the greeting of ftx is noise. */
   #turnAway(connection: TcpConnection, reason: FtxError): void {
-    if (!this.#own || this.#turnedAway.size >= MAX_TURNED_AWAY) return turnAway(connection, reason);
+    if (!this.#own || this.#turnedAway.size >= this.#budget.maxTurnedAway) return this.#dismiss(connection, reason);
     this.#turnedAway.add(connection);
     const detected = within(this.#timeouts.greetingMs, connection, 'say who it is', acceptCaller(connection, undefined));
     detected
       .then((accepted) => {
-        if (accepted?.caller !== 'tls') return turnAway(connection, reason);
-        connection.write([TLS_BUSY]).catch(() => undefined);
-        connection.destroy(reason);
+        if (accepted?.caller === 'tls') this.#dismiss(connection, reason);
+        else turnAway(connection, reason);
       })
       .catch(() => undefined)
       .finally(() => this.#turnedAway.delete(connection));
@@ -213,7 +224,9 @@ export class Mailbox {
     if (caller === 'ftx') {
       const sink = createFileSink({ dir, onConflict, maxSize, peer: peer ?? hostOf(connection.peer), space });
       const onWork = () => visit.guest.stir();
-      return receiveSession(connection, { ...common, onWork, sink, pool: this.#pool, limits: { offers: this.#maxOffers, size: maxSize } });
+      const { entries: offers, giveBack } = this.#budget.grantEntries(MAX_OPEN_OFFERS);
+      const session = { ...common, onWork, sink, pool: this.#pool, limits: { offers, size: maxSize } };
+      return receiveSession(connection, session).finally(giveBack);
     }
     const sink = createFileSink({ dir, onConflict: 'rename', maxSize, space });
     return receiveClassic(connection, { ...common, sink, maxSize, name: nameClassicFile(new Date()) });

@@ -34,7 +34,7 @@ export async function receive(options: ReceiveOptions): Promise<Receiver> {
   const identity = own?.fingerprint ?? null;
   const mailbox = new Mailbox(dir, options, own);
   const { port = DEFAULT_PORT, host, signal, onEvent } = options;
-  const listener = await listen({ port, host, onConnection: (connection) => mailbox.take(connection) });
+  const listener = await listen({ port, host, maxLingering: mailbox.maxLingering, onConnection: (connection) => mailbox.take(connection) });
   mailbox.attach(listener);
   const closeNow = () => mailbox.close(0);
   signal?.addEventListener('abort', closeNow);

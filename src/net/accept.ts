@@ -9,9 +9,17 @@ export interface Accepted extends Detected {
   readonly peer?: Fingerprint;
 }
 
-/** Undefined if the caller closes without a word. Without an identity of its own, this side takes no TLS. */
-export async function acceptCaller(connection: TcpConnection, own: Identity | undefined): Promise<Accepted | undefined> {
+/**
+ * Undefined if the caller closes without a word; `onFirstWord` hears of one.
+ * Without an identity of its own, this side takes no TLS.
+ */
+export async function acceptCaller(
+  connection: TcpConnection,
+  own: Identity | undefined,
+  onFirstWord: () => void = () => undefined,
+): Promise<Accepted | undefined> {
   const detected = await detectCaller(connection);
+  if (detected) onFirstWord();
   if (detected?.caller !== 'tls' || !own) return detected;
   // Loaded when needed: a receiver of unencrypted senders does not pay for it.
   const { acceptTls } = await import('./tls.js');

@@ -2,6 +2,8 @@
 
 /** A caller counts as a stranger until it settles. */
 export interface Guest {
+  /** It has said its first word: it gets time for the rest. */
+  readonly speak: () => void;
   /** It has said what it came for: from now on it makes room only for others, and only when it has been quiet for too long. */
   settle(): void;
   /** It has brought something, or is being served. */
@@ -24,7 +26,7 @@ export interface AdmissionOptions {
   readonly now: () => number;
 }
 
-/** Time in which everybody gets to introduce themselves, so that a crowd that comes at once is not taken for a flood. */
+/** Time in which everybody gets to introduce themselves, so that a crowd that comes at once neither is taken for a flood nor displaces itself. */
 const PATIENCE_MS = 1_000;
 const MIN_STRANGERS = 8;
 
@@ -36,6 +38,7 @@ export function countStrangersAllowed(maxGuests: number): number {
 interface Stranger {
   readonly since: number;
   readonly network: string;
+  hasSpoken: boolean;
   readonly drop: () => void;
 }
 
@@ -47,79 +50,94 @@ interface Settled {
 
 /**
  * A newcomer finds a place as long as there is a stranger to take it from. It
- * is the network with the most strangers that gives one up, its oldest, so a
- * flood displaces itself and nobody else. Who only keeps a place without using
- * it gives it up to somebody who may.
+ * is the network with the most strangers that gives one up, so a flood displaces
+ * itself and nobody else: the oldest that is silent, or else the oldest. To one
+ * of its own network it does so only when that one has had its time. Who only
+ * keeps a place without using it gives it up to somebody who may.
  */
 export function createAdmission({ maxGuests, maxStrangers, quietMs, now }: AdmissionOptions): Admission {
   const strangers = createStrangers();
-  /** Who has been quiet for longest comes first. */
-  const settled = new Set<Settled>();
+  const settled = createSettled(now);
   /** For so many of them quiet guests make room: a flood of callers that say nothing must not displace them all. */
   const fewStrangers = Math.min(MIN_STRANGERS, Math.ceil(maxGuests / 4));
 
-  function dismissQuiet(): boolean {
-    const quietest = settled.values().next().value;
-    if (!quietest || now() - quietest.since < quietMs) return false;
-    settled.delete(quietest);
-    quietest.drop();
-    return true;
-  }
-
   /** False when there is none to be made. */
-  function makeRoom(): boolean {
+  function makeRoom(network: string): boolean {
+    const hadItsTime = ({ since }: Stranger) => now() - since >= PATIENCE_MS;
     let next = strangers.findNext();
-    for (; next && strangers.count() >= maxStrangers && now() - next.since >= PATIENCE_MS; next = strangers.findNext()) strangers.dismiss(next);
-    if (strangers.count() + settled.size < maxGuests) return true;
-    if (strangers.count() < fewStrangers && dismissQuiet()) return true;
-    if (next) strangers.dismiss(next);
-    return next !== undefined;
+    for (; next && strangers.count() >= maxStrangers && hadItsTime(next); next = strangers.findNext()) strangers.dismiss(next);
+    if (strangers.count() + settled.count() < maxGuests) return true;
+    if (strangers.count() < fewStrangers && settled.dismissQuiet(quietMs)) return true;
+    if (!next || (next.hasSpoken && next.network === network && !hadItsTime(next))) return false;
+    strangers.dismiss(next);
+    return true;
   }
 
   function createGuest(stranger: Stranger): Guest {
     const guest: Settled = { since: 0, drop: stranger.drop };
-
-    function stir(): void {
-      // Not for one that was dropped or has left.
-      if (!settled.delete(guest)) return;
-      guest.since = now();
-      settled.add(guest);
-    }
-
     return {
-      stir,
+      speak: () => strangers.speak(stranger),
       settle() {
-        if (!strangers.forget(stranger)) return;
-        settled.add(guest);
-        stir();
+        if (strangers.forget(stranger)) settled.add(guest);
+      },
+      stir() {
+        if (settled.forget(guest)) settled.add(guest);
       },
       leave() {
         strangers.forget(stranger);
-        settled.delete(guest);
+        settled.forget(guest);
       },
     };
   }
 
   return {
     admit(peer, drop) {
-      if (!makeRoom()) return undefined;
-      const stranger = { since: now(), network: networkOf(peer), drop };
+      const network = networkOf(peer);
+      if (!makeRoom(network)) return undefined;
+      const stranger = { since: now(), network, hasSpoken: false, drop };
       strangers.add(stranger);
       return createGuest(stranger);
     },
   };
 }
 
+function createSettled(now: () => number) {
+  /** Who has been quiet for longest comes first. */
+  const guests = new Set<Settled>();
+  return {
+    count: () => guests.size,
+    /** False for one that is not among them. */
+    forget: (guest: Settled) => guests.delete(guest),
+    add(guest: Settled): void {
+      guest.since = now();
+      guests.add(guest);
+    },
+    /** Drops one that has been quiet for so long, if there is one. */
+    dismissQuiet(quietMs: number): boolean {
+      const quietest = guests.values().next().value;
+      if (!quietest || now() - quietest.since < quietMs) return false;
+      guests.delete(quietest);
+      quietest.drop();
+      return true;
+    },
+  };
+}
+
+/** Of one network, the oldest first. */
+interface Neighbours {
+  readonly silent: Set<Stranger>;
+  readonly speaking: Set<Stranger>;
+}
+
 function createStrangers() {
-  /** By network, the oldest first. */
-  const networks = new Map<string, Set<Stranger>>();
+  const networks = new Map<string, Neighbours>();
   let count = 0;
 
   /** False for one that is not among them. */
   function forget(stranger: Stranger): boolean {
     const neighbours = networks.get(stranger.network);
-    if (!neighbours?.delete(stranger)) return false;
-    if (neighbours.size === 0) networks.delete(stranger.network);
+    if (!neighbours?.silent.delete(stranger) && !neighbours?.speaking.delete(stranger)) return false;
+    if (sizeOf(neighbours) === 0) networks.delete(stranger.network);
     count -= 1;
     return true;
   }
@@ -128,8 +146,16 @@ function createStrangers() {
     count: () => count,
     forget,
     add(stranger: Stranger): void {
-      networks.set(stranger.network, (networks.get(stranger.network) ?? new Set()).add(stranger));
+      const neighbours = networks.get(stranger.network) ?? { silent: new Set(), speaking: new Set() };
+      networks.set(stranger.network, neighbours);
+      neighbours.silent.add(stranger);
       count += 1;
+    },
+    speak(stranger: Stranger): void {
+      const neighbours = networks.get(stranger.network);
+      if (!neighbours?.silent.delete(stranger)) return;
+      stranger.hasSpoken = true;
+      neighbours.speaking.add(stranger);
     },
     dismiss(stranger: Stranger): void {
       forget(stranger);
@@ -137,11 +163,15 @@ function createStrangers() {
     },
     /** Who gives way first. */
     findNext(): Stranger | undefined {
-      let largest: Set<Stranger> | undefined;
-      for (const neighbours of networks.values()) if (neighbours.size > (largest?.size ?? 0)) largest = neighbours;
-      return largest?.values().next().value;
+      let largest: Neighbours | undefined;
+      for (const neighbours of networks.values()) if (!largest || sizeOf(neighbours) > sizeOf(largest)) largest = neighbours;
+      return largest?.silent.values().next().value ?? largest?.speaking.values().next().value;
     },
   };
+}
+
+function sizeOf({ silent, speaking }: Neighbours): number {
+  return silent.size + speaking.size;
 }
 
 const IPV6 = /^\[([^\]%]*)/;

@@ -2,13 +2,15 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { errnoOf, FtxError } from '../errors.js';
-import { formatAddress, TcpConnection } from './tcp.js';
+import { createFarewells, formatAddress, TcpConnection } from './tcp.js';
 
 export interface ListenOptions {
   /** 0 takes a free one. */
   readonly port: number;
   /** One address of this machine; all of them, IPv4 and IPv6, when absent. */
   readonly host?: string | undefined;
+  /** Connections that may linger at a time after they were destroyed; 24 if absent. */
+  readonly maxLingering?: number | undefined;
   readonly onConnection: (connection: TcpConnection) => void;
 }
 
@@ -21,8 +23,9 @@ export interface Listener {
 }
 
 /** Throws FtxError `port-in-use`, `denied` or `unknown-host`. */
-export async function listen({ port, host, onConnection }: ListenOptions): Promise<Listener> {
-  const server = createServer({ allowHalfOpen: true }, (socket) => onConnection(new TcpConnection(socket)));
+export async function listen({ port, host, maxLingering, onConnection }: ListenOptions): Promise<Listener> {
+  const farewells = maxLingering === undefined ? undefined : createFarewells(maxLingering);
+  const server = createServer({ allowHalfOpen: true }, (socket) => onConnection(new TcpConnection(socket, farewells)));
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);

@@ -7,7 +7,6 @@ import type { Connection } from '../ports.js';
 const MAX_UNREAD_BYTES = 256 * 1024;
 /** How long a destroyed connection may still take to send what was written before. */
 const LINGER_MS = 1_000;
-/** Destroyed connections that linger at a time: who connects faster than that gets no last words. */
 const MAX_LINGERING = 24;
 
 interface Reader {
@@ -23,6 +22,7 @@ interface Reader {
  */
 export class TcpConnection implements Connection {
   readonly peer: string;
+  readonly #farewells: Farewells;
   #socket: Socket;
   #detach: () => void;
   readonly #chunks: Uint8Array[] = [];
@@ -33,8 +33,9 @@ export class TcpConnection implements Connection {
   #failure: Error | undefined;
   #reader: Reader | undefined;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, farewells = commonFarewells) {
     this.#socket = socket;
+    this.#farewells = farewells;
     this.peer = formatAddress(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0);
     socket.setNoDelay(true);
     this.#detach = this.#attach(socket);
@@ -119,7 +120,7 @@ export class TcpConnection implements Connection {
     this.#fail(reason);
     // In the middle of an upgrade there are no last words.
     if (this.#upgrading) this.#socket.destroy();
-    else if (!this.#socket.destroyed) lingerThenDestroy(this.#socket);
+    else if (!this.#socket.destroyed) this.#farewells.linger(this.#socket);
   }
 
   #receive(bytes: Uint8Array): void {
@@ -159,20 +160,32 @@ function writeTogether(socket: Socket, parts: readonly Uint8Array[], done: () =>
   });
 }
 
-/** The oldest first. */
-const lingering = new Set<Socket>();
-
-function lingerThenDestroy(socket: Socket): void {
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-  lingering.add(socket);
-  socket.once('close', () => {
-    clearTimeout(timer);
-    lingering.delete(socket);
-  });
-  if (lingering.size > MAX_LINGERING) lingering.values().next().value?.destroy();
-  socket.resume();
-  socket.end();
+/** Destroyed connections that linger. */
+export interface Farewells {
+  /** Destroys the socket when the peer has ended, or after LINGER_MS. */
+  linger(socket: Socket): void;
 }
+
+/** At most so many at a time: who connects faster than that gets no last words. */
+export function createFarewells(most: number): Farewells {
+  /** The oldest first. */
+  const lingering = new Set<Socket>();
+  return {
+    linger(socket) {
+      const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+      lingering.add(socket);
+      socket.once('close', () => {
+        clearTimeout(timer);
+        lingering.delete(socket);
+      });
+      if (lingering.size > most) lingering.values().next().value?.destroy();
+      socket.resume();
+      socket.end();
+    },
+  };
+}
+
+const commonFarewells = createFarewells(MAX_LINGERING);
 
 function describeLoss(peer: string, cause?: Error): FtxError {
   const why = errnoOf(cause) === 'ECONNRESET' || !cause ? '' : ` (${cause.message})`;

@@ -17,11 +17,13 @@ export interface RetryOptions {
   readonly wasConnected: () => boolean;
   /** Called before each wait. */
   readonly onRetry: (failure: FtxError, attempt: number, delayMs: number) => void;
+  /** From 0 to 1. */
+  readonly random?: () => number;
 }
 
 /** Runs `attempt` until it succeeds, or fails in a way that will not pass by itself, or too often. */
 export async function withRetries(options: RetryOptions, attempt: () => Promise<void>): Promise<void> {
-  const { retries, signal, progress, wasConnected, onRetry } = options;
+  const { retries, signal, progress, wasConnected, onRetry, random = Math.random } = options;
   for (let tries = 0, seen = progress(); ; ) {
     try {
       return await attempt();
@@ -31,11 +33,16 @@ export async function withRetries(options: RetryOptions, attempt: () => Promise<
       seen = progress();
       if (tries >= retries || !willPass(failure.code, wasConnected())) throw failure;
       tries += 1;
-      const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (tries - 1));
+      const delayMs = spread(Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (tries - 1)), random());
       onRetry(failure, tries, delayMs);
       await pause(delayMs, signal);
     }
   }
+}
+
+/** Between half and one and a half of it: many who were turned away together must not come back together. */
+function spread(ms: number, random: number): number {
+  return Math.round((ms * (0.5 + random)) / 100) * 100;
 }
 
 function willPass(code: ErrorCode, wasConnected: boolean): boolean {

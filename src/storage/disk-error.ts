@@ -19,8 +19,8 @@ const REASONS: Readonly<Record<string, readonly [ErrorCode, string] | undefined>
   ENOTEMPTY: ['exists', 'a folder of that name is there already'],
   ENOENT: ['io', 'the folder it was to be in is gone'],
   EIO: ['io', "the receiver's disk reported an error"],
-  EMFILE: ['io', 'the receiver has too many files open'],
-  ENFILE: ['io', 'the receiver has too many files open'],
+  EMFILE: ['busy', 'the receiver has too many files open; try again'],
+  ENFILE: ['busy', 'the receiver has too many files open; try again'],
 };
 
 /** Whatever went wrong on the receiver's disk, as the FtxError for the entry at `path`. */

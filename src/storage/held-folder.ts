@@ -5,15 +5,14 @@
  */
 import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, statSync, type BigIntStats } from 'node:fs';
 import { errnoOf } from '../errors.js';
-import { readDescriptorLimit } from './descriptors.js';
+import { countFew } from './descriptors.js';
 
 /** Linux, unless its /proc is kept from us. */
 export const HOLDS_BY_DESCRIPTOR = existsSync('/proc/self/fd');
 /** Takes no right but to walk through the folder. Node has no name for it. */
 const O_PATH = 0o10000000;
-const MAX_FEW = 64;
-/** Folders that may stay open without need: a small part of what the process may have open. */
-const FEW = Math.min(MAX_FEW, Math.max(4, Math.floor(readDescriptorLimit() / 16)));
+/** Folders that may stay open without need. */
+const FEW = countFew();
 
 export interface HeldFolder {
   /** Leads to it, and nowhere else, as long as it is held. */

@@ -79,6 +79,42 @@ describe('a full house', () => {
   });
 });
 
+describe('a crowd from one address that comes to a small house at once', () => {
+  const speakAll = (callers: readonly Caller[]) => callers.forEach(({ guest }) => guest?.speak());
+
+  it('does not displace itself while those inside introduce themselves', () => {
+    const { callMany } = open(4);
+    const first = callMany(4, '192.0.2.1');
+    speakAll(first);
+    expect(callMany(200, '192.0.2.1').every(({ guest }) => !guest)).toBe(true);
+    expect(dropped(first)).toBe(0);
+  });
+
+  it('does so when they take too long for it', () => {
+    const { call, callMany, pass } = open(4);
+    const first = callMany(4, '192.0.2.1');
+    speakAll(first);
+    pass(1_000);
+    expect(call('192.0.2.1').guest).toBeDefined();
+    expect(first.map(({ isDropped }) => isDropped)).toEqual([true, false, false, false]);
+  });
+
+  it('makes room for others at once', () => {
+    const { call, callMany } = open(4);
+    speakAll(callMany(4, '192.0.2.1'));
+    expect(call('192.0.2.2').guest).toBeDefined();
+  });
+
+  it('finds room that those take who say nothing', () => {
+    const { call, callMany } = open(4);
+    const [silent, ...speaking] = callMany(4, '192.0.2.1');
+    speakAll(speaking);
+    expect(call('192.0.2.1').guest).toBeDefined();
+    expect(silent!.isDropped).toBe(true);
+    expect(dropped(speaking)).toBe(0);
+  });
+});
+
 describe('strangers over their limit', () => {
   it('go, once they have had their time', () => {
     const { callMany, pass, call } = open(100, 10);
@@ -168,7 +204,7 @@ describe('settled guests that are quiet', () => {
 });
 
 it('never has more inside than there is room for, and drops nobody who has left, or has settled and is not quiet', () => {
-  const step = fc.record({ act: fc.constantFrom('call', 'settle', 'stir', 'leave', 'wait', 'rest'), host: fc.integer({ min: 1, max: 4 }), which: fc.nat(30) });
+  const step = fc.record({ act: fc.constantFrom('call', 'speak', 'settle', 'stir', 'leave', 'wait', 'rest'), host: fc.integer({ min: 1, max: 4 }), which: fc.nat(30) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 12 }), (steps, max, strangers) => {
       const { call, callers, pass } = open(max, strangers);
@@ -184,7 +220,7 @@ it('never has more inside than there is room for, and drops nobody who has left,
         else if (caller?.guest && !wasDropped && !gone.has(caller)) {
           caller.guest[act]();
           if (act === 'leave') gone.add(caller);
-          else if (act === 'settle' ? !settled.has(caller) : settled.has(caller)) settled.set(caller, time);
+          else if (act === 'settle' ? !settled.has(caller) : act === 'stir' && settled.has(caller)) settled.set(caller, time);
         }
         const inside = callers.filter((one) => one.guest && !one.isDropped && !gone.has(one));
         expect(inside.length).toBeLessThanOrEqual(max);

@@ -12,12 +12,15 @@ afterEach(() => {
 
 const fail = (code: ErrorCode) => Promise.reject(new FtxError(code, code));
 
-function run(retries: number, attempt: (number: number) => Promise<void>, progress = () => 0) {
+function run(retries: number, attempt: (number: number) => Promise<void>, progress = () => 0, random = () => 0.5) {
   const stop = new AbortController();
   const delays: number[] = [];
   let attempts = 0;
   const outcome = codeOf(
-    withRetries({ retries, signal: stop.signal, progress, wasConnected: () => progress() > 0, onRetry: (_, __, delayMs) => delays.push(delayMs) }, () => attempt(++attempts)),
+    withRetries(
+      { retries, signal: stop.signal, progress, wasConnected: () => progress() > 0, onRetry: (_, __, delayMs) => delays.push(delayMs), random },
+      () => attempt(++attempts),
+    ),
   );
   const finish = async () => {
     await vi.advanceTimersByTimeAsync(10 * 60_000);
@@ -33,6 +36,13 @@ it('tries again with growing delays, and then gives up', async () => {
     attempts: 8,
     delays: [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000],
   });
+});
+
+it('spreads those who were turned away together', async () => {
+  const first = await run(3, () => fail('busy'), undefined, () => 0).finish();
+  const last = await run(3, () => fail('busy'), undefined, () => 0.999).finish();
+  expect(first.delays).toEqual([500, 1_000, 2_000]);
+  expect(last.delays).toEqual([1_500, 3_000, 6_000]);
 });
 
 it('is done when an attempt succeeds', async () => {
