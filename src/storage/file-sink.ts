@@ -128,15 +128,18 @@ async function checkConflict(
   const there = lstatSync(join(place.folder, place.name), { bigint: true, throwIfNoEntry: false });
   if (!there) return undefined;
   const isLike = there.isFile() && there.size === BigInt(offer.size ?? -1);
+  // The same once more, as when a transfer is begun again.
+  const isAgain = isLike && isSameTime(there.mtimeNs, offer.mtimeNs);
   switch (policy) {
     case 'rename':
-      // The same once more, as when a transfer is begun again; a commit finds a free name for all else.
-      return isLike && isSameTime(there.mtimeNs, offer.mtimeNs) ? openPresent({ place, findPlace, receiveBeside }) : undefined;
-    case 'fail':
-      throw refuseExisting(place.path);
+      // A commit finds a free name for all else.
+      return isAgain ? openPresent({ place, findPlace, receiveBeside }) : undefined;
     case 'overwrite':
       if (there.isDirectory()) throw refuseExisting(place.path, 'a folder of that name');
-      return undefined;
+      return isAgain ? openPresent({ place, findPlace, receiveBeside }) : undefined;
+    case 'fail':
+      if (isAgain) return openPresent({ place, findPlace });
+      throw refuseExisting(place.path);
     case 'skip':
       if (isLike) return openPresent({ place, findPlace });
       throw refuseExisting(place.path, 'a different one of that name');

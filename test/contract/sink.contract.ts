@@ -216,12 +216,29 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
       it('overwrite keeps the old one until commit, and after a discard', async () => {
         const { store, sink } = await start({ onConflict: 'overwrite' });
         await receiveFile(sink, 'x', Buffer.from('old'));
-        const part = expectPart(await sink.open(offerFile('x', 3)));
+        const part = expectPart(await sink.open(offerFile('x', 3, { mtimeNs: TIME_NS + SECOND_NS })));
         await part.write(Buffer.from('new'), 0);
         expect(await text(store, 'x')).toBe('old');
         await part.discard();
         expect(await text(store, 'x')).toBe('old');
         expect(await contract.readNames(store)).toEqual(['x']);
+      });
+
+      it.each(['rename', 'overwrite', 'skip', 'fail'] as const)('%s hands out the file of that size and time to be compared', async (onConflict) => {
+        const { store, sink, again } = await start({ onConflict });
+        const content = makeContent(BLOCK_BYTES + 3);
+        await receiveFile(sink, 'd/x', content);
+        const present = await again().open(offerFile('d/x', content.length));
+        if (present.state !== 'present') throw new Error('expected the file that is there');
+        expect(Buffer.concat(await copyBlocks(present, 0)).equals(content)).toBe(true);
+        expect(present.receiveBeside !== undefined).toBe(onConflict === 'rename' || onConflict === 'overwrite');
+        expect(await contract.readNames(store)).toEqual(['d', 'd/x']);
+      });
+
+      it('fail refuses one of that size that is of another time', async () => {
+        const { sink, again } = await start({ onConflict: 'fail' });
+        await receiveFile(sink, 'x', Buffer.from('1'));
+        await expect(again().open(offerFile('x', 1, { mtimeNs: TIME_NS + SECOND_NS }))).rejects.toThrow(refusal('exists'));
       });
 
       it('skip hands out the file of that size to be compared, and refuses all else', async () => {

@@ -56,12 +56,12 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     const there = entries.get(offer.path);
     if (!there) return undefined;
     const same = there.kind === 'file' && there.content.length === offer.size ? there : undefined;
-    if (onConflict === 'rename') {
-      const isSame = same !== undefined && same.mtimeNs === offer.mtimeNs;
-      return isSame ? { ...present(offer.path, same.content), receiveBeside: () => Promise.resolve(createPart(offer)) } : undefined;
+    if (onConflict === 'overwrite' && there.kind === 'directory') throw refuseExisting(offer.path);
+    const isAgain = same !== undefined && same.mtimeNs === offer.mtimeNs;
+    if (onConflict === 'rename' || onConflict === 'overwrite') {
+      return isAgain ? { ...present(offer.path, same.content), receiveBeside: () => Promise.resolve(createPart(offer)) } : undefined;
     }
-    if (onConflict === 'overwrite' && there.kind !== 'directory') return undefined;
-    if (onConflict !== 'skip' || !same) throw refuseExisting(offer.path);
+    if (!same || (onConflict === 'fail' && !isAgain)) throw refuseExisting(offer.path);
     return present(offer.path, same.content);
   }
 
