@@ -113,6 +113,8 @@ export interface Sink {
   open(offer: Entry): Promise<PartFile | PresentFile>;
   /** Makes an offered directory or symlink; durable when it resolves. */
   place(offer: Entry): Promise<Placed>;
+  /** The sender has said goodbye: folders that were made on the way and never offered get what is usual. Never fails. */
+  finish(): void;
 }
 
 export type WireProtocol = 'ftx/1' | 'classic';

@@ -36,7 +36,7 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
   signal.addEventListener('abort', abort);
   try {
     signal.throwIfAborted();
-    await serve({ channel, entries, tally, watch, limits, offerMs: options.timeouts.offerMs });
+    await serve({ channel, entries, sink, tally, watch, limits, offerMs: options.timeouts.offerMs });
     channel.destroy(new FtxError('lost', 'The session is over.'));
   } catch (error) {
     const failure = toFtxError(error);
@@ -53,13 +53,14 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
 interface Session {
   readonly channel: Channel;
   readonly entries: IncomingEntries;
+  readonly sink: Sink;
   readonly tally: Tally;
   readonly watch: ReceiverWatch;
   readonly limits: ReceiverLimits;
   readonly offerMs: number;
 }
 
-async function serve({ channel, entries, tally, watch, limits, offerMs }: Session): Promise<void> {
+async function serve({ channel, entries, sink, tally, watch, limits, offerMs }: Session): Promise<void> {
   // What has no limit here still has to be a number on the wire.
   const size = Math.floor(Math.min(limits.size, Number.MAX_SAFE_INTEGER));
   const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [], limits: { ...limits, size } });
@@ -75,6 +76,7 @@ async function serve({ channel, entries, tally, watch, limits, offerMs }: Sessio
   // Commits go on by themselves; the sender has nothing more to say to them.
   await entries.finish();
   if (entries.openCount > 0) throw new FtxError('protocol', `${channel.peer} said goodbye before everything was sent.`);
+  sink.finish();
   await channel.send({ type: 'goodbye', id: 0 });
 }
 

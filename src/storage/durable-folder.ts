@@ -5,8 +5,8 @@ import { errnoOf } from '../errors.js';
 import { descriptorOf } from './held-folder.js';
 
 /** Makes one folder, durable in the one it is in. */
-export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path);
+export async function makeFolder(path: string, mode?: number): Promise<void> {
+  await mkdir(path, mode);
   try {
     await syncFolder(dirname(path));
   } catch (error) {

@@ -58,6 +58,7 @@ export function createFileSink(options: FileSinkOptions): Sink {
       if (offer.kind === 'symlink') return placeLink(folders, options, offer);
       throw refuseKind(offer);
     }),
+    finish: () => folders.settle(),
   };
 }
 
@@ -92,7 +93,7 @@ async function holding<T extends PartFile | PresentFile>(place: HeldPlace, open:
     if (opened.state === 'present') place.release();
     return opened;
   } catch (error) {
-    place.release();
+    place.abandon();
     throw error;
   }
 }
@@ -161,9 +162,11 @@ async function placing(folders: Folders, components: readonly string[], work: (p
   const place = await folders.find(components);
   try {
     place.check();
-    return { as: describeIn(components)(await work(place)) };
-  } finally {
+    const name = await work(place);
     place.release();
+    return { as: describeIn(components)(name) };
+  } finally {
+    place.abandon();
   }
 }
 

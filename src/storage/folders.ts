@@ -1,15 +1,15 @@
 /** Folders below the receiver's root, made durable, with no symbolic link followed on the way. */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { open, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { FtxError, errnoOf } from '../errors.js';
 import { showPath } from './disk-error.js';
 import { makeFolder } from './durable-folder.js';
 import { holdFolder, holdKnown, holdRoot, releaseFolder, type HeldFolder } from './held-folder.js';
+import { createMadeFolders, PRIVATE_MODE } from './made-folders.js';
 import { createPlace, type HeldPlace, type Place } from './place.js';
 import { makePartName } from './safe-path.js';
 
-const DIGEST_CHARACTERS = 22;
 /** Of Linux, with the NUL at the end. */
 const PATH_MAX = 4096;
 
@@ -24,18 +24,16 @@ export interface Folders {
   find(components: readonly string[]): Promise<HeldPlace>;
   /** The folder at a held place, made unless it is there. */
   make(place: Place): Promise<Found>;
+  /** The session has said all: folders that it had made and never named get the permissions of any new one. */
+  settle(): void;
 }
 
-/**
- * Folders that were made and have not got their mode and time yet, by digest of path and maker, because a peer can
- * have many long ones made. Process-wide: who begins a broken transfer again still owes them.
- */
-const unfinished = new Set<string>();
+/** Process-wide, by path: places in a folder that may not be held at the moment. */
+const places = new Map<string, number>();
 
 /** `maker` is who sends; without it, only the same session finishes the folders it has made. */
 export function createFolders(root: string, maker: string = randomUUID()): Folders {
-  const digestPath = (path: string) =>
-    createHash('sha256').update(JSON.stringify([root, maker, path])).digest('base64').slice(0, DIGEST_CHARACTERS);
+  const made = createMadeFolders(root, maker);
 
   /** From folder to folder, each held until the next one is. */
   async function walk(components: readonly string[]): Promise<HeldFolder> {
@@ -43,7 +41,7 @@ export function createFolders(root: string, maker: string = randomUUID()): Folde
     for (const [depth, component] of components.entries()) {
       try {
         const path = components.slice(0, depth + 1).join('/');
-        const next = await holdOrMake(`${folder.path}/${component}`, () => unfinished.add(digestPath(path)));
+        const next = await holdOrMake(`${folder.path}/${component}`, () => made.note(path));
         if (next === 'other') throw refuseParent(components, component);
         releaseFolder(folder);
         folder = next;
@@ -55,17 +53,38 @@ export function createFolders(root: string, maker: string = randomUUID()): Folde
     return folder;
   }
 
+  /** From the deepest up, what was made on the way to something that did not come. */
+  function removeUnused(parents: readonly string[]): void {
+    for (let depth = parents.length; depth > 0; depth--) {
+      const components = parents.slice(0, depth);
+      if (places.has(join(root, ...components)) || !made.removeIfUnused(components)) return;
+    }
+  }
+
+  /** The place of these components, in a folder that is held for it. */
+  function openPlace(components: readonly string[], folder: HeldFolder): HeldPlace {
+    const parents = components.slice(0, -1);
+    const path = join(root, ...parents);
+    places.set(path, (places.get(path) ?? 0) + 1);
+    return createPlace(root, components, folder, (isUsed) => {
+      const others = (places.get(path) ?? 1) - 1;
+      if (others > 0) places.set(path, others);
+      else places.delete(path);
+      if (!isUsed) removeUnused(parents);
+    });
+  }
+
   return {
     async find(components) {
       refuseLength(root, components);
       const parents = components.slice(0, -1);
-      return createPlace(root, components, holdKnown({ root, components: parents }) ?? (await walk(parents)));
+      return openPlace(components, holdKnown({ root, components: parents }) ?? (await walk(parents)));
     },
     async make({ folder, name, path }) {
-      const digest = digestPath(path);
-      const found = await holdOrMake(`${folder}/${name}`, () => unfinished.add(digest));
-      return found === 'other' ? found : { folder: found, isOwn: unfinished.delete(digest) };
+      const found = await holdOrMake(`${folder}/${name}`, () => made.note(path));
+      return found === 'other' ? found : { folder: found, isOwn: made.finish(path) };
     },
+    settle: () => made.settle(),
   };
 }
 
@@ -92,7 +111,7 @@ async function holdOrMake(path: string, onMade: () => void): Promise<HeldFolder 
 }
 
 async function makeDurably(path: string, onMade: () => void): Promise<void> {
-  const making = makeFolder(path).finally(() => underWay.delete(path));
+  const making = makeFolder(path, PRIVATE_MODE).finally(() => underWay.delete(path));
   underWay.set(path, making);
   try {
     await making;

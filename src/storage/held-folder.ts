@@ -3,7 +3,7 @@
  * folder itself, whatever is renamed or planted on the way to it meanwhile.
  * Where there is no such thing, a folder is held by its path alone.
  */
-import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, statSync, type BigIntStats } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, rmdirSync, statSync, type BigIntStats } from 'node:fs';
 import { errnoOf } from '../errors.js';
 import { countFew } from './descriptors.js';
 
@@ -96,6 +96,23 @@ export function findFolder({ root, components }: Way): string | undefined {
   const look = components.length === 0 ? statSync : lstatSync;
   const stats = look([root, ...components].join('/'), { bigint: true, throwIfNoEntry: false });
   return stats?.isDirectory() ? idOf(stats) : undefined;
+}
+
+/** Removes the folder at the end of the way, unless something is in it or somebody holds it. */
+export function removeIfEmpty({ root, components }: Way): boolean {
+  try {
+    const id = findFolder({ root, components });
+    if (id === undefined || (open.get(id)?.uses ?? 0) > 0) return false;
+    const parent = holdWay({ root, components: components.slice(0, -1) });
+    try {
+      rmdirSync(`${parent.path}/${components.at(-1) ?? ''}`);
+      return true;
+    } finally {
+      releaseFolder(parent);
+    }
+  } catch {
+    return false;
+  }
 }
 
 function use(folder: OpenFolder): HeldFolder {

@@ -17,12 +17,19 @@ export interface HeldPlace extends Place {
   check(): void;
   /** Nobody has a path into the folder now: it need not be held until somebody asks for one. */
   rest(): void;
-  /** For good. Safe to call more than once. */
+  /** For good: what it was for is there. Safe to call more than once. */
   release(): void;
+  /** For good: nothing came of it. Safe to call more than once, and after release. */
+  abandon(): void;
 }
 
-/** The place takes over the hold on its folder. */
-export function createPlace(root: string, components: readonly string[], folder: HeldFolder): HeldPlace {
+/** The place takes over the hold on its folder; `onEnd` is called once. */
+export function createPlace(
+  root: string,
+  components: readonly string[],
+  folder: HeldFolder,
+  onEnd: (isUsed: boolean) => void,
+): HeldPlace {
   const path = components.join('/');
   const way = { root, components: components.slice(0, -1) };
   let held: HeldFolder | undefined = folder;
@@ -31,6 +38,13 @@ export function createPlace(root: string, components: readonly string[], folder:
   function letGo(): void {
     if (held) releaseFolder(held);
     held = undefined;
+  }
+
+  function end(isUsed: boolean): void {
+    if (isOver) return;
+    isOver = true;
+    letGo();
+    onEnd(isUsed);
   }
 
   return {
@@ -52,16 +66,14 @@ export function createPlace(root: string, components: readonly string[], folder:
     rest() {
       if (isCrowded()) letGo();
     },
-    release() {
-      isOver = true;
-      letGo();
-    },
+    release: () => end(true),
+    abandon: () => end(false),
   };
 }
 
 /** The part file, which lets go of its place at its end. */
 export function withPlace(part: PartFile, place: HeldPlace): PartFile {
-  const release = (): void => place.release();
+  const abandon = (): void => place.abandon();
   async function commit(size: number) {
     try {
       place.check();
@@ -69,12 +81,14 @@ export function withPlace(part: PartFile, place: HeldPlace): PartFile {
       await part.discard();
       throw error;
     }
-    return part.commit(size);
+    const placed = await part.commit(size);
+    place.release();
+    return placed;
   }
   return {
     ...part,
-    commit: (size) => commit(size).finally(release),
-    discard: () => part.discard().finally(release),
-    suspend: () => part.suspend().finally(release),
+    commit: (size) => commit(size).finally(abandon),
+    discard: () => part.discard().finally(abandon),
+    suspend: () => part.suspend().finally(abandon),
   };
 }

@@ -5,6 +5,8 @@ import { showPath } from './disk-error.js';
 
 const PATH_BYTES_MAX = 4096;
 const COMPONENT_BYTES_MAX = 255;
+/** One path makes at most so many folders. */
+const COMPONENTS_MAX = 100;
 /** Linux's limit on what a symlink holds: PATH_MAX less the final NUL. */
 const TARGET_BYTES_MAX = 4095;
 /** How the names of part files begin, which no entry may claim. */
@@ -43,7 +45,9 @@ function findPathFlaw(path: string): string | undefined {
   if (flaw !== undefined) return flaw;
   if (Buffer.byteLength(path) > PATH_BYTES_MAX) return `the path is longer than ${PATH_BYTES_MAX} bytes`;
   if (path.startsWith('/')) return 'the path is absolute, and only paths inside the folder are taken';
-  for (const component of path.split('/')) {
+  const components = path.split('/');
+  if (components.length > COMPONENTS_MAX) return `it is more than ${COMPONENTS_MAX} folders deep, which is more than the receiver makes`;
+  for (const component of components) {
     const found = findComponentFlaw(component);
     if (found !== undefined) return found;
   }

@@ -1,4 +1,4 @@
-import { readFile, readdir, utimes, writeFile, lstat } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BLOCK_BYTES, type Sink, type Source } from '../../src/ports.js';
@@ -10,7 +10,7 @@ import { makeContent, tempDir } from '../support/folders.js';
 import { connectionPair, lost } from '../support/memory-connection.js';
 import { pool, runReceiver, runSender, tamperWith } from '../support/session.js';
 import { createMemorySink, type MemoryEntry } from '../support/memory-sink.js';
-import { createMemorySource } from '../support/memory-source.js';
+import { createMemoryDirectory, createMemorySource } from '../support/memory-source.js';
 
 const BLOCKS = 12;
 const SIZE = BLOCKS * BLOCK_BYTES - 7;
@@ -31,8 +31,8 @@ interface Sent {
   readonly stored: boolean;
 }
 
-/** Sends until `breakAfter` blocks have left; counts those that left, and those that were read. */
-async function sendOnce(dir: string, source: Source, breakAfter = Infinity): Promise<Sent> {
+/** Sends until `breakAfter` blocks have left; counts those that left, and those that were read of the first source. */
+async function sendOnce(dir: string, source: Source, breakAfter = Infinity, ...more: Source[]): Promise<Sent> {
   const [left, right] = connectionPair();
   let blocks = 0;
   let read = 0;
@@ -51,10 +51,10 @@ async function sendOnce(dir: string, source: Source, breakAfter = Infinity): Pro
   };
   const sink: Sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'peer' });
   const receiver = runReceiver(right, { ...createMemorySink(), ...sink });
-  const sender = runSender(connection, [counting]);
+  const sender = runSender(connection, [counting, ...more]);
   const result = await sender.result;
   await receiver.result;
-  return { blocks, read, stored: 'stored' in result && result.stored === 1 };
+  return { blocks, read, stored: 'stored' in result && result.stored === 1 + more.length };
 }
 
 describe('a transfer that broke off', () => {
@@ -114,6 +114,34 @@ describe('a transfer that broke off', () => {
     await utimes(file, 1, 1);
     expect(await sendOnce(dir, await openSource())).toMatchObject({ stored: true, blocks: BLOCKS });
     expect((await readFile(received)).equals(changed)).toBe(true);
+  });
+});
+
+describe('a folder whose transfer broke off', () => {
+  const time = 1_500_000_000_000_000_000n;
+  const folder = createMemoryDirectory('tree', { mode: 0o750, mtimeNs: time });
+
+  async function describeFolder(dir: string) {
+    const { mode, mtimeNs } = await lstat(join(dir, 'tree'), { bigint: true });
+    return { mode: Number(mode & 0o777n), hasItsTime: mtimeNs === time };
+  }
+
+  it('is private meanwhile, and gets its permissions and time when it is gone on with', async () => {
+    const { dir, openSource } = await setUp();
+    const film = await openSource();
+    const inTree = { ...film, entry: { ...film.entry, path: 'tree/film' } };
+    expect(await sendOnce(dir, inTree, 5, folder)).toMatchObject({ stored: false });
+    expect(await describeFolder(dir)).toEqual({ mode: 0o700, hasItsTime: false });
+    expect(await sendOnce(dir, inTree, Infinity, folder)).toMatchObject({ stored: true });
+    expect(await describeFolder(dir)).toEqual({ mode: 0o750, hasItsTime: true });
+  });
+
+  it('is as any new one when its sender never names it', async () => {
+    const { dir } = await setUp();
+    await mkdir(join(dir, 'usual'));
+    const usual = (await lstat(join(dir, 'usual'))).mode;
+    expect(await sendOnce(dir, createMemorySource('tree/x', Buffer.from('1')))).toMatchObject({ stored: true });
+    expect((await lstat(join(dir, 'tree'))).mode).toBe(usual);
   });
 });
 

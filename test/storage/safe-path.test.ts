@@ -5,7 +5,8 @@ import { FtxError } from '../../src/errors.js';
 import { checkLinkTarget, parsePath } from '../../src/storage/safe-path.js';
 
 const GOOD: readonly [path: string, components: readonly string[]][] = [
-  [`${'a/'.repeat(2047)}ab`, [...Array<string>(2047).fill('a'), 'ab']],
+  [`${'a/'.repeat(99)}b`, [...Array<string>(99).fill('a'), 'b']],
+  [`${'é'.repeat(120)}/`.repeat(16) + 'x'.repeat(240), [...Array<string>(16).fill('é'.repeat(120)), 'x'.repeat(240)]],
   ['x', ['x']],
   ['a/b/c.txt', ['a', 'b', 'c.txt']],
   ['.hidden', ['.hidden']],
@@ -31,6 +32,7 @@ const BAD: readonly [path: string, reason: RegExp][] = [
   ['', /is empty/],
   [`${'a/'.repeat(2048)}a`, /longer than 4096 bytes/],
   [`${'é/'.repeat(1365)}éa`, /longer than 4096 bytes/],
+  [`${'a/'.repeat(100)}b`, /more than 100 folders deep/],
   ['/', /absolute/],
   ['/etc/passwd', /absolute/],
   ['//server/share', /absolute/],

@@ -136,6 +136,7 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
       makeParents(components);
       return offer.kind === 'directory' ? placeDirectory(offer) : placeLink(offer, offer.target ?? '');
     },
+    finish: () => undefined,
   };
 }
 

@@ -1,0 +1,91 @@
+/** Folders that sessions have made on the way to something and that have not got their mode and time yet. */
+import { createHash, randomBytes } from 'node:crypto';
+import { chmodSync, lstatSync, mkdirSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { holdWay, releaseFolder, removeIfEmpty } from './held-folder.js';
+import { makePartName } from './safe-path.js';
+
+/** What a folder is made with: what it is to keep from whom, only its own offer tells. */
+export const PRIVATE_MODE = 0o700;
+const KEY_BYTES = 6;
+/** About 20 MB. Who makes more without ever offering them has them taken for finished. */
+const MAX_UNFINISHED = 500_000;
+/** Of one session, and the characters of all their paths. Who has more of them made does offer folders. */
+const MAX_UNNAMED = 1_000;
+const MAX_UNNAMED_CHARS = 64 * 1024;
+
+/**
+ * Process-wide, the oldest first: who begins a broken transfer again still owes them their mode and time. As short
+ * keys of path and maker, because a peer can have many long ones made; the secret keeps it from finding two alike.
+ */
+const unfinished = new Set<number>();
+const secret = randomBytes(16);
+
+/** Of one session. Paths are below the root. */
+export interface MadeFolders {
+  note(path: string): void;
+  /** The folder has been offered. Whether its maker has not finished it before. */
+  finish(path: string): boolean;
+  /** Removes it if it was made on the way to something that did not come; false if it is to stay. */
+  removeIfUnused(components: readonly string[]): boolean;
+  /** What nobody has named gets the permissions of any new folder. Never fails. */
+  settle(): void;
+}
+
+export function createMadeFolders(root: string, maker: string): MadeFolders {
+  const unnamed = new Set<string>();
+  let unnamedChars = 0;
+
+  function keyOf(path: string): number {
+    return createHash('sha256').update(secret).update(JSON.stringify([root, maker, path])).digest().readUIntBE(0, KEY_BYTES);
+  }
+
+  function finish(path: string): boolean {
+    if (unnamed.delete(path)) unnamedChars -= path.length;
+    return unfinished.delete(keyOf(path));
+  }
+
+  return {
+    finish,
+    note(path) {
+      unfinished.add(keyOf(path));
+      if (unfinished.size > MAX_UNFINISHED) unfinished.delete(unfinished.values().next().value ?? 0);
+      if (unnamed.size >= MAX_UNNAMED || unnamedChars + path.length > MAX_UNNAMED_CHARS || unnamed.has(path)) return;
+      unnamed.add(path);
+      unnamedChars += path.length;
+    },
+    removeIfUnused(components) {
+      const path = components.join('/');
+      if (!unfinished.has(keyOf(path)) || !removeIfEmpty({ root, components })) return false;
+      finish(path);
+      return true;
+    },
+    settle() {
+      for (const path of [...unnamed]) if (finish(path)) openUp(root, path.split('/'));
+    },
+  };
+}
+
+function openUp(root: string, components: readonly string[]): void {
+  try {
+    const folder = holdWay({ root, components });
+    try {
+      chmodSync(folder.path, findUsualMode(folder.path));
+    } finally {
+      releaseFolder(folder);
+    }
+  } catch {
+    // Somebody has moved or removed it meanwhile, and sees to it.
+  }
+}
+
+/** By trying: to ask for the umask is to set it, for a moment and for all threads. */
+function findUsualMode(folder: string): number {
+  const probe = join(folder, makePartName());
+  mkdirSync(probe);
+  try {
+    return lstatSync(probe).mode & 0o777;
+  } finally {
+    rmdirSync(probe);
+  }
+}
