@@ -1,0 +1,155 @@
+/** The receiver's disk refuses one system call, and what it has said before no longer counts. */
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { expectFailure, expectTaken, expectWhole } from '../support/aftermath.js';
+import { readNames, tempDir, writeContent } from '../support/folders.js';
+import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
+import { startProxy } from '../support/proxy.js';
+import { needStrace, ONE_WORKER, traceProcess, type TraceOptions } from '../support/strace.js';
+
+const MIB = 1024 * 1024;
+const SMALL = 3000;
+/** Kept when it breaks off. */
+const RESUMABLE = 12 * MIB;
+/** Long enough for a checkpoint in the middle. */
+const LONG = 48 * MIB;
+/** Every call that makes something durable, so that each is seen. */
+const SYNCS = ['fsync', 'fdatasync', 'sync_file_range', 'syncfs', 'sync'];
+
+beforeEach(needStrace);
+
+/** A receiver that has served somebody, so that all its code is loaded, and forgotten it. */
+async function startWarm(args: readonly string[] = []): Promise<Mailbox> {
+  const receiver = await startReceiver(args, { env: ONE_WORKER });
+  const first = join(await tempDir(), 'first');
+  await writeFile(first, '1');
+  expect((await send(receiver.address, first)).status).toBe(0);
+  await rm(join(receiver.dir, 'first'));
+  return receiver;
+}
+
+async function makeFile(size: number): Promise<string> {
+  const file = join(await tempDir(), 'file.bin');
+  await writeContent(file, size);
+  return file;
+}
+
+/** Sends a file to a receiver with this fault; the calls that were made meanwhile, faulty or not. */
+async function sendInto(receiver: Mailbox, file: string, options: TraceOptions) {
+  const trace = await traceProcess(receiver.program.pid, options);
+  const exit = await send(receiver.address, file);
+  return { exit, calls: await trace.stop() };
+}
+
+const FULL = /file\.bin.*: the receiver's disk is full/;
+const BROKEN = /file\.bin.*: the receiver's disk reported an error/;
+const READ_ONLY = /file\.bin.*: the receiver's disk is read-only/;
+
+describe('a system call of the receiver that fails', () => {
+  test.each<[string, string, string, number, number, RegExp]>([
+    ['no space for a small file', 'pwrite64', 'error=ENOSPC:when=1', SMALL, 74, FULL],
+    ['no space in the middle', 'pwrite64', 'error=ENOSPC:when=6+', RESUMABLE, 74, FULL],
+    ['no space for the name', 'link', 'error=ENOSPC', SMALL, 74, FULL],
+    ['EIO at the first write', 'pwrite64', 'error=EIO:when=1', SMALL, 74, BROKEN],
+    ['EIO in the middle', 'pwrite64', 'error=EIO:when=6', RESUMABLE, 74, BROKEN],
+    ['EIO at the link', 'link', 'error=EIO', SMALL, 74, BROKEN],
+    ['EIO at the link of a large file', 'link', 'error=EIO', RESUMABLE, 74, BROKEN],
+    ['EIO at removing the name of the part file', 'unlink', 'error=EIO:when=1', SMALL, 74, BROKEN],
+    ['EIO at setting the mode', 'fchmod', 'error=EIO', SMALL, 74, BROKEN],
+    ['EIO at setting the time', 'utimensat', 'error=EIO', SMALL, 74, BROKEN],
+    ['EIO at closing', 'close', 'error=EIO:when=1', SMALL, 74, BROKEN],
+    ['a disk that turns read-only in the middle', 'pwrite64', 'error=EROFS:when=6+', RESUMABLE, 77, READ_ONLY],
+    ['a disk that turns read-only at the end', 'link', 'error=EROFS', SMALL, 77, READ_ONLY],
+    ['too many open files', 'openat', 'error=EMFILE:when=1', SMALL, 74, /file\.bin: the receiver has too many files open/],
+  ])('%s', async (_, call, fault, size, status, says) => {
+    const receiver = await startWarm();
+    const file = await makeFile(size);
+    // What changes only the file's own account is done on the main thread, where Node opens files too.
+    const threads = call === 'fchmod' || call === 'utimensat' ? 'main' : 'others';
+    const { exit } = await sendInto(receiver, file, { calls: [call], fault, threads });
+    expectFailure(exit, status, says);
+    expect(await readNames(receiver.dir)).toEqual([]);
+    await expectTaken(receiver, file);
+  });
+
+  test('EIO at the rename that is to replace an old file leaves the old one', async () => {
+    const receiver = await startWarm(['--on-conflict', 'overwrite']);
+    const file = await makeFile(SMALL);
+    await writeFile(join(receiver.dir, 'file.bin'), 'old');
+    const { exit } = await sendInto(receiver, file, { calls: ['rename'], fault: 'error=EIO' });
+    expectFailure(exit, 74, BROKEN);
+    expect(await readNames(receiver.dir)).toEqual(['file.bin']);
+    expect(await readFile(join(receiver.dir, 'file.bin'), 'utf8')).toBe('old');
+    await expectTaken(receiver, file);
+  });
+});
+
+describe('an fsync that fails is not tried again', () => {
+  /** How often a file or folder whose name ends like this was to be made durable. */
+  const count = (calls: readonly string[], name: string) => calls.filter((call) => call.includes(`${name}>`)).length;
+
+  test.each([
+    ['of a small file', SMALL],
+    ['of a large one', RESUMABLE],
+  ])('%s', async (_, size) => {
+    const receiver = await startWarm();
+    const file = await makeFile(size);
+    const { exit, calls } = await sendInto(receiver, file, { calls: SYNCS, fault: 'error=EIO:when=1' });
+    expectFailure(exit, 74, BROKEN);
+    expect(count(calls, '.part')).toBe(1);
+    expect(await readNames(receiver.dir)).toEqual([]);
+    await expectTaken(receiver, file);
+  });
+
+  test('of the folder', async () => {
+    const receiver = await startWarm();
+    const file = await makeFile(SMALL);
+    const { exit, calls } = await sendInto(receiver, file, { calls: SYNCS, fault: 'error=EIO:when=2' });
+    expectFailure(exit, 74, BROKEN);
+    expect([count(calls, '.part'), count(calls, '/received')]).toEqual([1, 1]);
+    expect(await readNames(receiver.dir)).toEqual([]);
+    await expectTaken(receiver, file);
+  });
+
+  test('at a checkpoint: the file is lost, although a later one would succeed', async () => {
+    const receiver = await startWarm();
+    const file = await makeFile(LONG);
+    const { exit, calls } = await sendInto(receiver, file, { calls: SYNCS, fault: 'error=EIO:when=1' });
+    expectFailure(exit, 74, BROKEN);
+    expect(calls[0]).toMatch(/^fdatasync\(.*\.part>.*EIO/);
+    expect(count(calls, '.part')).toBe(1);
+    expect(await readNames(receiver.dir)).toEqual([]);
+    await expectTaken(receiver, file);
+  });
+});
+
+/** Starts a transfer that breaks off after a checkpoint; the path of its journal. */
+async function leaveJournal(receiver: Mailbox, file: string): Promise<string> {
+  const proxy = await startProxy(receiver.port, { toReceiver: { cut: 40 * MIB } });
+  expectFailure(await send(proxy.address, file), 75, /./);
+  await receiver.program.event('done', ({ failed }) => failed === 1);
+  const journal = (await readNames(receiver.dir)).find((name) => name.endsWith('.journal'));
+  return join(receiver.dir, journal!);
+}
+
+describe('a journal', () => {
+  test.each(['ENOSPC', 'EIO'])('that cannot be written (%s) costs a head start and not the file', async (errno) => {
+    const receiver = await startWarm();
+    const file = await makeFile(LONG * 2);
+    const path = await leaveJournal(receiver, file);
+    const { exit, calls } = await sendInto(receiver, file, { calls: ['pwrite64', 'write'], fault: `error=${errno}`, path });
+    expect(exit.status, exit.stderr).toBe(0);
+    expect(calls.join('\n')).toContain(errno);
+    await expectWhole(receiver.dir, file);
+    expect(await readNames(receiver.dir)).toEqual(['file.bin']);
+  });
+
+  test.each(['ENOSPC', 'EIO'])('that cannot be made (%s) fails the file, which can be sent again', async (errno) => {
+    const receiver = await startWarm();
+    const file = await makeFile(RESUMABLE);
+    const { exit } = await sendInto(receiver, file, { calls: ['pwrite64'], fault: `error=${errno}:when=1` });
+    expectFailure(exit, 74, errno === 'EIO' ? BROKEN : FULL);
+    await expectTaken(receiver, file);
+  });
+});

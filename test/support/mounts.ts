@@ -1,0 +1,76 @@
+/** Disks of a test's own. They take root, and Linux. */
+import { execFile } from 'node:child_process';
+import { mkdir, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { onTestFinished, type TestContext } from 'vitest';
+import { tempDir } from './folders.js';
+import { skipTest } from './skips.js';
+
+const run = promisify(execFile);
+
+/** A file system in memory, mounted with these options (`size=8m`, `nr_inodes=10`) until the test ends. */
+export async function mountMemory(context: TestContext, options: string): Promise<string> {
+  const dir = join(await tempDir(), 'disk');
+  await mkdir(dir);
+  try {
+    await run('mount', ['-t', 'tmpfs', '-o', options, 'ftx-test', dir]);
+  } catch (error) {
+    skipTest(context, `a disk cannot be mounted here: ${firstLine(error)}`);
+  }
+  onTestFinished(() => unmount(dir));
+  return dir;
+}
+
+export async function remount(dir: string, options: string): Promise<void> {
+  await run('mount', ['-o', `remount,${options}`, dir]);
+}
+
+async function unmount(dir: string): Promise<void> {
+  await run('umount', ['-l', dir]).catch(() => undefined);
+}
+
+export type FileSystem = 'ext4' | 'xfs';
+
+export interface Disk {
+  /** Where it is mounted. */
+  readonly dir: string;
+  /** The power fails: what is not on the disk now never comes there. Until `restore` everything fails. */
+  cut(): Promise<void>;
+  /** The power is back. Whoever used the disk must have left it. */
+  restore(): Promise<void>;
+}
+
+/** mkfs.xfs makes none that is smaller. */
+const DISK_BYTES = 320 * 1024 * 1024;
+
+/** A disk whose power can be cut. */
+export async function mountDisk(context: TestContext, kind: FileSystem): Promise<Disk> {
+  const [dir, image] = [join(await tempDir(), 'disk'), join(await tempDir(), 'image')];
+  await mkdir(dir);
+  await writeFile(image, '');
+  await truncate(image, DISK_BYTES);
+  const mount = () => run('mount', ['-o', 'loop', image, dir]);
+  try {
+    await run(`mkfs.${kind}`, ['-q', image]);
+    await mount();
+    onTestFinished(() => unmount(dir));
+    await run('xfs_io', ['-V']);
+  } catch (error) {
+    skipTest(context, `a disk whose power can be cut cannot be made here: ${firstLine(error)}`);
+  }
+  return {
+    dir,
+    async cut() {
+      await run('xfs_io', ['-x', '-c', 'shutdown', dir]);
+    },
+    async restore() {
+      await run('umount', [dir]);
+      await mount();
+    },
+  };
+}
+
+function firstLine(error: unknown): string {
+  return error instanceof Error ? (error.message.split('\n').find((line) => !line.startsWith('Command failed')) ?? error.message) : String(error);
+}

@@ -1,0 +1,79 @@
+/** System calls of a running process, watched and made to fail, with strace. Linux only. */
+import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { TestContext } from 'vitest';
+import { tempDir } from './folders.js';
+import { startProgram } from './processes.js';
+import { skipTest } from './skips.js';
+
+/** So that the calls of a program come in one order, and the number of a call always means the same one. */
+export const ONE_WORKER = { UV_THREADPOOL_SIZE: '1' };
+
+/** Node does its files on other threads than its sockets, and strace counts the calls of each thread by itself. */
+export type Threads = 'all' | 'main' | 'others';
+
+export interface TraceOptions {
+  /** Names of system calls. */
+  readonly calls: readonly string[];
+  /** As after strace's `inject=…:`, from the moment of attaching: `error=EIO:when=2`. */
+  readonly fault?: string;
+  /** Only calls that touch this file. */
+  readonly path?: string;
+  readonly threads?: Threads;
+}
+
+export interface Trace {
+  /** Lets the process go on untouched; resolves with one line for each call, paths of descriptors in it. */
+  stop(): Promise<string[]>;
+}
+
+/** Resolves once the process is under watch. */
+export async function traceProcess(pid: number, options: TraceOptions): Promise<Trace> {
+  const { calls, fault, path, threads = 'all' } = options;
+  const log = join(await tempDir(), 'trace');
+  const tasks = readdirSync(`/proc/${pid}/task`).map(Number);
+  const traced = { all: tasks, main: [pid], others: tasks.filter((task) => task !== pid) }[threads];
+  const names = calls.map((name) => `?${name}`).join(',');
+  const strace = startProgram('strace', [
+    ...['-y', '-o', log, '-e', `trace=${names}`],
+    ...(fault === undefined ? [] : ['-e', `inject=${names}:${fault}`]),
+    ...(path === undefined ? [] : ['-P', path]),
+    ...traced.flatMap((task) => ['-p', String(task)]),
+  ]);
+  await strace.output('stderr', new RegExp(`(attached[^]*){${traced.length}}`));
+  return {
+    async stop() {
+      strace.kill('SIGTERM');
+      await strace.exit;
+      return readCalls(await readFile(log, 'utf8'));
+    },
+  };
+}
+
+/** `1234  fsync(21</dir/file>) = 0`, without the second halves of calls that were interrupted by another thread's. */
+function readCalls(log: string): string[] {
+  return log
+    .split('\n')
+    .map((line) => line.replace(/^\d+ +/, ''))
+    .filter((line) => /^\w+\(/.test(line));
+}
+
+let reason: Promise<string | undefined> | undefined;
+
+/** Skips the test where no process can be traced. */
+export async function needStrace(context: TestContext): Promise<void> {
+  const lacking = await (reason ??= findObstacle());
+  if (lacking !== undefined) skipTest(context, lacking);
+}
+
+async function findObstacle(): Promise<string | undefined> {
+  try {
+    await promisify(execFile)('strace', ['-f', '-e', 'inject=fsync:error=EIO', 'true']);
+    return undefined;
+  } catch (error) {
+    return `strace does not work here: ${error instanceof Error ? error.message.split('\n').slice(0, 2).join(' ') : ''}`;
+  }
+}
