@@ -23,11 +23,20 @@ const REASONS: Readonly<Record<string, readonly [ErrorCode, string] | undefined>
   ENFILE: ['busy', 'the receiver has too many files open; try again'],
 };
 
+const NO_INODE = ['no-space', "the receiver's disk can take no more files"] as const;
+/** What needs room for a name or an account, and not for content. */
+const NAMING: readonly unknown[] = ['open', 'mkdir', 'link', 'symlink', 'rename'];
+
+/** A disk may have room for bytes and none for another file, which who looks at the free bytes would not understand. */
+function lacksInode(error: unknown, errno: string): boolean {
+  return errno === 'ENOSPC' && error instanceof Error && 'syscall' in error && NAMING.includes(error.syscall);
+}
+
 /** Whatever went wrong on the receiver's disk, as the FtxError for the entry at `path`. */
 export function describeDiskError(error: unknown, path: string): FtxError {
   if (error instanceof FtxError) return error;
   const errno = errnoOf(error);
-  const known = errno === undefined ? undefined : REASONS[errno];
+  const known = errno === undefined ? undefined : lacksInode(error, errno) ? NO_INODE : REASONS[errno];
   const reason = error instanceof Error ? error.message : String(error);
   const [code, sentence] = known ?? ['io' as const, `the receiver's disk failed (${reason})`];
   return new FtxError(code, `${showPath(path)}: ${sentence}.`, { cause: error });

@@ -61,7 +61,7 @@ export function createPlace(
       } catch (error) {
         throw describeDiskError(error, path);
       }
-      throw new FtxError('bad-parent', `${showPath(path)}: the folder it was to be in has been moved or replaced meanwhile.`);
+      throw new FtxError('bad-parent', `${showPath(path)}: the folder it was to be in has been moved, replaced or removed meanwhile.`);
     },
     rest() {
       if (isCrowded()) letGo();

@@ -26,6 +26,12 @@ describe('describeDiskError', () => {
     expect(error.message).toMatch(/^d\/x: [^/]+\.$/);
   });
 
+  it.each(['open', 'mkdir', 'link'])('tells at %s that a disk without room for bytes and one without inodes are two', (syscall) => {
+    const error = describeDiskError(Object.assign(systemError('ENOSPC'), { syscall }), 'x');
+    expect(error).toMatchObject({ code: 'no-space', message: "x: the receiver's disk can take no more files." });
+    expect(describeDiskError(Object.assign(systemError('ENOSPC'), { syscall: 'write' }), 'x').message).toMatch(/is full/);
+  });
+
   it('tells anything else as io', () => {
     expect(describeDiskError(systemError('EWEIRD'), 'x')).toMatchObject({ code: 'io' });
     expect(describeDiskError('text', 'x')).toMatchObject({ code: 'io', cause: 'text' });

@@ -125,7 +125,7 @@ it('a folder that was moved away is not said to hold the file', async (context) 
   await part.write(Buffer.from('data'), 0);
   await rename(join(dir, 'd'), join(dir, 'moved'));
   await mkdir(join(dir, 'd'));
-  await expect(part.commit(4)).rejects.toThrow('d/x: the folder it was to be in has been moved or replaced meanwhile.');
+  await expect(part.commit(4)).rejects.toThrow('d/x: the folder it was to be in has been moved, replaced or removed meanwhile.');
   expect(await receiveFile(sink, 'd/x', Buffer.from('data'))).toBe('d/x');
   expect(await readFile(join(dir, 'd', 'x'), 'utf8')).toBe('data');
 });

@@ -1,0 +1,127 @@
+/** The receiver's disk is used up, or taken away, by somebody else while it receives. */
+import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test, type TestContext } from 'vitest';
+import { expectFailure, expectTaken } from '../support/aftermath.js';
+import { readNames, tempDir, writeContent } from '../support/folders.js';
+import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
+import { mountMemory, remount } from '../support/mounts.js';
+import { endOf, startFtx } from '../support/processes.js';
+import { startProxy } from '../support/proxy.js';
+
+const MIB = 1024 * 1024;
+const FULL = /file\.bin.*: the receiver's disk is full/;
+const NO_MORE_FILES = /x.*: the receiver's disk can take no more files/;
+
+async function startOn(dir: string): Promise<Mailbox> {
+  return { ...(await startReceiver(['--dir', dir])), dir };
+}
+
+async function startOnMemory(context: TestContext, options: string): Promise<Mailbox> {
+  return startOn(await mountMemory(context, options));
+}
+
+async function makeFile(size: number, name = 'file.bin'): Promise<string> {
+  const file = join(await tempDir(), name);
+  await writeContent(file, size);
+  return file;
+}
+
+async function readFreeBytes(dir: string): Promise<number> {
+  const { bavail, bsize } = await statfs(dir);
+  return bavail * bsize;
+}
+
+/** Sends, and does this while the file is half over. */
+async function sendMeanwhile(receiver: Mailbox, file: string, work: () => Promise<void>) {
+  const proxy = await startProxy(receiver.port, { toReceiver: { stall: 20 * MIB } });
+  const sending = send(proxy.address, file);
+  await proxy.struck;
+  await work();
+  proxy.resume();
+  return sending;
+}
+
+describe('a disk that is full in the middle', () => {
+  test('because somebody else fills it', async (context) => {
+    const receiver = await startOnMemory(context, 'size=160m');
+    const file = await makeFile(80 * MIB);
+    const filler = join(receiver.dir, 'filler');
+    const exit = await sendMeanwhile(receiver, file, () => writeFile(filler, Buffer.alloc(160 * MIB)).catch(() => undefined));
+    expectFailure(exit, 74, FULL);
+    expect(await readNames(receiver.dir)).toEqual(['filler']);
+    await rm(filler);
+    expect(await readFreeBytes(receiver.dir)).toBe(160 * MIB);
+    await expectTaken(receiver, file);
+  });
+
+  test('because of a stream of which nobody knew how long it is', async (context) => {
+    const receiver = await startOnMemory(context, 'size=32m');
+    const sender = startFtx(['send', '-', '--name', 'file.bin', '--to', receiver.address]);
+    sender.stdin.end(Buffer.alloc(40 * MIB));
+    expectFailure(await sender.exit, 74, FULL);
+    expect(await readNames(receiver.dir)).toEqual([]);
+    const again = startFtx(['send', '-', '--name', 'file.bin', '--quiet', '--to', receiver.address]);
+    again.stdin.write(Buffer.alloc(8 * MIB));
+    expect((await endOf(again)).status).toBe(0);
+    expect(await readNames(receiver.dir)).toEqual(['file.bin']);
+  });
+});
+
+describe('a disk without inodes', () => {
+  test('for a file', async (context) => {
+    // Of which the root takes one, and a file two while it gets its name.
+    const receiver = await startOnMemory(context, 'size=8m,nr_inodes=3');
+    expect((await send(receiver.address, await makeFile(1000, 'first'))).status).toBe(0);
+    const file = await makeFile(1000, 'x');
+    expectFailure(await send(receiver.address, file), 74, NO_MORE_FILES);
+    expect(await readNames(receiver.dir)).toEqual(['first']);
+    await rm(join(receiver.dir, 'first'));
+    await expectTaken(receiver, file);
+  });
+
+  test('for a large file beside its journal', async (context) => {
+    const receiver = await startOnMemory(context, 'size=128m,nr_inodes=2');
+    const file = await makeFile(9 * MIB, 'x');
+    expectFailure(await send(receiver.address, file), 74, NO_MORE_FILES);
+    expect(await readNames(receiver.dir)).toEqual([]);
+    await remount(receiver.dir, 'nr_inodes=4');
+    await expectTaken(receiver, file);
+  });
+
+  test('for a folder', async (context) => {
+    const receiver = await startOnMemory(context, 'size=8m,nr_inodes=2');
+    const tree = join(await tempDir(), 'x');
+    await mkdir(join(tree, 'y'), { recursive: true });
+    await writeContent(join(tree, 'y', 'z'), 1000);
+    const { status, stderr } = await send(receiver.address, tree);
+    expect([status, stderr]).toEqual([74, expect.stringMatching(NO_MORE_FILES)]);
+    expect((await readNames(receiver.dir)).filter((name) => name !== 'x')).toEqual([]);
+    await remount(receiver.dir, 'nr_inodes=8');
+    expect((await send(receiver.address, tree)).status).toBe(0);
+    expect(await readNames(receiver.dir)).toEqual(['x', 'x/y', 'x/y/z']);
+  });
+});
+
+describe('the folder of the receiver', () => {
+  test('turns read-only, and writable again', async (context) => {
+    const receiver = await startOnMemory(context, 'size=8m');
+    const file = await makeFile(1000);
+    await remount(receiver.dir, 'ro');
+    expectFailure(await send(receiver.address, file), 77, /file\.bin.*: the receiver's disk is read-only/);
+    await remount(receiver.dir, 'rw');
+    await expectTaken(receiver, file);
+  });
+
+  test.each([1000, 40 * MIB])('is removed under a file of %i bytes', async (size) => {
+    const receiver = await startReceiver();
+    const file = await makeFile(size);
+    if (size > MIB) {
+      const exit = await sendMeanwhile(receiver, file, () => rm(receiver.dir, { recursive: true }));
+      expectFailure(exit, 77, /file\.bin.*: the folder it was to be in has been moved, replaced or removed/);
+    } else await rm(receiver.dir, { recursive: true });
+    expectFailure(await send(receiver.address, file), 74, /file\.bin.*: the folder it was to be in is gone/);
+    await mkdir(receiver.dir);
+    await expectTaken(receiver, file);
+  });
+});
