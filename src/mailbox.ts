@@ -45,6 +45,8 @@ export interface ReceiveOptions {
   readonly plain?: boolean | undefined;
   /** Folder with the own identity. Default: FTX_HOME, or `ftx` in the XDG data folder. */
   readonly home?: string | undefined;
+  /** Whether to wait, before anything is called stored, until the disk has it. Default true. */
+  readonly sync?: boolean | undefined;
   /** Close after the first session in which something was offered. */
   readonly once?: boolean | undefined;
   /** Milliseconds after which a broken transfer that nobody has gone on with is removed. Default 7 days. */
@@ -198,7 +200,7 @@ export class Mailbox {
   /** Undefined for callers that are not served. */
   async #runSession({ caller, connection: accepted, peer }: Accepted, visit: Visit): Promise<SessionResult | undefined> {
     const connection = noteArrivals(accepted, () => visit.guest.stir());
-    const { onEvent, classic = true, maxSize = DEFAULT_MAX_SIZE, onConflict = 'rename' } = this.#options;
+    const { onEvent, classic = true, maxSize = DEFAULT_MAX_SIZE, onConflict = 'rename', sync } = this.#options;
     if (caller === 'ftx' && this.#own && !peer) {
       turnAway(connection, ENCRYPTED_ONLY);
       return undefined;
@@ -222,13 +224,13 @@ export class Mailbox {
     };
     const [dir, space] = [this.#dir, this.#space];
     if (caller === 'ftx') {
-      const sink = createFileSink({ dir, onConflict, maxSize, peer: peer ?? hostOf(connection.peer), space });
+      const sink = createFileSink({ dir, onConflict, maxSize, peer: peer ?? hostOf(connection.peer), space, sync });
       const onWork = () => visit.guest.stir();
       const { entries: offers, giveBack } = this.#budget.grantEntries(MAX_OPEN_OFFERS);
       const session = { ...common, onWork, sink, pool: this.#pool, limits: { offers, size: maxSize } };
       return receiveSession(connection, session).finally(giveBack);
     }
-    const sink = createFileSink({ dir, onConflict: 'rename', maxSize, space });
+    const sink = createFileSink({ dir, onConflict: 'rename', maxSize, space, sync });
     return receiveClassic(connection, { ...common, sink, maxSize, name: nameClassicFile(new Date()) });
   }
 }

@@ -90,7 +90,7 @@ export interface PartFile {
   write(block: Uint8Array, offset: number): Promise<void>;
   /** The block at this offset has been written and has this digest: a later session may build on it. */
   confirm(offset: number, digest: bigint): void;
-  /** Makes the file durable under its final name, or throws and leaves none. Call once, after all writes. */
+  /** Puts the file under its final name, durable if the sink is, or throws and leaves none. Call once, after all writes. */
   commit(size: number): Promise<Placed>;
   /** Removes what has arrived. Safe to call at any time, more than once, and after commit. */
   discard(): Promise<void>;
@@ -109,9 +109,11 @@ export interface PresentFile extends Placed {
 
 /** Where one session's entries go. Refusals are FtxErrors that concern the one entry only. */
 export interface Sink {
+  /** Whether what it has stored survives a power cut. */
+  readonly isDurable: boolean;
   /** Decides what becomes of an offered file. Writes nothing that outlives a discard but parent folders. */
   open(offer: Entry): Promise<PartFile | PresentFile>;
-  /** Makes an offered directory or symlink; durable when it resolves. */
+  /** Makes an offered directory or symlink; durable when it resolves, if the sink is. */
   place(offer: Entry): Promise<Placed>;
   /** The sender has said goodbye: folders that were made on the way and never offered get what is usual. Never fails. */
   finish(): void;
@@ -155,6 +157,8 @@ export type TransferEvent =
       readonly digest: string | null;
       /** True when the receiver had the same content under that name before. */
       readonly already: boolean;
+      /** False when the receiver does not wait until its disk has it; true as far as classic tells. */
+      readonly durable: boolean;
       readonly seconds: number;
     } & OfEntry)
   /** A classic sender has handed over all bytes; a classic receiver never confirms. */

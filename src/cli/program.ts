@@ -79,6 +79,7 @@ function addReceive(program: Command): Command {
     .option('--max-connections <count>', 'senders served at once', parseConnectionCount, 1024)
     .option('--no-classic', 'do not serve senders of the classic handshake')
     .option('--plain', 'without encryption, for senders that use --plain too; on trusted networks only')
+    .option('--no-sync', 'call files stored before the disk has them: faster for many small ones, but a power cut may lose the last')
     .option('--once', 'leave after the first session')
     .addOption(keepPartsOption())
     .option('--list-parts', 'show the transfers that broke off and can go on, and leave')

@@ -58,9 +58,9 @@ export function createReceiveText(onConflict: OnConflict, tally: Tally): Receive
 export function describeStored(event: Stored, kind: EntryKind): string {
   const path = escapeText(event.path);
   const as = event.as === event.path ? '' : ` as ${escapeText(event.as)}`;
-  if (kind === 'symlink') return `stored link ${path}${as}`;
+  if (kind === 'symlink') return `stored link ${path}${as}${event.durable ? '' : ' (not synchronised)'}`;
   const how = event.already ? `${formatBytes(event.size)}, already there` : formatTransfer(event.size, event.seconds);
-  return `stored ${path}${as} (${how})`;
+  return `stored ${path}${as} (${how}${event.durable ? '' : ', not synchronised'})`;
 }
 
 const OPEN_TO: Record<OnConflict, string> = {

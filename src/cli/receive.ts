@@ -23,6 +23,7 @@ export interface ReceiveArguments {
   readonly maxConnections: number;
   readonly classic: boolean;
   readonly plain?: boolean;
+  readonly sync: boolean;
   readonly once?: boolean;
   readonly timeoutMs: number;
   readonly keepPartsMs: number;
@@ -36,6 +37,7 @@ export async function runReceive(args: ReceiveArguments, io: CliIo, library = re
   if (args.listParts === true) return runListParts(args, io);
   const view = await openView('receive', io, args);
   const report = createReport(args, io, view);
+  if (!args.sync && args.quiet !== true) view.print('not synchronised: a power cut may lose what was stored in the last half minute');
   const stop = new AbortController();
   let receiver: Receiver | undefined;
   // a failure to close shows in `closed`

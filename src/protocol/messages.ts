@@ -30,6 +30,7 @@ export type ControlMessage =
       readonly id: number;
       readonly as: string;
       readonly already: boolean;
+      readonly durable: boolean;
       readonly shares?: ReceiverShares | undefined;
     }
   | { readonly type: 'refused'; readonly id: number; readonly code: ErrorCode; readonly message: string }
@@ -55,6 +56,7 @@ export interface HaveMessage {
   readonly digests: readonly bigint[];
 }
 
+export type StoredMessage = Extract<ControlMessage, { type: 'stored' }>;
 export type Message = ControlMessage | DataMessage | HaveMessage;
 export type MessageType = Message['type'];
 
@@ -110,6 +112,7 @@ const sharesSchema = v.object({ network: percent, disk: percent, cpu: percent })
 const storedSchema = v.object({
   as: v.string(),
   already: v.optional(v.boolean(), false),
+  durable: v.optional(v.boolean(), true),
   shares: v.optional(sharesSchema),
 });
 const statusSchema = v.object({ shares: sharesSchema });
@@ -178,7 +181,7 @@ export function controlToJson(message: ControlMessage): unknown {
     case 'end':
       return { digest: message.digest, size: message.size.toString() };
     case 'stored':
-      return { as: message.as, already: message.already || undefined, shares: message.shares };
+      return { as: message.as, already: message.already || undefined, durable: message.durable ? undefined : false, shares: message.shares };
     case 'status':
       return { shares: message.shares };
     case 'refused':

@@ -88,7 +88,7 @@ async function takeFile(connection: Connection, options: ClassicReceiverOptions,
     await copyContent({ reader, pace, part, size, path, tally });
     await expectEnd(reader);
     const { as } = await part.commit(size);
-    tally.emit({ type: 'stored', path, as, size, digest: null, already: false, seconds: secondsSince(started) });
+    tally.emit({ type: 'stored', path, as, size, digest: null, already: false, durable: sink.isDurable, seconds: secondsSince(started) });
   } finally {
     await part.discard();
   }

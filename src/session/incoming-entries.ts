@@ -193,12 +193,12 @@ export class IncomingEntries {
   }
 
   #store(entry: OpenEntry, { as }: Placed, digest: string | null, size: number, already = false): void {
-    const { channel, tally, watch } = this.#options;
+    const { channel, tally, watch, sink: { isDurable: durable } } = this.#options;
     if (!this.#open.delete(entry.id)) return;
     const shares = size >= BLOCK_BYTES ? watch.total() : undefined;
-    channel.send({ type: 'stored', id: entry.id, as, already, shares }).catch(() => undefined);
+    channel.send({ type: 'stored', id: entry.id, as, already, durable, shares }).catch(() => undefined);
     const { path } = entry.offer;
-    tally.emit({ type: 'stored', path, as, size, digest, already, seconds: secondsSince(entry.started) });
+    tally.emit({ type: 'stored', path, as, size, digest, already, durable, seconds: secondsSince(entry.started) });
   }
 
   #showProgress({ offer }: OpenEntry, file: IncomingFile): void {

@@ -3,7 +3,7 @@ import { FtxError, isRefusal, toFtxError } from '../errors.js';
 import type { Limit, ReceiverShares, Source } from '../ports.js';
 import type { Channel } from '../protocol/channel.js';
 import { MAX_WAITING_REQUESTS, type Timeouts } from '../protocol/constants.js';
-import type { Message } from '../protocol/messages.js';
+import type { Message, StoredMessage } from '../protocol/messages.js';
 import { createCondition } from './condition.js';
 import { ContentSender, isSmallFile, SourceFailure, type Content } from './content-sender.js';
 import { findOverdue, takeAgain, takeHave, takeReady, type OpenEntry, type Task } from './outgoing-entry.js';
@@ -152,7 +152,7 @@ export class OutgoingEntries {
         throw new FtxError('protocol', 'The receiver asks for blocks again faster than they can be sent.');
       case 'stored':
         this.#receiver = message.shares ?? this.#receiver;
-        return this.#takeStored(entry, message.as, message.already);
+        return this.#takeStored(entry, message);
       case 'refused':
       case 'error':
         return this.#close(entry, new FtxError(message.code, message.message));
@@ -170,14 +170,14 @@ export class OutgoingEntries {
     if (task) this.#ready.push(task);
   }
 
-  #takeStored(entry: OpenEntry, as: string, already: boolean): void {
+  #takeStored(entry: OpenEntry, { as, already, durable }: StoredMessage): void {
     const { path, kind } = entry.source.entry;
     if (kind === 'file' && !entry.ended)
       throw new FtxError('protocol', `The receiver says that ${path} is stored, but it does not have all of it.`);
     this.#remove(entry, true);
     const { digest, size } = entry.ended ?? { digest: null, size: 0 };
     const seconds = secondsSince(entry.started);
-    this.#options.tally.emit({ type: 'stored', path, as, size, digest, already, seconds });
+    this.#options.tally.emit({ type: 'stored', path, as, size, digest, already, durable, seconds });
   }
 
   #close(entry: OpenEntry, { code, message }: FtxError): void {

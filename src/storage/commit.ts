@@ -6,7 +6,7 @@ import { FtxError, errnoOf } from '../errors.js';
 import type { Entry } from '../ports.js';
 import { setMode, setTimes } from './attributes.js';
 import { showPath } from './disk-error.js';
-import { lstatIfAny, syncFolder } from './durable-folder.js';
+import { lstatIfAny } from './durable-folder.js';
 import { claimFreeName } from './free-name.js';
 import type { Place } from './place.js';
 import { makePartName } from './safe-path.js';
@@ -24,7 +24,7 @@ export async function commitFile(
 ): Promise<string> {
   setMode(part.handle, offer.mode);
   setTimes(part.handle, offer.mtimeNs);
-  await part.handle.sync();
+  await place.durability.file(part.handle);
   checkOwn(part, place);
   await part.handle.close();
   return settleName(place, policy, {
@@ -59,12 +59,12 @@ async function settleName(place: Place, policy: ConflictPolicy, moves: Moves): P
   if (policy === 'overwrite') {
     await moves.replace(join(place.folder, place.name));
     // Should this fail, old or new stands there, either complete: removing it would lose both.
-    await syncFolder(place.folder);
+    await place.durability.folder(place.folder);
     return place.name;
   }
   const name = await claimName(place, policy, moves);
   try {
-    await syncFolder(place.folder);
+    await place.durability.folder(place.folder);
     return name;
   } catch (error) {
     await unlink(join(place.folder, name)).catch(() => undefined);

@@ -2,13 +2,14 @@ import { constants, fsync, type Stats } from 'node:fs';
 import { lstat, mkdir, open, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf } from '../errors.js';
+import type { Durability } from './durability.js';
 import { descriptorOf } from './held-folder.js';
 
-/** Makes one folder, durable in the one it is in. */
-export async function makeFolder(path: string, mode?: number): Promise<void> {
+/** Makes one folder, as durable in the one it is in as that says. */
+export async function makeFolder(path: string, durability: Durability, mode?: number): Promise<void> {
   await mkdir(path, mode);
   try {
-    await syncFolder(dirname(path));
+    await durability.folder(dirname(path));
   } catch (error) {
     await rmdir(path).catch(() => undefined);
     throw error;

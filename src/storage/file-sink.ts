@@ -6,7 +6,8 @@ import { BLOCK_BYTES, type Entry, type PartFile, type Placed, type PresentFile, 
 import { setMode, setTimes } from './attributes.js';
 import { commitLink, refuseExisting, type ConflictPolicy } from './commit.js';
 import { describeDiskError, showPath } from './disk-error.js';
-import { lstatIfAny, syncFolder } from './durable-folder.js';
+import { DURABLE, LEFT_TO_THE_SYSTEM } from './durability.js';
+import { lstatIfAny } from './durable-folder.js';
 import { createFolders, type Folders } from './folders.js';
 import { HOLDS_BY_DESCRIPTOR, releaseFolder, type HeldFolder } from './held-folder.js';
 import { createPartFile, refuseSize, type PartFileOptions } from './part-file.js';
@@ -28,6 +29,8 @@ export interface FileSinkOptions {
   readonly peer?: string;
   /** Room on the disk; without it a full one shows only when it is full. */
   readonly space?: Space;
+  /** Whether to wait until the disk has what is stored. Default true. */
+  readonly sync?: boolean | undefined;
 }
 
 interface SinkSession extends Omit<FileSinkOptions, 'space'> {
@@ -40,7 +43,8 @@ interface SinkSession extends Omit<FileSinkOptions, 'space'> {
  * session made, because only those take the mode and time of an offer.
  */
 export function createFileSink(options: FileSinkOptions): Sink {
-  const folders = createFolders(options.dir, options.peer);
+  const { dir, peer, sync = true } = options;
+  const folders = createFolders(dir, sync ? DURABLE : LEFT_TO_THE_SYSTEM, peer);
   const session: SinkSession = { ...options, folders, space: options.space?.join() };
   let lastFolder: Promise<unknown> = Promise.resolve();
 
@@ -52,6 +56,7 @@ export function createFileSink(options: FileSinkOptions): Sink {
   }
 
   return {
+    isDurable: sync,
     open: (offer) => explain(offer, () => openFile(session, offer)),
     place: (offer) => explain(offer, () => {
       if (offer.kind === 'directory') return placeFolder(offer);
@@ -185,7 +190,7 @@ async function hasTarget(place: Place, target: string): Promise<boolean> {
   const path = join(place.folder, place.name);
   if (!(await lstatIfAny(path))?.isSymbolicLink() || (await readlink(path)) !== target) return false;
   // Whoever made it need not have made it durable, which a placed entry is.
-  await syncFolder(place.folder);
+  await place.durability.folder(place.folder);
   return true;
 }
 
@@ -194,7 +199,7 @@ function placeDirectory(folders: Folders, offer: Entry): Promise<Placed> {
     const found = await folders.make(place);
     if (found === 'other') throw refuseExisting(offer.path, 'something other than a folder');
     try {
-      if (found.isOwn) await applyAttributes(found.folder, offer);
+      if (found.isOwn) await applyAttributes(found.folder, place, offer);
       return place.name;
     } finally {
       releaseFolder(found.folder);
@@ -202,7 +207,7 @@ function placeDirectory(folders: Folders, offer: Entry): Promise<Placed> {
   });
 }
 
-async function applyAttributes({ path }: HeldFolder, offer: Entry): Promise<void> {
+async function applyAttributes({ path }: HeldFolder, { durability }: Place, offer: Entry): Promise<void> {
   // Windows opens no folders, and has neither these permissions nor a use for the time of a folder.
   if (process.platform === 'win32') return;
   let handle: FileHandle | undefined;
@@ -212,7 +217,7 @@ async function applyAttributes({ path }: HeldFolder, offer: Entry): Promise<void
     handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | flags);
     setMode(handle, offer.mode);
     setTimes(handle, offer.mtimeNs);
-    await handle.sync();
+    await durability.file(handle);
   } finally {
     await handle?.close();
   }

@@ -4,6 +4,7 @@ import { open, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { FtxError, errnoOf } from '../errors.js';
 import { showPath } from './disk-error.js';
+import { DURABLE, type Durability } from './durability.js';
 import { makeFolder } from './durable-folder.js';
 import { holdFolder, holdKnown, holdRoot, releaseFolder, type HeldFolder } from './held-folder.js';
 import { createMadeFolders, PRIVATE_MODE } from './made-folders.js';
@@ -32,7 +33,7 @@ export interface Folders {
 const places = new Map<string, number>();
 
 /** `maker` is who sends; without it, only the same session finishes the folders it has made. */
-export function createFolders(root: string, maker: string = randomUUID()): Folders {
+export function createFolders(root: string, durability = DURABLE, maker: string = randomUUID()): Folders {
   const made = createMadeFolders(root, maker);
 
   /** From folder to folder, each held until the next one is. */
@@ -41,7 +42,7 @@ export function createFolders(root: string, maker: string = randomUUID()): Folde
     for (const [depth, component] of components.entries()) {
       try {
         const path = components.slice(0, depth + 1).join('/');
-        const next = await holdOrMake(`${folder.path}/${component}`, () => made.note(path));
+        const next = await holdOrMake(`${folder.path}/${component}`, durability, () => made.note(path));
         if (next === 'other') throw refuseParent(components, component);
         releaseFolder(folder);
         folder = next;
@@ -66,7 +67,7 @@ export function createFolders(root: string, maker: string = randomUUID()): Folde
     const parents = components.slice(0, -1);
     const path = join(root, ...parents);
     places.set(path, (places.get(path) ?? 0) + 1);
-    return createPlace(root, components, folder, (isUsed) => {
+    return createPlace(root, components, folder, durability, (isUsed) => {
       const others = (places.get(path) ?? 1) - 1;
       if (others > 0) places.set(path, others);
       else places.delete(path);
@@ -81,7 +82,7 @@ export function createFolders(root: string, maker: string = randomUUID()): Folde
       return openPlace(components, holdKnown({ root, components: parents }) ?? (await walk(parents)));
     },
     async make({ folder, name, path }) {
-      const found = await holdOrMake(`${folder}/${name}`, () => made.note(path));
+      const found = await holdOrMake(`${folder}/${name}`, durability, () => made.note(path));
       return found === 'other' ? found : { folder: found, isOwn: made.finish(path) };
     },
     settle: () => made.settle(),
@@ -101,17 +102,17 @@ function refuseParent(components: readonly string[], component: string): FtxErro
 }
 
 /** Looks anew for every entry, so that a link planted meanwhile is seen. */
-async function holdOrMake(path: string, onMade: () => void): Promise<HeldFolder | 'other'> {
+async function holdOrMake(path: string, durability: Durability, onMade: () => void): Promise<HeldFolder | 'other'> {
   for (;;) {
     const pending = underWay.get(path);
     const found = pending ? await pending.catch(() => undefined) : holdFolder(path);
     if (found === 'other' || typeof found === 'object') return found;
-    if (found === 'missing') await makeDurably(path, onMade);
+    if (found === 'missing') await makeOnce(path, durability, onMade);
   }
 }
 
-async function makeDurably(path: string, onMade: () => void): Promise<void> {
-  const making = makeFolder(path, PRIVATE_MODE).finally(() => underWay.delete(path));
+async function makeOnce(path: string, durability: Durability, onMade: () => void): Promise<void> {
+  const making = makeFolder(path, durability, PRIVATE_MODE).finally(() => underWay.delete(path));
   underWay.set(path, making);
   try {
     await making;
@@ -154,7 +155,7 @@ async function makeFolders(path: string): Promise<void> {
 /** False when the folder it is to be in is missing. */
 async function makeUnlessThere(path: string): Promise<boolean> {
   try {
-    await makeFolder(path);
+    await makeFolder(path, DURABLE);
   } catch (error) {
     const errno = errnoOf(error) ?? '';
     if (errno === 'ENOENT') return false;

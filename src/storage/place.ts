@@ -2,6 +2,7 @@
 import { FtxError } from '../errors.js';
 import type { PartFile } from '../ports.js';
 import { describeDiskError, showPath } from './disk-error.js';
+import type { Durability } from './durability.js';
 import { findFolder, HOLDS_BY_DESCRIPTOR, holdWay, isCrowded, releaseFolder, type HeldFolder } from './held-folder.js';
 
 export interface Place {
@@ -10,6 +11,8 @@ export interface Place {
   /** A path to the folder it is in, good as long as the place is held. Throws like the system when the folder is gone. */
   readonly folder: string;
   readonly name: string;
+  /** Of what is put there. */
+  readonly durability: Durability;
 }
 
 export interface HeldPlace extends Place {
@@ -28,6 +31,7 @@ export function createPlace(
   root: string,
   components: readonly string[],
   folder: HeldFolder,
+  durability: Durability,
   onEnd: (isUsed: boolean) => void,
 ): HeldPlace {
   const path = components.join('/');
@@ -54,6 +58,7 @@ export function createPlace(
       return (held ??= holdWay(way)).path;
     },
     name: components.at(-1) ?? '',
+    durability,
     check() {
       if (!HOLDS_BY_DESCRIPTOR || !held) return;
       try {

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { FtxError } from '../errors.js';
 import type { PartFile, PresentFile } from '../ports.js';
 import { showPath } from './disk-error.js';
-import { syncFolder } from './durable-folder.js';
 import { readFile } from './file-source.js';
 import type { HeldPlace, Place } from './place.js';
 
@@ -32,8 +31,8 @@ async function* readPresent(findPlace: () => Promise<HeldPlace>, stats: BigIntSt
     const known = { file: join(place.folder, place.name), path: place.path, stats };
     // Whoever wrote it need not have made it durable, and "stored" says that it is.
     yield* readFile(known, 0, async (handle) => {
-      await handle.sync();
-      await syncFolder(place.folder);
+      await place.durability.file(handle);
+      await place.durability.folder(place.folder);
     });
   } catch (error) {
     const message = `${showPath(place.path)}: a file of that name is there already and could not be compared.`;

@@ -32,7 +32,7 @@ export const stored = (path: string, size = 0, more: Partial<Stored> = {}): Stor
   as: path,
   size,
   digest: 'ef46db3751d8e999',
-  already: false,
+  already: false, durable: true,
   seconds: 0.3,
   ...more,
 });

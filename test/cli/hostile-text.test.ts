@@ -35,9 +35,9 @@ function makeEvents([peer = '', path = '', as = '', message = '']: readonly stri
     { type: 'offered', session, path, kind: 'file', size },
     { type: 'resumed', session, path, bytes: 10, size },
     { type: 'progress', session, path, bytes: 500, size, total: null },
-    { type: 'stored', session, path, as, size, digest: '26c7827d889f6da3', already: false, seconds: 0.3 },
+    { type: 'stored', session, path, as, size, digest: '26c7827d889f6da3', already: false, durable: true, seconds: 0.3 },
     { type: 'offered', session, path: as, kind: 'symlink', size: 0 },
-    { type: 'stored', session, path: as, as: path, size: 0, digest: null, already: false, seconds: 0 },
+    { type: 'stored', session, path: as, as: path, size: 0, digest: null, already: false, durable: true, seconds: 0 },
     { type: 'offered', session, path, kind: 'file', size },
     { type: 'refused', session, path, code, message },
     { type: 'refused', session, path, code, message: `${path}: ${message}` },
@@ -68,7 +68,7 @@ function collect({ isTTY = false }: Appearance) {
 }
 
 const RECEIVE: ReceiveArguments = {
-  dir: 'in', port: 6000, onConflict: 'rename', maxSize: 10, maxConnections: 3, classic: true, plain: true, keepPartsMs: 1, timeoutMs: 60_000,
+  dir: 'in', port: 6000, onConflict: 'rename', maxSize: 10, maxConnections: 3, classic: true, sync: true, plain: true, keepPartsMs: 1, timeoutMs: 60_000,
 };
 const SEND: SendArguments = { paths: ['x'], to: 'host', timeoutMs: 60_000, retry: 0, quiet: false };
 

@@ -24,6 +24,7 @@ const RECEIVE_DEFAULTS = {
   maxSize: 10 * 1024 ** 3,
   maxConnections: 1024,
   classic: true,
+  sync: true,
   timeoutMs: 60_000,
   keepPartsMs: 7 * 24 * 3_600_000,
 };
@@ -37,7 +38,7 @@ describe('receive', () => {
 
   test('takes every option', async () => {
     const typed =
-      'receive --dir in --port 0 --host ::1 --on-conflict fail --max-size 5M --max-connections 3 --no-classic --once --timeout 1.5 --keep-parts 12h --list-parts --json --quiet';
+      'receive --dir in --port 0 --host ::1 --on-conflict fail --max-size 5M --max-connections 3 --no-classic --no-sync --once --timeout 1.5 --keep-parts 12h --list-parts --json --quiet';
     const { receive } = await run(...typed.split(' '));
     expect(receive.mock.calls[0]![0]).toEqual({
       dir: 'in',
@@ -47,6 +48,7 @@ describe('receive', () => {
       maxSize: 5 * 1024 ** 2,
       maxConnections: 3,
       classic: false,
+      sync: false,
       once: true,
       timeoutMs: 1500,
       keepPartsMs: 12 * 3_600_000,

@@ -13,6 +13,7 @@ const ARGS: ReceiveArguments = {
   maxSize: 10,
   maxConnections: 3,
   classic: true,
+  sync: true,
   timeoutMs: 60_000,
   keepPartsMs: 1,
 };
@@ -63,6 +64,16 @@ test('hands every option on', async () => {
   close();
   await ended;
   expect(options()).toMatchObject({ ...ARGS, host: '::1', once: true });
+});
+
+test('says first that it does not wait for the disk, unless it is to be quiet', async () => {
+  for (const quiet of [false, true]) {
+    const { io, ended, isOpen, close } = start({ sync: false, quiet });
+    await isOpen;
+    close();
+    await ended;
+    expect(io.stderr.text().startsWith('not synchronised: ')).toBe(!quiet);
+  }
 });
 
 test('says where it receives, a line for each file, and the sum; nothing on stdout', async () => {

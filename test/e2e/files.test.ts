@@ -39,7 +39,7 @@ describe('one file', () => {
     await expectSame(receiver, path);
     expect(await readNames(receiver.dir)).toEqual(['file.bin']);
     const stored = await receiver.program.event('stored');
-    expect(stored).toMatchObject({ v: 1, path: 'file.bin', as: 'file.bin', size, already: false });
+    expect(stored).toMatchObject({ v: 1, path: 'file.bin', as: 'file.bin', size, already: false, durable: true });
     expect(stored.digest).toBe(await fileDigest(await readFile(path)));
   });
 
@@ -51,6 +51,15 @@ describe('one file', () => {
     await setTime(path, 86_400.25);
     expect((await send(receiver.address, path)).status).toBe(0);
     await expectSame(receiver, path);
+  });
+
+  test('to a receiver that does not wait for its disk, and says so to both', async () => {
+    const receiver = await startReceiver(['--no-sync']);
+    const { status, stdout } = await send(receiver.address, photo, '--json');
+    expect(status).toBe(0);
+    expect(stdout).toContain('"durable":false');
+    expect(await receiver.program.event('stored')).toMatchObject({ durable: false });
+    await expectSame(receiver, photo);
   });
 
   test('under another name', async () => {

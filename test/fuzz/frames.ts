@@ -81,7 +81,7 @@ export function makeFrame(dice: Dice, id: number): Buffer {
     () => forgeJson(3, id, { offset: field.number(), have: dice.pick([undefined, undefined, true, false, 5]) }),
     () => makeData(dice, id),
     () => forgeJson(5, id, { digest: field.digest(), size: field.number() }),
-    () => forgeJson(6, id, { as: field.path(), already: dice.pick([undefined, true, 5]), shares: dice.pick([undefined, shares()]) }),
+    () => forgeJson(6, id, { as: field.path(), already: dice.pick([undefined, true, 5]), durable: dice.pick([undefined, false, 'no']), shares: dice.pick([undefined, shares()]) }),
     () => forgeJson(7, id, failure()),
     () => forgeJson(8, id, { offset: field.number() }),
     () => forgeJson(9, dice.chance(0.8) ? id : 0, failure()),

@@ -24,7 +24,7 @@ afterEach(() => {
 
 const say = (message: ControlMessage) => receiver.send(message);
 const ready = (id: number, offset = 0) => say({ type: 'ready', id, offset, have: false });
-const stored = (id: number) => say({ type: 'stored', id, as: 'a', already: false });
+const stored = (id: number) => say({ type: 'stored', id, as: 'a', already: false, durable: true });
 
 async function next(): Promise<Message | undefined> {
   const message = await receiver.receive();

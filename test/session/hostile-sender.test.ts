@@ -55,7 +55,7 @@ describe('a receiver ends the session of a sender that', () => {
     ['sends data for an id that it never offered', () => block(7)],
     ['ends an id that it never offered', () => end(7)],
     ['says hello twice', () => say({ type: 'hello', id: 0, agent: '', capabilities: [], idleMs: 1000 })],
-    ['plays the receiver', () => say({ type: 'stored', id: 1, as: 'x', already: false })],
+    ['plays the receiver', () => say({ type: 'stored', id: 1, as: 'x', already: false, durable: true })],
   ])('%s', async (_, attack) => {
     await connect();
     await attack();

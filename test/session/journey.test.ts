@@ -4,7 +4,7 @@ import { createJourney } from '../../src/session/journey.js';
 
 const session = 1;
 const stored = (path: string): TransferEvent => {
-  return { type: 'stored', session, path, as: path, size: 1, digest: null, already: false, seconds: 0 };
+  return { type: 'stored', session, path, as: path, size: 1, digest: null, already: false, durable: true, seconds: 0 };
 };
 const resumed = (path: string, bytes: number): TransferEvent => ({ type: 'resumed', session, path, bytes, size: 9 });
 const progress = (path: string): TransferEvent => ({ type: 'progress', session, path, bytes: 1, size: 9, total: null });

@@ -194,7 +194,7 @@ describe('a receiver', () => {
     expect(await channel.receive()).toMatchObject({ type: 'data' });
     await channel.skipContent(BLOCK_BYTES);
     expect(await channel.receive()).toMatchObject({ type: 'end' });
-    await channel.send({ type: 'stored', id: 1, as: 'a', already: false });
+    await channel.send({ type: 'stored', id: 1, as: 'a', already: false, durable: true });
     expect(await channel.receive()).toMatchObject({ type: 'goodbye' });
     await channel.send({ type: 'goodbye', id: 0 });
     expect(await sender.result).toMatchObject({ stored: 1 });

@@ -190,6 +190,20 @@ describe('what has to be synchronised', () => {
     await receiveFile(makeSink(dir), 'a/b/x', Buffer.from('1'));
     expect(synced).toEqual(['root', 'root/a', 'root/a/b/part', 'root/a/b']);
   });
+
+  it('is nothing when the sink is not to wait, which then does not call itself durable', async () => {
+    const dir = await tempDir();
+    const sync = await spyOnHandles('sync');
+    vi.mocked(fsync).mockClear();
+    const sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, sync: false });
+    await receiveFile(sink, 'a/x', Buffer.from('1'));
+    await sink.place(offerLink('a/l', 'x'));
+    await sink.place(offerLink('a/l', 'x'));
+    await sink.place(offerDirectory('a'));
+    expect(await readNames(dir)).toEqual(['a', 'a/l', 'a/x']);
+    expect([sync.mock.calls, vi.mocked(fsync).mock.calls]).toEqual([[], []]);
+    expect([sink.isDurable, makeSink(dir).isDurable]).toEqual([false, true]);
+  });
 });
 
 describe('a write that the system takes in pieces', () => {

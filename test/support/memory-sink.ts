@@ -118,6 +118,7 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
   }
 
   return {
+    isDurable: true,
     entries,
     parts,
     async open(offer) {
