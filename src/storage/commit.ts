@@ -8,8 +8,8 @@ import { setMode, setTimes } from './attributes.js';
 import { showPath } from './disk-error.js';
 import { lstatIfAny } from './durable-folder.js';
 import { claimFreeName } from './free-name.js';
+import { makePartName } from './part-name.js';
 import type { Place } from './place.js';
-import { makePartName } from './safe-path.js';
 
 export type ConflictPolicy = 'rename' | 'overwrite' | 'skip' | 'fail';
 

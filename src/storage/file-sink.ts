@@ -13,7 +13,7 @@ import { HOLDS_BY_DESCRIPTOR, releaseFolder, type HeldFolder } from './held-fold
 import { createPartFile, refuseSize, type PartFileOptions } from './part-file.js';
 import { withPlace, type HeldPlace, type Place } from './place.js';
 import { openPresent, type PresentOptions } from './present-file.js';
-import { openResumablePart } from './resumable-part.js';
+import { openResumablePart, removeResumablePart } from './resumable-part.js';
 import { checkLinkTarget, parsePath } from './safe-path.js';
 import { withReservation, type SenderSpace, type Space } from './space.js';
 
@@ -87,7 +87,9 @@ async function openFile(session: SinkSession, offer: Entry): Promise<PartFile | 
   const openAnew = (place: HeldPlace) => openPart({ ...part, place }, space);
   return holding(await findPlace(), async (place) => {
     const receiveBeside = async () => holding(await findPlace(), openAnew);
-    return (await checkConflict(onConflict, offer, { place, findPlace, receiveBeside })) ?? openAt(place);
+    const present = await checkConflict(onConflict, offer, { place, findPlace, receiveBeside });
+    if (present && options.peer !== undefined) await removeResumablePart({ offer, place }, options.peer);
+    return present ?? openAt(place);
   });
 }
 

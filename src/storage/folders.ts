@@ -8,8 +8,8 @@ import { DURABLE, type Durability } from './durability.js';
 import { makeFolder } from './durable-folder.js';
 import { holdFolder, holdKnown, holdRoot, releaseFolder, type HeldFolder } from './held-folder.js';
 import { createMadeFolders, PRIVATE_MODE } from './made-folders.js';
+import { makePartName } from './part-name.js';
 import { createPlace, type HeldPlace, type Place } from './place.js';
-import { makePartName } from './safe-path.js';
 
 /** Of Linux, with the NUL at the end. */
 const PATH_MAX = 4096;

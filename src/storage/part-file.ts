@@ -7,7 +7,7 @@ import { createBlockWriter, type BlockWriter } from './block-writer.js';
 import { commitFile, type ConflictPolicy } from './commit.js';
 import { describeDiskError, showBytes, showPath } from './disk-error.js';
 import type { Place } from './place.js';
-import { makePartName } from './safe-path.js';
+import { makePartName } from './part-name.js';
 
 const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_RDWR;
 const OLD_FILE = constants.O_NOFOLLOW | constants.O_RDWR;

@@ -1,10 +1,12 @@
 /** Part files that sessions have left behind: to be shown, and removed when nobody goes on with them. */
 import { lstat, readdir, stat, unlink } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { FtxError } from '../errors.js';
 import { BLOCK_BYTES } from '../ports.js';
 import { readJournal } from './block-journal.js';
 import { holdWay, releaseFolder, type HeldFolder, type Way } from './held-folder.js';
-import { JOURNAL_SUFFIX, PART_SUFFIX, parseBinding } from './resumable-part.js';
+import { isAbandoned, PART_SUFFIX } from './part-name.js';
+import { JOURNAL_SUFFIX, parseBinding } from './resumable-part.js';
 import { RESERVED_PREFIX } from './safe-path.js';
 
 /** A transfer that broke off and can go on. */
@@ -39,13 +41,13 @@ async function describePart(journalFile: string): Promise<LeftPart | undefined> 
   return { path, peer, size, bytes: Math.min(size, journal.blocks * BLOCK_BYTES), ageSeconds: (await readAgeMs(journalFile)) / 1000 };
 }
 
-/** Removes what has not changed for `keepMs`; resolves with the paths, below the folder. */
+/** Removes what nobody can go on with, and what has not changed for `keepMs`; resolves with the paths, below the folder. */
 export async function removeOldParts(dir: string, keepMs: number): Promise<string[]> {
   const removed: string[] = [];
   for await (const { file, path } of findLeftovers(dir)) {
     // Whoever takes a file away at the same moment has done what was wanted.
-    const isOld = (await readAgeMs(file).catch(() => 0)) > keepMs;
-    if (isOld && (await unlink(file).then(() => true, () => false))) removed.push(path);
+    const isOver = isAbandoned(basename(file)) || (await readAgeMs(file).catch(() => 0)) > keepMs;
+    if (isOver && (await unlink(file).then(() => true, () => false))) removed.push(path);
   }
   return removed;
 }

@@ -7,9 +7,9 @@ import { errnoOf } from '../errors.js';
 import { BLOCK_BYTES, type Entry, type PartFile } from '../ports.js';
 import { countFromStart, openJournal, type BlockJournal } from './block-journal.js';
 import { DiskPart, type PartFileOptions } from './part-file.js';
+import { PART_SUFFIX } from './part-name.js';
 import { RESERVED_PREFIX } from './safe-path.js';
 
-export const PART_SUFFIX = '.part';
 export const JOURNAL_SUFFIX = '.journal';
 /** Smaller files are sent again in less time than it takes to keep account of them. */
 export const MIN_RESUMABLE_BYTES = 8 * BLOCK_BYTES;
@@ -35,12 +35,24 @@ export function parseBinding(text: string): PartBinding {
   return { path, size, mtime, peer };
 }
 
+function bindTo({ path, size, mtimeNs }: Entry, peer: string): { binding: string; stem: string } {
+  const binding = JSON.stringify([path, size, mtimeNs.toString(), peer]);
+  return { binding, stem: RESERVED_PREFIX + createHash('sha256').update(binding).digest('hex').slice(0, 16) };
+}
+
+/** Removes what is left of a transfer that a crash has ended after the file got its name: nobody would go on with it. */
+export async function removeResumablePart({ offer, place }: Pick<PartFileOptions, 'offer' | 'place'>, peer: string): Promise<void> {
+  if (offer.size === null || offer.size < MIN_RESUMABLE_BYTES) return;
+  const path = join(place.folder, bindTo(offer, peer).stem);
+  if (inUse.has(path + PART_SUFFIX)) return;
+  await Promise.all([PART_SUFFIX, JOURNAL_SUFFIX].map((suffix) => unlink(path + suffix).catch(() => undefined)));
+}
+
 /** Undefined while another session has it, or when the file is not worth it. */
 export async function openResumablePart(options: PartFileOptions, peer: string): Promise<PartFile | undefined> {
   const { offer, place } = options;
   if (offer.size === null || offer.size < MIN_RESUMABLE_BYTES) return undefined;
-  const binding = JSON.stringify([offer.path, offer.size, offer.mtimeNs.toString(), peer]);
-  const stem = RESERVED_PREFIX + createHash('sha256').update(binding).digest('hex').slice(0, 16);
+  const { binding, stem } = bindTo(offer, peer);
   const path = join(place.folder, stem + PART_SUFFIX);
   const free = await claim(path);
   if (!free) return undefined;

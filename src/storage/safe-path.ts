@@ -1,5 +1,4 @@
 /** The only place that resolves a peer's names (PROTOCOL.md section 7). No I/O. */
-import { randomBytes } from 'node:crypto';
 import { FtxError, type ErrorCode } from '../errors.js';
 import { showPath } from './disk-error.js';
 
@@ -29,11 +28,6 @@ export function parsePath(path: string): string[] {
 export function checkLinkTarget(link: readonly string[], target: string): void {
   const flaw = findTextFlaw(target) ?? findTargetFlaw(link, target);
   if (flaw !== undefined) throw refuse('bad-link', link.join('/'), `its target ${flaw}`);
-}
-
-/** A name that no entry can have, for what is not finished. */
-export function makePartName(): string {
-  return `${RESERVED_PREFIX}${randomBytes(8).toString('hex')}.part`;
 }
 
 function refuse(code: ErrorCode, path: string, flaw: string): FtxError {

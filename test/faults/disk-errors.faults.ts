@@ -6,7 +6,7 @@ import { expectFailure, expectTaken, expectWhole } from '../support/aftermath.js
 import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
 import { startProxy } from '../support/proxy.js';
-import { needStrace, ONE_WORKER, traceProcess, type TraceOptions } from '../support/strace.js';
+import { needStrace, ONE_WORKER, traceProcess, type Call, type TraceOptions } from '../support/strace.js';
 
 const MIB = 1024 * 1024;
 const SMALL = 3000;
@@ -88,7 +88,7 @@ describe('a system call of the receiver that fails', () => {
 
 describe('an fsync that fails is not tried again', () => {
   /** How often a file or folder whose name ends like this was to be made durable. */
-  const count = (calls: readonly string[], name: string) => calls.filter((call) => call.includes(`${name}>`)).length;
+  const count = (calls: readonly Call[], name: string) => calls.filter(({ line }) => line.includes(`${name}>`)).length;
 
   test.each([
     ['of a small file', SMALL],
@@ -118,7 +118,7 @@ describe('an fsync that fails is not tried again', () => {
     const file = await makeFile(LONG);
     const { exit, calls } = await sendInto(receiver, file, { calls: SYNCS, fault: 'error=EIO:when=1' });
     expectFailure(exit, 74, BROKEN);
-    expect(calls[0]).toMatch(/^fdatasync\(.*\.part>.*EIO/);
+    expect(calls[0]?.line).toMatch(/^fdatasync\(.*\.part>.*EIO/);
     expect(count(calls, '.part')).toBe(1);
     expect(await readNames(receiver.dir)).toEqual([]);
     await expectTaken(receiver, file);
@@ -141,7 +141,7 @@ describe('a journal', () => {
     const path = await leaveJournal(receiver, file);
     const { exit, calls } = await sendInto(receiver, file, { calls: ['pwrite64', 'write'], fault: `error=${errno}`, path });
     expect(exit.status, exit.stderr).toBe(0);
-    expect(calls.join('\n')).toContain(errno);
+    expect(calls.map(({ line }) => line).join('\n')).toContain(errno);
     await expectWhole(receiver.dir, file);
     expect(await readNames(receiver.dir)).toEqual(['file.bin']);
   });

@@ -1,4 +1,4 @@
-import { link, open as openHandle, readFile, readdir, symlink, truncate, unlink, writeFile, type FileHandle } from 'node:fs/promises';
+import { link, open as openHandle, readFile, readdir, symlink, truncate, unlink, utimes, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { BLOCK_BYTES, type Entry, type PartFile } from '../../src/ports.js';
@@ -42,6 +42,18 @@ describe('a part file', () => {
     expect(await part.commit(SIZE)).toEqual({ as: 'x' });
     expect((await readFile(join(dir, 'x'))).equals(content)).toBe(true);
     expect(await readdir(dir)).toEqual(['x']);
+  });
+
+  it('is removed when a crash came after the file had got its name', async () => {
+    const dir = await tempDir();
+    const mtimeNs = 1_700_000_000_000_000_000n;
+    await leave(dir, [0, 1], { mtimeNs });
+    await leave(dir, [0, 1], { mtimeNs, path: 'y' });
+    await writeFile(join(dir, 'x'), content);
+    await utimes(join(dir, 'x'), 1_700_000_000, 1_700_000_000);
+    const sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'peer' });
+    expect(await sink.open(offerFile('x', SIZE, { mtimeNs }))).toMatchObject({ state: 'present' });
+    expect(await kept(dir)).toEqual(['.ftx-#.journal', '.ftx-#.part', 'x']);
   });
 
   it('counts blocks only up to the first gap', async () => {

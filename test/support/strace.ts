@@ -25,9 +25,18 @@ export interface TraceOptions {
   readonly threads?: Threads;
 }
 
+export interface Call {
+  readonly threads: 'main' | 'others';
+  readonly name: string;
+  /** Counted from 1 among the calls of this name on its thread, as strace does. */
+  readonly number: number;
+  /** `fsync(21</dir/file>) = 0` */
+  readonly line: string;
+}
+
 export interface Trace {
-  /** Lets the process go on untouched; resolves with one line for each call, paths of descriptors in it. */
-  stop(): Promise<string[]>;
+  /** Lets the process go on untouched, if there is one left; resolves with what it has called. */
+  stop(): Promise<Call[]>;
 }
 
 /** Resolves once the process is under watch. */
@@ -48,17 +57,22 @@ export async function traceProcess(pid: number, options: TraceOptions): Promise<
     async stop() {
       strace.kill('SIGTERM');
       await strace.exit;
-      return readCalls(await readFile(log, 'utf8'));
+      return readCalls(await readFile(log, 'utf8'), pid);
     },
   };
 }
 
-/** `1234  fsync(21</dir/file>) = 0`, without the second halves of calls that were interrupted by another thread's. */
-function readCalls(log: string): string[] {
-  return log
-    .split('\n')
-    .map((line) => line.replace(/^\d+ +/, ''))
-    .filter((line) => /^\w+\(/.test(line));
+/** Without the second halves of calls that were interrupted by another thread's. */
+function readCalls(log: string, pid: number): Call[] {
+  const counts = new Map<string, number>();
+  return log.split('\n').flatMap((text) => {
+    // With one thread only, strace does not say which.
+    const [, task = pid, line = '', name = ''] = /^(?:(\d+) +)?((\w+)\(.*)$/.exec(text) ?? [];
+    if (name === '') return [];
+    const number = (counts.get(`${task} ${name}`) ?? 0) + 1;
+    counts.set(`${task} ${name}`, number);
+    return [{ threads: Number(task) === pid ? 'main' : 'others', name, number, line } as const];
+  });
 }
 
 let reason: Promise<string | undefined> | undefined;
