@@ -1,15 +1,15 @@
-/** One process at a time: a file beside what it guards, with the number of the process that holds it. */
-import { randomBytes } from 'node:crypto';
-import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+/** One process at a time: a file beside what it guards, with the mark of the process that holds it. */
+import { link, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { dirname, extname, join } from 'node:path';
 import { errnoOf, FtxError } from '../errors.js';
+import { isOwnerGone, makeOwnerMark } from './owner.js';
 
 const POLL_MS = 20;
 const WAIT_MS = 10_000;
 
 /** Runs `work` while this process holds the lock. Throws FtxError `home` when another does not let go of it. */
 export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
-  const token = `${process.pid} ${randomBytes(8).toString('hex')}`;
-  await acquire(path, token);
+  await acquire(path);
   try {
     return await work();
   } finally {
@@ -17,9 +17,18 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
   }
 }
 
-async function acquire(path: string, token: string): Promise<void> {
-  const mine = `${path}.${token.replace(' ', '-')}`;
-  await writeFile(mine, token, { mode: 0o600 });
+/** Removes the files in a folder that somebody who was killed was about to give their names: they end in a dot and his mark. */
+export async function removeAbandoned(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  const abandoned = names.filter((name) => isOwnerGone(extname(name).slice(1)));
+  await Promise.all(abandoned.map((name) => unlink(join(folder, name)).catch(() => undefined)));
+}
+
+async function acquire(path: string): Promise<void> {
+  const mark = makeOwnerMark();
+  const mine = `${path}.${mark}`;
+  await removeAbandoned(dirname(path));
+  await writeFile(mine, mark, { mode: 0o600 });
   try {
     const deadline = performance.now() + WAIT_MS;
     while (!(await claim(mine, path))) {
@@ -44,30 +53,21 @@ async function claim(mine: string, path: string): Promise<boolean> {
   }
 }
 
-/** A process that was killed leaves its lock behind. */
+/** A process that was killed leaves its lock behind, and a power cut one without content. */
 async function removeIfAbandoned(path: string): Promise<void> {
-  const seen = await readToken(path);
-  if (seen === undefined || isAlive(Number.parseInt(seen))) return;
-  const aside = `${path}.${randomBytes(8).toString('hex')}`;
+  const seen = await readMark(path);
+  if (seen === undefined || !(seen === '' || isOwnerGone(seen))) return;
+  const aside = `${path}.${makeOwnerMark()}`;
   try {
     await rename(path, aside);
   } catch {
     return;
   }
   // Another waiter may have removed it first and a third taken the lock since: that one is put back.
-  if ((await readToken(aside)) !== seen) await link(aside, path).catch(() => undefined);
+  if ((await readMark(aside)) !== seen) await link(aside, path).catch(() => undefined);
   await unlink(aside);
 }
 
-async function readToken(path: string): Promise<string | undefined> {
+async function readMark(path: string): Promise<string | undefined> {
   return readFile(path, 'utf8').catch(() => undefined);
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errnoOf(error) !== 'ESRCH';
-  }
 }

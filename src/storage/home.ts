@@ -1,11 +1,12 @@
 /** The folder with what an installation keeps: its identity and the peers it knows. */
-import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { errnoOf, FtxError } from '../errors.js';
 import { createIdentity, formatIdentity, parseIdentity, type Identity } from '../identity/identity.js';
 import { syncFolder } from './durable-folder.js';
+import { removeAbandoned } from './file-lock.js';
+import { makeOwnerMark } from './owner.js';
 
 const IDENTITY_FILE = 'identity.pem';
 const READ_BY_OTHERS = 0o077;
@@ -39,6 +40,7 @@ async function makeIdentity(home: string, path: string): Promise<Identity> {
   const identity = createIdentity();
   try {
     await mkdir(home, { recursive: true, mode: 0o700 });
+    await removeAbandoned(home);
     await placeFile(path, formatIdentity(identity), link);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw homeFailure(path, 'cannot be written', error);
@@ -49,7 +51,7 @@ async function makeIdentity(home: string, path: string): Promise<Identity> {
 
 /** Writes a file beside `path`, durable and for this user alone, and moves it there by `place`. */
 export async function placeFile(path: string, text: string, place: (from: string, to: string) => Promise<void>): Promise<void> {
-  const temporary = `${path}.${randomBytes(8).toString('hex')}`;
+  const temporary = `${path}.${makeOwnerMark()}`;
   try {
     const handle = await open(temporary, 'wx', 0o600);
     try {

@@ -2,13 +2,14 @@ import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { forgetHost, readKnownHosts, rememberHost } from '../../src/storage/known-peers.js';
+import { makeOwnerMark } from '../../src/storage/owner.js';
 import { codeOf } from '../support/error-code.js';
 import { tempDir } from '../support/folders.js';
+import { DEAD_PID, giveTo } from '../support/owners.js';
 
 const A = `sha256:${'a'.repeat(64)}` as const;
 const B = `sha256:${'b'.repeat(64)}` as const;
-/** Larger than any Linux gives: a process that is no more. */
-const DEAD_PID = 2 ** 22 + 1;
+const MARK_OF_THE_DEAD = giveTo(DEAD_PID, makeOwnerMark());
 
 describe('known peers', () => {
   it('keep who was first, until it is forgotten', async () => {
@@ -28,9 +29,10 @@ describe('known peers', () => {
     expect((await readKnownHosts(home)).size).toBe(20);
   });
 
-  it('do not wait for a process that was killed', async () => {
+  it.each([MARK_OF_THE_DEAD, ''])('do not wait for a process that was killed (%j)', async (mark) => {
     const home = await tempDir();
-    await writeFile(join(home, 'peers.json.lock'), `${DEAD_PID} 00`);
+    await writeFile(join(home, 'peers.json.lock'), mark);
+    for (const name of ['peers.json', 'peers.json.lock', 'identity.pem']) await writeFile(join(home, `${name}.${MARK_OF_THE_DEAD}`), 'left');
     expect(await rememberHost(home, 'host:6000', A)).toBe(A);
     expect(await readdir(home)).toEqual(['peers.json']);
   });

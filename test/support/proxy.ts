@@ -28,7 +28,7 @@ export interface Proxy {
   readonly closed: Promise<void>;
   /** Bytes that have passed so far, of all connections. */
   readonly passed: { toReceiver: number; toSender: number };
-  /** Ends all stalls: what was held passes on, from now on all does. */
+  /** Ends all stalls: what was held passes on, and new connections are without a fault. */
   resume(): void;
   /** Drops all connections and takes no more; happens by itself when the test ends. */
   close(): void;
@@ -46,6 +46,7 @@ export async function startProxy(port: number, faults: Faults = {}): Promise<Pro
   const passed = { toReceiver: 0, toSender: 0 };
   const stalls = new Set<() => void>();
   const sockets = new Set<Socket>();
+  let isOver = false;
 
   const server = createServer({ allowHalfOpen: true }, (sender) => {
     const receiver = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
@@ -62,7 +63,7 @@ export async function startProxy(port: number, faults: Faults = {}): Promise<Pro
   });
 
   const join = (from: Socket, to: Socket, direction: 'toReceiver' | 'toSender'): void => {
-    const damage = makeDamage(faults[direction]);
+    const damage = makeDamage(isOver ? undefined : faults[direction]);
     let stalled = false;
     const pass = (data: Buffer): void => {
       if (data.length === 0 || to.writableEnded) return;
@@ -117,6 +118,7 @@ export async function startProxy(port: number, faults: Faults = {}): Promise<Pro
     passed,
     close,
     resume: () => {
+      isOver = true;
       const held = [...stalls];
       stalls.clear();
       for (const go of held) go();
