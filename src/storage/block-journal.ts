@@ -19,6 +19,8 @@ export interface BlockJournal {
   clear(): Promise<void>;
   /** Adds records; they are as durable as the system makes them. */
   append(digests: Iterable<readonly [block: number, digest: bigint]>): Promise<void>;
+  /** Makes the records durable, should the power fail. */
+  sync(): Promise<void>;
   /** Takes a record back, durably. */
   forget(block: number): Promise<void>;
   /** Keeps the file. */
@@ -114,6 +116,7 @@ function createJournal({ path, handle, known, headerBytes, ...begin }: OpenJourn
       const records = Buffer.concat([...digests].map(([block, digest]) => encodeRecord(block, digest, KIND_KNOWN)));
       return inTurn(() => write(records));
     },
+    sync: () => inTurn(() => handle.datasync()),
     forget: (block) =>
       inTurn(async () => {
         await write(encodeRecord(block, 0n, KIND_FORGOTTEN));

@@ -171,6 +171,7 @@ function createCheckpoints(part: DiskPart, journal: BlockJournal): Checkpoints {
     await part.sync();
     await journal.append(batch);
     for (const [block] of batch) recorded.add(block);
+    await journal.sync();
   }
 
   function start(): void {

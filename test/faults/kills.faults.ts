@@ -16,8 +16,9 @@ const MIB = 1024 * 1024;
 const SMALL = 3000;
 /** Long enough for a checkpoint. */
 const LARGE = 34 * MIB;
-/** Of the calls that move content. */
+/** Of one kind on one sort of file: more than a small file ever needs. */
 const MAX_REPEATED = 16;
+const FEW = 6;
 /** Transfers at the same time. */
 const LANES = 3;
 
@@ -30,14 +31,16 @@ const CALLS = [...FILES, ...SOCKETS];
 
 beforeEach(needStrace);
 
-/** All but those that are made again and again with nothing new about them: of these a few. */
+/** All, but of those that a large file needs again and again, with nothing new about them, only a few. */
 function choose(calls: readonly Call[]): Call[] {
-  const isRepeated = ({ name, line }: Call) => name === 'read' || name === 'write' || line.includes('.part>, "');
-  const repeated = calls.filter(isRepeated);
-  const stride = Math.ceil(repeated.length / MAX_REPEATED);
-  const kept = new Set(repeated.filter((_, index) => index % stride === 0));
-  // Threads of Node wake each other up by these.
-  return calls.filter((call) => !call.line.includes('<anon_inode:') && (!isRepeated(call) || kept.has(call)));
+  // By those, threads of Node wake each other up.
+  const own = calls.filter(({ line }) => !line.includes('<anon_inode:'));
+  const kindOf = ({ threads, name, line }: Call) => [threads, name, /\.\w+>/.exec(line)?.[0]].join(' ');
+  return [...new Set(own.map(kindOf))].flatMap((kind) => {
+    const calls = own.filter((call) => kindOf(call) === kind);
+    const stride = calls.length <= MAX_REPEATED ? 1 : Math.ceil(calls.length / FEW);
+    return calls.filter((_, index) => index % stride === 0);
+  });
 }
 
 /** Does the work for each item, a few at a time, each in the lane that is free. */
