@@ -94,8 +94,9 @@ function sayingWhy(connection: Connection): Connection {
 }
 
 function expectHello(message: Message | undefined, peer: string): Hello {
-  if (message?.type === 'hello') return message;
-  if (message?.type === 'error') throw new FtxError(message.code, message.message);
+  if (message === undefined) throw new FtxError('lost', `${peer} closed the connection before it said who it is. Send again.`);
+  if (message.type === 'hello') return message;
+  if (message.type === 'error') throw new FtxError(message.code, message.message);
   throw new FtxError('protocol', `${peer} did not introduce itself as ftx does.`);
 }
 

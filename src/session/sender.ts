@@ -62,14 +62,20 @@ async function converse(
     const farewell = offers.then(() => within(timeouts.goodbyeMs, channel, 'say goodbye', answers));
     await Promise.all([answers, contents, farewell]);
   } catch (error) {
+    const failure = toFtxError(error);
     // The loops that are still waiting end with the same reason.
-    entries.fail(toFtxError(error));
-    throw error;
+    entries.fail(failure);
+    // A goodbye that is lost takes nothing back: every entry has come to its end before.
+    if (!(entries.finished && isLoss(failure))) throw failure;
   } finally {
     clearInterval(deadlines);
     entries.reportShares();
     await entries.save();
   }
+}
+
+function isLoss({ code }: FtxError): boolean {
+  return code === 'lost' || code === 'timeout';
 }
 
 /** Hands every answer on, until the receiver's goodbye. */

@@ -113,6 +113,7 @@ describe('greet', () => {
     ['another protocol', [Buffer.from('SSH-2.0-x\r\n')], 'protocol'],
     ['nothing', [], 'lost'],
     ['half a greeting', [Buffer.from('ftx')], 'lost'],
+    ['a greeting and nothing else', [GREETING], 'lost'],
     ['no hello', [GREETING, parseHex(readFixtureText('ready'))], 'protocol'],
     ['an error', [GREETING, parseHex(readFixtureText('error-session'))], 'busy'],
   ])('refuses %s', async (_, parts, code) => {

@@ -170,12 +170,22 @@ describe('a receiver that pings but never answers', () => {
     expect(await sender.result).toMatchObject({ code: 'timeout' });
   });
 
-  it('is left when it does not say goodbye', async () => {
+  it('is left when it does not say goodbye, and what it has stored counts', async () => {
     await ready(1);
     await expectSequence('data', 'end');
     await stored(1);
     await expectSequence('goodbye');
     await vi.advanceTimersByTimeAsync(DEFAULT_TIMEOUTS.goodbyeMs);
-    expect(await sender.result).toMatchObject({ code: 'timeout' });
+    expect(await sender.result).toMatchObject({ stored: 1, failed: 0 });
   });
+});
+
+it('a receiver that is gone when it has stored everything has taken nothing back', async () => {
+  await expectSequence('offer');
+  await ready(1);
+  await expectSequence('data', 'end');
+  await stored(1);
+  await expectSequence('goodbye');
+  receiver.destroy(lost());
+  expect(await sender.result).toMatchObject({ stored: 1, failed: 0 });
 });
