@@ -88,7 +88,7 @@ async function openFile(session: SinkSession, offer: Entry): Promise<PartFile | 
   return holding(await findPlace(), async (place) => {
     const receiveBeside = async () => holding(await findPlace(), openAnew);
     const present = await checkConflict(onConflict, offer, { place, findPlace, receiveBeside });
-    if (present && options.peer !== undefined) await removeResumablePart({ offer, place }, options.peer);
+    if (present && peer !== undefined) await removeResumablePart({ offer, place }, peer);
     return present ?? openAt(place);
   });
 }

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { holdWay, releaseFolder, removeIfEmpty } from './held-folder.js';
-import { makePartName } from './safe-path.js';
+import { makePartName } from './part-name.js';
 
 /** What a folder is made with: what it is to keep from whom, only its own offer tells. */
 export const PRIVATE_MODE = 0o700;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestContext } from 'vitest';
 import { tempDir } from './folders.js';
-import { startProgram } from './processes.js';
+import { endOf, repository, startProgram, type Exit } from './processes.js';
 import { skipTest } from './skips.js';
 
 /** So that the calls of a program come in one order, and the number of a call always means the same one. */
@@ -60,6 +60,13 @@ export async function traceProcess(pid: number, options: TraceOptions): Promise<
       return readCalls(await readFile(log, 'utf8'), pid);
     },
   };
+}
+
+/** Runs ftx to its end with a fault from its start on. */
+export function runUnderStrace(args: readonly string[], { calls, fault, path }: Required<Omit<TraceOptions, 'threads'>>): Promise<Exit> {
+  const inject = ['-e', `trace=${calls.join()}`, '-e', `inject=${calls.join()}:${fault}`, '-P', path];
+  const ftx = [process.execPath, `${repository}dist/cli/main.js`, ...args];
+  return endOf(startProgram('strace', ['-f', '-qq', '-o', '/dev/null', ...inject, ...ftx], { env: ONE_WORKER }));
 }
 
 /** Without the second halves of calls that were interrupted by another thread's. */

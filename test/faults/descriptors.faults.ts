@@ -1,0 +1,44 @@
+/** A receiver that may open few files, and far more senders than that. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { ErrorCode } from '../../src/errors.js';
+import type { TransferEvent } from '../../src/ports.js';
+import { send as sendByLibrary } from '../../src/send.js';
+import { expectTaken, expectWhole } from '../support/aftermath.js';
+import { tempDir, writeContent } from '../support/folders.js';
+import { repository, startProgram } from '../support/processes.js';
+import { skipTest } from '../support/skips.js';
+
+const DESCRIPTORS = 64;
+const SENDERS = 200;
+const names = Array.from({ length: SENDERS }, (_, number) => `${number}.bin`);
+
+test(`${SENDERS} senders at once at a receiver that may open ${DESCRIPTORS} files: all are stored in the end`, async (context) => {
+  if (process.platform !== 'linux') skipTest(context, 'the number of open files is not known here');
+  const dir = join(await tempDir(), 'received');
+  const command = `ulimit -n ${DESCRIPTORS} && exec "$0" "$@"`;
+  const args = [`${repository}dist/cli/main.js`, 'receive', '--dir', dir, '--port', '0', '--json'];
+  const receiver = startProgram('bash', ['-c', command, process.execPath, ...args]);
+  const { port } = await receiver.event('listening');
+  const to = { dir, address: `127.0.0.1:${port}` };
+  const folder = await tempDir();
+  for (const [number, name] of names.entries()) await writeContent(join(folder, name), 50_000 + number, number);
+
+  const retries = new Set<ErrorCode>();
+  const onEvent = (event: TransferEvent) => {
+    if (event.type === 'retrying') retries.add(event.code);
+  };
+  const results = await Promise.allSettled(
+    names.map((name) => sendByLibrary({ paths: [join(folder, name)], to: { host: '127.0.0.1', port }, onEvent })),
+  );
+  const failures = results.flatMap((result) => (result.status === 'rejected' ? [String(result.reason)] : (result.value.firstFailure?.message ?? [])));
+  expect(failures).toEqual([]);
+  console.log(`tried again because of: ${[...retries].join(', ') || 'nothing'}`);
+  expect((await readdir(dir)).sort()).toEqual([...names].sort());
+  for (const name of names) await expectWhole(dir, join(folder, name));
+
+  const next = join(await tempDir(), 'next.bin');
+  await writeContent(next, 3_000_000);
+  await expectTaken(to, next, names);
+});
