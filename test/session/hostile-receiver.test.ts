@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Source } from '../../src/ports.js';
+import { digestBlock } from '../../src/checksum.js';
+import { BLOCK_BYTES, type Source } from '../../src/ports.js';
 import type { Channel } from '../../src/protocol/channel.js';
 import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
 import type { ControlMessage, Message } from '../../src/protocol/messages.js';
@@ -133,6 +134,36 @@ describe('a sender', () => {
     await expectSequence('goodbye');
     await say({ type: 'goodbye', id: 0 });
     expect(await sender.result).toMatchObject({ stored: 1, failed: 1, firstFailure: { code: 'no-space' } });
+  });
+
+  it('stops when it is told to in the middle of reading again what the receiver has', async () => {
+    receiver.destroy(lost());
+    const blocks = 2_000;
+    const block = new Uint8Array(BLOCK_BYTES);
+    let read = 0;
+    let closed: () => void = () => undefined;
+    const isClosed = new Promise<void>((resolve) => (closed = resolve));
+    const source: Source = {
+      entry: { path: 'a', kind: 'file', size: (blocks + 1) * BLOCK_BYTES, mtimeNs: 0n, mode: 0o644 },
+      async *blocks() {
+        try {
+          for (; read < blocks; read++) {
+            if (read === 3) sender.stop.abort(new Error('stopped by the test'));
+            await new Promise(setImmediate);
+            yield block;
+          }
+        } finally {
+          closed();
+        }
+      },
+    };
+    await connect([source]);
+    await expectSequence('offer');
+    await say({ type: 'ready', id: 1, offset: blocks * BLOCK_BYTES, have: true });
+    await receiver.sendHave(1, Array.from({ length: blocks }, () => digestBlock(block)));
+    expect(await sender.result).toMatchObject({ code: 'aborted' });
+    await isClosed;
+    expect(read).toBeLessThan(20);
   });
 
   it('stops when it is told to', async () => {

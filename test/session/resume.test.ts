@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { BLOCK_BYTES, type Sink, type Source } from '../../src/ports.js';
 import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
 import { receiveSession } from '../../src/session/receiver.js';
-import { createFileSink } from '../../src/storage/file-sink.js';
+import { createFileSink, type ConflictPolicy } from '../../src/storage/file-sink.js';
 import { createFileSource } from '../../src/storage/file-source.js';
 import { makeContent, tempDir } from '../support/folders.js';
 import { connectionPair, lost } from '../support/memory-connection.js';
@@ -32,7 +32,7 @@ interface Sent {
 }
 
 /** Sends until `breakAfter` blocks have left; counts those that left, and those that were read of the first source. */
-async function sendOnce(dir: string, source: Source, breakAfter = Infinity, ...more: Source[]): Promise<Sent> {
+async function sendOnce(dir: string, source: Source, breakAfter = Infinity, more: readonly Source[] = [], onConflict: ConflictPolicy = 'rename'): Promise<Sent> {
   const [left, right] = connectionPair();
   let blocks = 0;
   let read = 0;
@@ -49,7 +49,7 @@ async function sendOnce(dir: string, source: Source, breakAfter = Infinity, ...m
       }
     },
   };
-  const sink: Sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'peer' });
+  const sink: Sink = createFileSink({ dir, onConflict, maxSize: Infinity, peer: 'peer' });
   const receiver = runReceiver(right, { ...createMemorySink(), ...sink });
   const sender = runSender(connection, [counting, ...more]);
   const result = await sender.result;
@@ -130,9 +130,9 @@ describe('a folder whose transfer broke off', () => {
     const { dir, openSource } = await setUp();
     const film = await openSource();
     const inTree = { ...film, entry: { ...film.entry, path: 'tree/film' } };
-    expect(await sendOnce(dir, inTree, 5, folder)).toMatchObject({ stored: false });
+    expect(await sendOnce(dir, inTree, 5, [folder])).toMatchObject({ stored: false });
     expect(await describeFolder(dir)).toEqual({ mode: 0o700, hasItsTime: false });
-    expect(await sendOnce(dir, inTree, Infinity, folder)).toMatchObject({ stored: true });
+    expect(await sendOnce(dir, inTree, Infinity, [folder])).toMatchObject({ stored: true });
     expect(await describeFolder(dir)).toEqual({ mode: 0o750, hasItsTime: true });
   });
 
@@ -182,6 +182,19 @@ describe('a file that is there already', () => {
     expect(await sendOnce(dir, await openSource())).toMatchObject({ stored: true, blocks: BLOCKS });
     expect((await readFile(join(dir, 'film (1)'))).equals(content)).toBe(true);
     expect((await readFile(received)).equals(makeContent(SIZE, 9))).toBe(true);
+  });
+});
+
+describe('a file that is there already with other content, beside the part of one that broke off', () => {
+  it.each([['rename', 'film (1)'], ['overwrite', 'film']] as const)('%s begins anew', async (onConflict, name) => {
+    const { dir, file, openSource, received } = await setUp();
+    const { mtime } = await lstat(file);
+    await utimes(file, mtime, mtime);
+    expect(await sendOnce(dir, await openSource(), 5)).toMatchObject({ stored: false });
+    await writeFile(received, makeContent(SIZE, 9));
+    await utimes(received, mtime, mtime);
+    expect(await sendOnce(dir, await openSource(), Infinity, [], onConflict)).toMatchObject({ stored: true, blocks: BLOCKS });
+    expect((await readFile(join(dir, name))).equals(content)).toBe(true);
   });
 });
 
