@@ -7,6 +7,12 @@ export interface ByteReader {
   arrived(): Promise<boolean>;
   /** The next `length` bytes, or undefined if the peer ended before the first of them. */
   take(length: number): Promise<Uint8Array | undefined>;
+  /** The next `length` bytes if they are here in one piece, which stay the next. */
+  peek(length: number): Uint8Array | undefined;
+  /** Drops bytes that were peeked at. */
+  drop(length: number): void;
+  /** Fills `target` if that much is here in one piece. */
+  fillAtOnce(target: Uint8Array): boolean;
   /** Fills `target`. */
   fill(target: Uint8Array): Promise<void>;
   /** Drops `length` bytes. */
@@ -40,8 +46,20 @@ export function createByteReader(connection: Connection): ByteReader {
 
   const fill = (target: Uint8Array) => consume(target.length, (part, at) => target.set(part, at));
 
+  const peek = (length: number) => (chunk.length < length ? undefined : chunk.subarray(0, length));
+  const drop = (length: number) => void (chunk = chunk.subarray(length));
+
   return {
     arrived: more,
+    peek,
+    drop,
+    fillAtOnce(target) {
+      const bytes = peek(target.length);
+      if (!bytes) return false;
+      target.set(bytes);
+      drop(bytes.length);
+      return true;
+    },
     fill,
     skip: (length) => consume(length, () => undefined),
     async take(length) {

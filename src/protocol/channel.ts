@@ -40,7 +40,7 @@ export function createChannel(socket: Connection, timeouts: Timeouts): Channel {
   const connection = watchConnection(raw, timeouts.idleMs);
   const pace = createPace(connection, timeouts.idleMs);
   const reader = createByteReader(pace.connection);
-  const { pings, write, send, drain, sendBlock } = createOutbox(raw, connection, timeouts.idleMs);
+  const { pings, write, send, drain, sendBlock, flush } = createOutbox(raw, connection, timeouts.idleMs);
 
   const receive = async () => {
     const message = await readPastPings(reader, raw, timeouts);
@@ -56,9 +56,10 @@ export function createChannel(socket: Connection, timeouts: Timeouts): Channel {
     receive,
     greet: (own) => within(timeouts.greetingMs, raw, 'finish the greeting', greet(own)),
     sendHave: (id, digests) => write(encodeHave(id, digests)),
-    readContent: (target) => pace.during(() => reader.fill(target)),
+    readContent: (target) => (reader.fillAtOnce(target) ? Promise.resolve() : pace.during(() => reader.fill(target))),
     skipContent: (length) => pace.during(() => reader.skip(length)),
     destroy(reason) {
+      void flush();
       pings.stop();
       connection.stop();
       raw.destroy(reason);
@@ -69,6 +70,7 @@ export function createChannel(socket: Connection, timeouts: Timeouts): Channel {
     write([GREETING]).catch(() => undefined);
     const idleMs = Math.min(MAX_IDLE_MS, Math.max(MIN_IDLE_MS, timeouts.idleMs));
     await send({ type: 'hello', id: 0, ...own, idleMs });
+    void flush();
     await readGreeting(reader, raw.peer);
     const hello = expectHello(await receive(), raw.peer);
     pings.start(hello.idleMs / 4);
@@ -117,7 +119,19 @@ async function readPastPings(reader: ByteReader, raw: Connection, timeouts: Time
 
 async function readMessage(reader: ByteReader, raw: Connection, timeouts: Timeouts): Promise<Message | undefined> {
   if (!(await reader.arrived())) return undefined;
-  return within(Math.min(timeouts.controlMs, timeouts.idleMs), raw, 'finish a message', takeMessage(reader, raw.peer));
+  // What is here needs no deadline.
+  return takeAtOnce(reader) ?? within(Math.min(timeouts.controlMs, timeouts.idleMs), raw, 'finish a message', takeMessage(reader, raw.peer));
+}
+
+/** Undefined unless all of it is here. */
+function takeAtOnce(reader: ByteReader): Message | undefined {
+  const headerBytes = reader.peek(HEADER_BYTES);
+  if (!headerBytes) return undefined;
+  const header = decodeHeader(headerBytes);
+  const frame = reader.peek(HEADER_BYTES + header.checkedLength);
+  if (!frame) return undefined;
+  reader.drop(frame.length);
+  return decodeMessage(header, headerBytes, frame.subarray(HEADER_BYTES));
 }
 
 async function takeMessage(reader: ByteReader, peer: string): Promise<Message> {

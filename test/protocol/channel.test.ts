@@ -4,7 +4,7 @@ import type { Connection } from '../../src/ports.js';
 import { createChannel, type Channel } from '../../src/protocol/channel.js';
 import { encodeControl } from '../../src/protocol/codec.js';
 import { DEFAULT_TIMEOUTS, GREETING, MAX_CONTROL_BYTES } from '../../src/protocol/constants.js';
-import type { Message } from '../../src/protocol/messages.js';
+import type { ControlMessage, Message } from '../../src/protocol/messages.js';
 import { codeOf } from '../support/error-code.js';
 import { parseHex, readFixtureText } from '../support/hex.js';
 import { connectionPair, lost, scriptedConnection } from '../support/memory-connection.js';
@@ -221,6 +221,71 @@ describe('send', () => {
     await new Promise(setImmediate);
     expect(sent).toBeLessThan(1000);
     expect(sent).toBeGreaterThan(10);
+  });
+});
+
+/** A connection that takes what is written, or never does. */
+function recorder(takes: boolean) {
+  const writes: Buffer[] = [];
+  const { connection } = scriptedConnection([], 'wait');
+  const write = (parts: readonly Uint8Array[]) => {
+    writes.push(Buffer.concat(parts));
+    return takes ? Promise.resolve() : new Promise<void>(() => undefined);
+  };
+  return { writes, connection: { ...connection, write } };
+}
+
+describe('what is said in one turn of the event loop', () => {
+  const blockOf = (length: number, offset: number) =>
+    [{ type: 'data', id: 1, offset, digest: 1n, length }, Buffer.alloc(length, 'b')] as const;
+
+  it('goes out together and in order, with small blocks in it and before a large one', async () => {
+    const { writes, connection } = recorder(true);
+    const channel = channelOver(connection);
+    const control = WIRE_MESSAGES['again'] as ControlMessage;
+    void channel.send(control);
+    void channel.sendBlock(...blockOf(5, 0));
+    void channel.send(control);
+    void channel.sendBlock(...blockOf(2 ** 20, 2 ** 20));
+    void channel.send(control);
+    await new Promise(setImmediate);
+    expect(writes).toHaveLength(2);
+    const types = (await readAll(channelOver(scriptedConnection(writes).connection))).map((message) =>
+      typeof message === 'string' ? message.length : message.type,
+    );
+    expect(types).toEqual(['again', 'data', 5, 'again', 'data', 2 ** 20, 'again']);
+  });
+
+  it('is copied, so that the memory of a small block can be used again at once', async () => {
+    const { writes, connection } = recorder(true);
+    const [head, block] = blockOf(5, 0);
+    await channelOver(connection).sendBlock(head, block);
+    block.fill('x');
+    await new Promise(setImmediate);
+    expect(writes[0]!.subarray(-5).toString()).toBe('bbbbb');
+  });
+
+  it('goes out before the end', () => {
+    const { writes, connection } = recorder(true);
+    const channel = channelOver(connection);
+    void channel.send({ type: 'goodbye', id: 0 });
+    channel.destroy(lost());
+    expect(writes).toEqual([encodeControl({ type: 'goodbye', id: 0 })]);
+  });
+
+  it('makes those wait who say more than the peer takes, small blocks too, and nobody else', async () => {
+    const channel = channelOver(recorder(false).connection);
+    let said = 0;
+    void (async () => {
+      for (;; said++) await channel.sendBlock(...blockOf(10_000, said * 2 ** 20));
+    })();
+    await new Promise(setImmediate);
+    void channel.send({ type: 'goodbye', id: 0 });
+    const drained = vi.fn();
+    void channel.drain().then(drained);
+    await new Promise(setImmediate);
+    expect(said).toBe(26);
+    expect(drained).not.toHaveBeenCalled();
   });
 });
 
