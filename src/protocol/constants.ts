@@ -35,6 +35,9 @@ export const MAX_WAITING_REQUESTS = 16 * 1024;
 /** Section 9: content that moves slower than this is not waited for. */
 export const MIN_BYTES_PER_SECOND = 1024;
 
+/** Section 9: a receiver that compares or stores a file more slowly than this is not waited for. */
+export const MIN_STORED_BYTES_PER_SECOND = 1024 * 1024;
+
 /** A timer for longer than this fires at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -48,7 +51,7 @@ export interface Timeouts {
   readonly offerMs: number;
   /** From an offer to its answer while no data moves, and from the first byte of a frame to its content or end. */
   readonly controlMs: number;
-  /** From the end of a file to its stored: the receiver's disk may be slow. */
+  /** From the end of a file to its stored, beside the time for its size: the receiver's disk may be slow. */
   readonly storedMs: number;
   /** From goodbye to goodbye. */
   readonly goodbyeMs: number;

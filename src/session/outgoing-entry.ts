@@ -1,7 +1,7 @@
 /** One entry on its way out, and what the receiver may answer to it. */
 import { FtxError } from '../errors.js';
 import { BLOCK_BYTES } from '../ports.js';
-import { MAX_BLOCK_REQUESTS, type Timeouts } from '../protocol/constants.js';
+import { MAX_BLOCK_REQUESTS, MIN_STORED_BYTES_PER_SECOND, type Timeouts } from '../protocol/constants.js';
 import type { Content } from './content-sender.js';
 
 /** An entry that has not come to its end. */
@@ -71,9 +71,10 @@ export function takeHave(entry: OpenEntry, digests: readonly bigint[]): Task | u
 }
 
 /** What the receiver has owed for too long while nothing moved since `moved`, a reading of performance.now(). */
-export function findOverdue({ awaited }: OpenEntry, timeouts: Timeouts, moved: number): string | undefined {
+export function findOverdue({ awaited, ended }: OpenEntry, timeouts: Timeouts, moved: number): string | undefined {
   if (!awaited) return undefined;
-  const limitMs = awaited.what === 'stored' ? timeouts.storedMs : timeouts.controlMs;
+  const readingMs = (1000 * (ended?.size ?? 0)) / MIN_STORED_BYTES_PER_SECOND;
+  const limitMs = awaited.what === 'stored' ? timeouts.storedMs + readingMs : timeouts.controlMs;
   if (performance.now() - Math.max(awaited.since, moved) < limitMs) return undefined;
-  return `${awaited.what} within ${limitMs / 1000} s`;
+  return `${awaited.what} within ${Math.round(limitMs / 1000)} s`;
 }

@@ -201,6 +201,31 @@ describe('a receiver that pings but never answers', () => {
     expect(await sender.result).toMatchObject({ code: 'timeout' });
   });
 
+  it('has more time for a file that it has to read, and is left when that is over', async () => {
+    receiver.destroy(lost());
+    const blocks = 2_000;
+    const entry = { path: 'a', kind: 'file', size: blocks * BLOCK_BYTES, mtimeNs: 0n, mode: 0o644 } as const;
+    const block = new Uint8Array(BLOCK_BYTES);
+    await connect([
+      {
+        entry,
+        async *blocks() {
+          for (let n = 0; n < blocks; n++) yield await Promise.resolve(block);
+        },
+      },
+    ]);
+    await expectSequence('offer');
+    await ready(1, entry.size);
+    await expectSequence('end');
+    void receiver.receive().catch(() => undefined);
+    let over = false;
+    void sender.result.then(() => (over = true));
+    await vi.advanceTimersByTimeAsync(DEFAULT_TIMEOUTS.storedMs + blocks * 1000 - 1);
+    expect(over).toBe(false);
+    await vi.advanceTimersByTimeAsync(DEFAULT_TIMEOUTS.controlMs);
+    expect(await sender.result).toMatchObject({ code: 'timeout' });
+  });
+
   it('is left when it does not say goodbye, and what it has stored counts', async () => {
     await ready(1);
     await expectSequence('data', 'end');
