@@ -20,6 +20,8 @@ interface OpenEntry {
   readonly id: number;
   readonly offer: Entry;
   readonly started: number;
+  /** Until the entry is ready to be sent, or will never be. */
+  opening?: Promise<void>;
   /** Set once the entry is ready to be sent. */
   target?: IncomingFile | PresentFile;
   /** Set once all is here: what becomes of it is no longer in the sender's hands. */
@@ -69,7 +71,8 @@ export class IncomingEntries {
     const entry: OpenEntry = { id, offer, started: performance.now() };
     this.#open.set(id, entry);
     this.#options.tally.emit({ type: 'offered', path: offer.path, kind: offer.kind, size: offer.size });
-    void this.#run(entry, offer.kind === 'file' ? this.#openFile(entry) : this.#place(entry));
+    entry.opening = offer.kind === 'file' ? this.#openFile(entry) : this.#place(entry);
+    void this.#run(entry, entry.opening);
   }
 
   async receiveBlock(head: DataMessage): Promise<void> {
@@ -107,7 +110,7 @@ export class IncomingEntries {
 
   /** Waits for all that was begun. */
   async finish(): Promise<void> {
-    await Promise.all(this.#background);
+    while (this.#background.size > 0) await Promise.all(this.#background);
   }
 
   /** Gives up all but what is being committed, and waits for that. */
@@ -225,15 +228,16 @@ export class IncomingEntries {
     return done;
   }
 
-  /** The entry ends here without being stored: the sender is told, and what has arrived is removed. */
+  /** The entry ends here without being stored: the sender is told, what has arrived is removed, and then the user is told. */
   #close(entry: OpenEntry, { code, message }: FtxError, keep = isTemporary(code)): void {
     if (!this.#open.delete(entry.id)) return;
     const { channel, tally } = this.#options;
     const refused = isRefusal(code);
     const type = refused && !entry.target ? 'refused' : 'error';
     channel.send({ type, id: entry.id, code, message }).catch(() => undefined);
-    tally.emit({ type: refused ? 'refused' : 'failed', path: entry.offer.path, code, message });
-    const { target } = entry;
-    if (target && 'giveUp' in target) void this.#run(entry, target.giveUp(keep));
+    const { target, opening } = entry;
+    const over = target && 'giveUp' in target ? target.giveUp(keep) : target ? undefined : opening;
+    const tell = () => tally.emit({ type: refused ? 'refused' : 'failed', path: entry.offer.path, code, message });
+    void this.#run(entry, Promise.resolve(over).then(tell, tell));
   }
 }

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { lstat, mkdir, readFile, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -196,6 +197,27 @@ describe('a file that is there already with other content, beside the part of on
     expect(await sendOnce(dir, await openSource(), Infinity, [], onConflict)).toMatchObject({ stored: true, blocks: BLOCKS });
     expect((await readFile(join(dir, name))).equals(content)).toBe(true);
   });
+});
+
+it('a small file of which it is told that it failed is removed by then', async () => {
+  const { dir } = await setUp();
+  const [left, right] = connectionPair();
+  const seen: string[][] = [];
+  const result = receiveSession(right, {
+    session: 1,
+    sink: createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'peer' }),
+    pool,
+    limits: { offers: 1, size: 2 ** 40 },
+    timeouts: DEFAULT_TIMEOUTS,
+    signal: new AbortController().signal,
+    onEvent: ({ type }) => {
+      if (type === 'progress') left.destroy(lost());
+      if (type === 'failed') seen.push(readdirSync(dir));
+    },
+  });
+  await runSender(left, [createMemorySource('film', makeContent(7 * BLOCK_BYTES))]).result;
+  expect(await result).toMatchObject({ failed: 1 });
+  expect(seen).toEqual([[]]);
 });
 
 describe('a comparison', () => {
