@@ -29,3 +29,8 @@ function isAlive(pid: number): boolean {
     return errnoOf(error) !== 'ESRCH';
   }
 }
+
+/** Whether it is the mark of a process that runs, or that cannot be known to have ended. */
+export function mayBeAtWork(mark: string): boolean {
+  return OWNER.test(mark) && !isOwnerGone(mark);
+}

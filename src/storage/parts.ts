@@ -5,6 +5,7 @@ import { FtxError } from '../errors.js';
 import { BLOCK_BYTES } from '../ports.js';
 import { readJournal } from './block-journal.js';
 import { holdWay, releaseFolder, type HeldFolder, type Way } from './held-folder.js';
+import { isLocked, LOCK_SUFFIX } from './part-lock.js';
 import { isAbandoned, PART_SUFFIX } from './part-name.js';
 import { JOURNAL_SUFFIX, parseBinding } from './resumable-part.js';
 import { RESERVED_PREFIX } from './safe-path.js';
@@ -46,10 +47,14 @@ export async function removeOldParts(dir: string, keepMs: number): Promise<strin
   const removed: string[] = [];
   for await (const { file, path } of findLeftovers(dir)) {
     // Whoever takes a file away at the same moment has done what was wanted.
-    const isOver = isAbandoned(basename(file)) || (await readAgeMs(file).catch(() => 0)) > keepMs;
+    const isOver = isAbandoned(basename(file)) || ((await readAgeMs(file).catch(() => 0)) > keepMs && !(await isLocked(lockOf(file))));
     if (isOver && (await unlink(file).then(() => true, () => false))) removed.push(path);
   }
   return removed;
+}
+
+function lockOf(file: string): string {
+  return file.slice(0, file.lastIndexOf('.')) + LOCK_SUFFIX;
 }
 
 async function readAgeMs(file: string): Promise<number> {
@@ -93,5 +98,5 @@ function tryToHold(way: Way): HeldFolder | undefined {
 }
 
 function isLeftover(name: string): boolean {
-  return name.startsWith(RESERVED_PREFIX) && (name.endsWith(PART_SUFFIX) || name.endsWith(JOURNAL_SUFFIX));
+  return name.startsWith(RESERVED_PREFIX) && [PART_SUFFIX, JOURNAL_SUFFIX, LOCK_SUFFIX].some((suffix) => name.endsWith(suffix));
 }

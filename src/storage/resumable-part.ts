@@ -7,6 +7,7 @@ import { errnoOf } from '../errors.js';
 import { BLOCK_BYTES, type Entry, type PartFile } from '../ports.js';
 import { countFromStart, openJournal, type BlockJournal } from './block-journal.js';
 import { DiskPart, type PartFileOptions } from './part-file.js';
+import { isLocked, lockPart, LOCK_SUFFIX } from './part-lock.js';
 import { PART_SUFFIX } from './part-name.js';
 import { RESERVED_PREFIX } from './safe-path.js';
 
@@ -44,29 +45,29 @@ function bindTo({ path, size, mtimeNs }: Entry, peer: string): { binding: string
 export async function removeResumablePart({ offer, place }: Pick<PartFileOptions, 'offer' | 'place'>, peer: string): Promise<void> {
   if (offer.size === null || offer.size < MIN_RESUMABLE_BYTES) return;
   const path = join(place.folder, bindTo(offer, peer).stem);
-  if (inUse.has(path + PART_SUFFIX)) return;
-  await Promise.all([PART_SUFFIX, JOURNAL_SUFFIX].map((suffix) => unlink(path + suffix).catch(() => undefined)));
+  if (inUse.has(path + PART_SUFFIX) || (await isLocked(path + LOCK_SUFFIX))) return;
+  await Promise.all([PART_SUFFIX, JOURNAL_SUFFIX, LOCK_SUFFIX].map((suffix) => unlink(path + suffix).catch(() => undefined)));
 }
 
-/** Undefined while another session has it, or when the file is not worth it. */
+/** Undefined while another session has it, of this or another receiver, or when the file is not worth it. */
 export async function openResumablePart(options: PartFileOptions, peer: string): Promise<PartFile | undefined> {
   const { offer, place } = options;
   if (offer.size === null || offer.size < MIN_RESUMABLE_BYTES) return undefined;
   const { binding, stem } = bindTo(offer, peer);
   const path = join(place.folder, stem + PART_SUFFIX);
-  const free = await claim(path);
+  const free = await claim(path, join(place.folder, stem + LOCK_SUFFIX));
   if (!free) return undefined;
   try {
     return await openClaimed(options, stem, binding, free);
   } catch (error) {
-    free();
+    await free();
     // Whoever plants something at these names spoils a later session's head start, not this one's file.
     if (['ELOOP', 'EISDIR'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;
   }
 }
 
-async function openClaimed(options: PartFileOptions, stem: string, binding: string, free: () => void) {
+async function openClaimed(options: PartFileOptions, stem: string, binding: string, free: () => Promise<void>) {
   const name = stem + PART_SUFFIX;
   const path = join(options.place.folder, name);
   const journal = await openJournal(join(options.place.folder, stem + JOURNAL_SUFFIX), binding);
@@ -90,16 +91,21 @@ function readDurable({ known }: BlockJournal, path: string, { size }: Entry): bi
 }
 
 /** Waits for a session that is ending. Resolves with the way to give the path back, undefined if it stays in use. */
-async function claim(path: string): Promise<(() => void) | undefined> {
+async function claim(path: string, lockPath: string): Promise<(() => Promise<void>) | undefined> {
   const other = inUse.get(path);
   if (other) await waitAtMost(other);
   if (inUse.has(path)) return undefined;
   let free: () => void = () => undefined;
   inUse.set(path, new Promise<void>((resolve) => (free = resolve)));
-  return () => {
+  const unlock = await lockPart(lockPath);
+  const release = async () => {
+    await unlock?.();
     inUse.delete(path);
     free();
   };
+  if (unlock) return release;
+  await release();
+  return undefined;
 }
 
 async function waitAtMost(other: Promise<void>): Promise<void> {
@@ -109,7 +115,7 @@ async function waitAtMost(other: Promise<void>): Promise<void> {
   clearTimeout(timer);
 }
 
-function createResumable(part: DiskPart, journal: BlockJournal, durable: readonly bigint[], free: () => void): PartFile {
+function createResumable(part: DiskPart, journal: BlockJournal, durable: readonly bigint[], free: () => Promise<void>): PartFile {
   const checkpoints = createCheckpoints(part, journal);
   let ending: Promise<void> | undefined;
 

@@ -81,7 +81,7 @@ export async function readEntry(path: string, name = ''): Promise<TreeEntry> {
 
 /** As readNames, without what is kept of transfers that broke off. */
 export async function readStoredNames(dir: string): Promise<string[]> {
-  return (await readNames(dir)).filter((name) => !/(^|\/)\.ftx-[0-9a-f]{16}\.(part|journal)$/.test(name));
+  return (await readNames(dir)).filter((name) => !/(^|\/)\.ftx-[0-9a-f]{16}\.(part|journal|lock)$/.test(name));
 }
 
 /** The names of all files, links and folders below a folder. */
