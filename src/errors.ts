@@ -62,6 +62,18 @@ export function toFtxError(error: unknown, code: ErrorCode = 'io'): FtxError {
   return new FtxError(code, message, { cause: error });
 }
 
+/** Why a signal was aborted, as an FtxError; its caller need not have said why. */
+export function abortReason({ reason }: AbortSignal): FtxError {
+  const name = reason instanceof Error ? reason.name : '';
+  const sentence = WITHOUT_REASON[name];
+  return sentence === undefined ? toFtxError(reason, 'aborted') : new FtxError('aborted', sentence, { cause: reason });
+}
+
+const WITHOUT_REASON: Readonly<Record<string, string | undefined>> = {
+  AbortError: 'The transfer was stopped by the program that had begun it.',
+  TimeoutError: 'The transfer was stopped by the program that had begun it, because it took too long.',
+};
+
 const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'bad-name',
   'bad-parent',

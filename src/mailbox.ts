@@ -1,4 +1,5 @@
 /** The connections of one listening port: who is let in, how each is served, and how they end. */
+import { DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_SIZE } from './defaults.js';
 import { FtxError } from './errors.js';
 import type { Identity } from './identity/identity.js';
 import type { Connection, EventListener, TransferEvent } from './ports.js';
@@ -8,7 +9,7 @@ import { noteArrivals } from './net/arrivals.js';
 import { refusalFor, TLS_BUSY } from './net/detect.js';
 import type { Listener } from './net/listen.js';
 import { hostOf, type TcpConnection } from './net/tcp.js';
-import { DEFAULT_TIMEOUTS, type Timeouts } from './protocol/constants.js';
+import { timeoutsFor, type Timeouts } from './protocol/constants.js';
 import { BUSY, ENCRYPTED_ONLY, SHUTTING_DOWN, turnAway } from './protocol/turn-away.js';
 import { within } from './protocol/watch.js';
 import { createBlockPool, type BlockPool } from './session/block-pool.js';
@@ -19,8 +20,6 @@ import { createDescriptorBudget, type DescriptorBudget } from './storage/descrip
 import { createFileSink, type ConflictPolicy } from './storage/file-sink.js';
 import { createSpace, type Space } from './storage/space.js';
 
-const DEFAULT_MAX_SIZE = 10 * 1024 ** 3;
-const DEFAULT_MAX_CONNECTIONS = 1024;
 /** Entries of one session that may be open at once. */
 const MAX_OPEN_OFFERS = 256;
 /** 32 MiB in flight between the sockets and the disk. */
@@ -100,7 +99,7 @@ export class Mailbox {
     this.#space = createSpace(dir);
     this.#options = options;
     this.#own = own;
-    this.#timeouts = { ...DEFAULT_TIMEOUTS, ...(options.timeoutMs !== undefined && { idleMs: options.timeoutMs }) };
+    this.#timeouts = timeoutsFor(options.timeoutMs);
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
     this.#budget = createDescriptorBudget(options.maxConnections ?? DEFAULT_MAX_CONNECTIONS);
     const maxGuests = this.#budget.maxSenders;

@@ -1,4 +1,5 @@
 /** Listens, and hands every connection to the mailbox. */
+import { DEFAULT_KEEP_PARTS_MS, DEFAULT_PORT } from './defaults.js';
 import type { Fingerprint } from './identity/fingerprint.js';
 import type { Identity } from './identity/identity.js';
 import { Mailbox, type ReceiveOptions, type ReceiveResult } from './mailbox.js';
@@ -23,9 +24,7 @@ export interface Receiver {
   readonly closed: Promise<ReceiveResult>;
 }
 
-export const DEFAULT_PORT = 6000;
 const DAY_MS = 24 * 60 * 60 * 1000;
-const DEFAULT_KEEP_PARTS_MS = 7 * DAY_MS;
 
 /** Throws FtxError `cannot-create`, `home`, `port-in-use`, `denied` or `unknown-host`. */
 export async function receive(options: ReceiveOptions): Promise<Receiver> {

@@ -1,10 +1,11 @@
 /** Dials, then one sender session over the sources. */
 import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { FtxError, toFtxError } from './errors.js';
+import { DEFAULT_RETRIES } from './defaults.js';
+import { abortReason, FtxError } from './errors.js';
 import type { EventListener, Source, Totals } from './ports.js';
 import { dial, type TcpConnection } from './net/tcp.js';
-import { DEFAULT_TIMEOUTS, type Timeouts } from './protocol/constants.js';
+import { timeoutsFor, type Timeouts } from './protocol/constants.js';
 import { within } from './protocol/watch.js';
 import { sendClassic } from './session/classic.js';
 import { createJourney, type Journey } from './session/journey.js';
@@ -48,7 +49,6 @@ export type SendResult = SessionResult;
 
 /** Milliseconds to connect. */
 const DIAL_MS = 10_000;
-const DEFAULT_RETRIES = 5;
 /** All events of one send carry the same number. */
 const SESSION = 1;
 const INPUT = '-';
@@ -79,7 +79,7 @@ export async function send(options: SendOptions): Promise<SendResult> {
 
 async function sendAll(options: SendOptions, tally: Tally, journey: Journey): Promise<void> {
   const { to, classic, timeoutMs, signal = new AbortController().signal } = options;
-  const timeouts = { ...DEFAULT_TIMEOUTS, ...(timeoutMs !== undefined && { idleMs: timeoutMs }) };
+  const timeouts = timeoutsFor(timeoutMs);
   const connect = () => dial({ ...to, timeoutMs: DIAL_MS, signal });
   if (classic) {
     for await (const source of readAll(options, tally, new Set())) await sendClassic(await connect(), source, { tally, timeouts, signal });
@@ -119,7 +119,7 @@ async function connectTrusted(
   const { prepareTrust } = await import('./trust.js');
   const trust = await prepareTrust({ to, peer, home });
   const connection = await connect();
-  const abort = () => connection.destroy(toFtxError(signal?.reason, 'aborted'));
+  const abort = () => signal && connection.destroy(abortReason(signal));
   signal?.addEventListener('abort', abort);
   try {
     const identity = await within(timeouts.greetingMs, connection, 'finish the TLS handshake', trust.secure(connection));
@@ -134,9 +134,9 @@ async function connectTrusted(
 async function checkInputs({ paths, name, input, classic = false, plain, peer }: SendOptions): Promise<void> {
   if (peer !== undefined && (classic || plain)) throw new FtxError('usage', 'Without encryption nobody can tell who receives: a peer goes with neither plain nor classic.');
   if (classic && paths.length !== 1) throw new FtxError('usage', 'Classic carries one file and no name: send the files one by one.');
-  if (name !== undefined && paths.length !== 1) throw new FtxError('usage', 'A name goes with exactly one file or folder.');
+  checkName(paths, name);
   if (paths.includes(INPUT)) {
-    if (name === undefined || !input) throw new FtxError('usage', 'Standard input needs a name: give it one with --name.');
+    if (!input) throw new FtxError('usage', 'The path - stands for an input, and none was given.');
     if (classic) throw new FtxError('usage', 'A classic receiver needs the size first: send a file, not standard input.');
     return;
   }
@@ -144,6 +144,14 @@ async function checkInputs({ paths, name, input, classic = false, plain, peer }:
     const { stats } = await describeInput(path, name);
     if (classic && !stats.isFile()) throw new FtxError('usage', `${path}: is a folder, and classic carries one file. Send its files one by one.`);
   }
+}
+
+/** Throws FtxError `usage` unless a name goes with the paths. */
+export function checkName(paths: readonly string[], name: string | undefined): void {
+  if (name !== undefined && paths.length !== 1)
+    throw new FtxError('usage', 'A name (--name) is for a single path: send the paths one by one to give each its own.');
+  if (name === undefined && paths.includes(INPUT))
+    throw new FtxError('usage', 'Standard input (-) has no name of its own: give it one with --name.');
 }
 
 function readAll({ paths, name, input, signal, stateDir = findStateDir() }: SendOptions, tally: Tally, ended: ReadonlySet<string>) {

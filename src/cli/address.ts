@@ -1,6 +1,5 @@
+import { DEFAULT_PORT } from '../defaults.js';
 import { FtxError } from '../errors.js';
-
-export const DEFAULT_PORT = 6000;
 
 export interface Address {
   readonly host: string;

@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { toFtxError } from '../errors.js';
 import { VERSION } from '../version.js';
-import { DEFAULT_PORT } from './address.js';
+import { DEFAULT_KEEP_PARTS_MS, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_SIZE, DEFAULT_PORT, DEFAULT_RETRIES, DEFAULT_TIMEOUT_MS } from '../defaults.js';
 import { escapeText } from './escape.js';
 import { EXIT, exitCodeFor, exitCodeHelp } from './exit-codes.js';
 import { describeFailure } from './failure.js';
@@ -76,7 +76,7 @@ function addReceive(program: Command): Command {
         .default('rename'),
     )
     .addOption(sizeOption())
-    .option('--max-connections <count>', 'senders served at once', parseConnectionCount, 1024)
+    .option('--max-connections <count>', 'senders served at once', parseConnectionCount, DEFAULT_MAX_CONNECTIONS)
     .option('--no-classic', 'do not serve senders of the classic handshake')
     .option('--plain', 'without encryption, for senders that use --plain too; on trusted networks only')
     .option('--no-sync', 'call files stored before the disk has them: faster for many small ones, but a power cut may lose the last')
@@ -96,7 +96,7 @@ function addSend(program: Command): Command {
     .requiredOption('--to <host[:port]>', `where ftx receive runs; the port defaults to ${DEFAULT_PORT}, IPv6 as [::1]:6000`)
     .option('--name <name>', 'the name it gets there, for a single path')
     .option('--classic', 'speak the classic handshake: one file, no name, not confirmed')
-    .option('--retry <count>', 'how often to try again when the connection is lost; 0 for never', parseRetries, 5)
+    .option('--retry <count>', 'how often to try again when the connection is lost; 0 for never', parseRetries, DEFAULT_RETRIES)
     .option('--plain', 'without encryption, to a receiver that uses --plain too; on trusted networks only')
     .option('--peer <identity>', 'the only receiver to send to: sha256:… as "ftx id" shows it there')
     .addOption(timeoutOption())
@@ -131,19 +131,19 @@ type Typed<Arguments, More extends keyof Arguments = never> = Omit<Arguments, 't
 function sizeOption(): Option {
   return new Option('--max-size <size>', 'the largest file to take, like 500M or 10G (powers of 1024)')
     .argParser(parseSize)
-    .default(parseSize('10G'), '10G');
+    .default(DEFAULT_MAX_SIZE, '10G');
 }
 
 function keepPartsOption(): Option {
   return new Option('--keep-parts <time>', 'how long to keep what has arrived of a transfer that broke off')
     .argParser(parseDurationAsMs)
-    .default(parseDurationAsMs('7d'), '7d');
+    .default(DEFAULT_KEEP_PARTS_MS, '7d');
 }
 
 function timeoutOption(): Option {
   return new Option('--timeout <seconds>', 'give up when nothing moves for that long')
     .argParser(parseSecondsAsMs)
-    .default(parseSecondsAsMs('60'), '60');
+    .default(DEFAULT_TIMEOUT_MS, '60');
 }
 
 function jsonOption(): Option {

@@ -1,5 +1,5 @@
 import { FtxError, toFtxError } from '../errors.js';
-import { send, type SendOptions } from '../send.js';
+import { checkName, send, type SendOptions } from '../send.js';
 import { parseAddress, type Address } from './address.js';
 import type { CliIo } from './io.js';
 import { createSendReport } from './send-report.js';
@@ -52,12 +52,7 @@ export async function runSend(args: SendArguments, io: CliIo, library = send): P
 }
 
 function checkPaths({ paths, name }: SendArguments): void {
-  if (name !== undefined && paths.length > 1) {
-    throw new FtxError('usage', '--name is for a single path: send the paths one by one to give each its name.');
-  }
-  if (name === undefined && paths.includes(STANDARD_INPUT)) {
-    throw new FtxError('usage', 'Standard input (-) has no name of its own: give it one with --name.');
-  }
+  checkName(paths, name);
 }
 
 function toOptions(args: SendArguments, io: CliIo, to: Address): SendOptions {

@@ -1,6 +1,6 @@
 /** Connections over TCP. */
 import { connect, type Socket } from 'node:net';
-import { errnoOf, FtxError } from '../errors.js';
+import { abortReason, errnoOf, FtxError } from '../errors.js';
 import type { Connection } from '../ports.js';
 
 /** Bytes that may wait to be read before the socket is paused. */
@@ -211,13 +211,13 @@ export interface DialOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Connects. Throws FtxError `unknown-host`, `no-connection`, or the signal's reason. */
+/** Connects. Throws FtxError `unknown-host`, `no-connection`, or `aborted` by the signal. */
 export async function dial({ host, port, timeoutMs, signal }: DialOptions): Promise<TcpConnection> {
-  signal?.throwIfAborted();
+  if (signal?.aborted) throw abortReason(signal);
   const socket = connect({ host, port, allowHalfOpen: true });
   const where = formatAddress(host, port);
   const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
-  const abort = () => socket.destroy(signal?.reason as Error);
+  const abort = () => signal && socket.destroy(abortReason(signal));
   signal?.addEventListener('abort', abort);
   try {
     await new Promise<void>((resolve, reject) => {
@@ -225,7 +225,7 @@ export async function dial({ host, port, timeoutMs, signal }: DialOptions): Prom
       socket.once('error', reject);
     });
   } catch (error) {
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw abortReason(signal);
     throw describeDialFailure(where, host, error as Error);
   } finally {
     clearTimeout(timer);

@@ -57,6 +57,11 @@ export interface Timeouts {
   readonly goodbyeMs: number;
 }
 
+/** The defaults, with another limit for standing still. */
+export function timeoutsFor(idleMs = DEFAULT_TIMEOUTS.idleMs): Timeouts {
+  return { ...DEFAULT_TIMEOUTS, idleMs };
+}
+
 export const DEFAULT_TIMEOUTS: Timeouts = {
   greetingMs: 10_000,
   idleMs: 60_000,

@@ -1,5 +1,5 @@
 /** Both sides of the classic handshake, PROTOCOL.md section 8: size, `ready`, raw bytes. */
-import { FtxError, toFtxError } from '../errors.js';
+import { abortReason, FtxError, toFtxError } from '../errors.js';
 import type { Connection, EventListener, PartFile, Sink, Source } from '../ports.js';
 import { createByteReader, type ByteReader } from '../protocol/byte-reader.js';
 import type { Timeouts } from '../protocol/constants.js';
@@ -63,10 +63,10 @@ async function withConnection<T>(
   work: (watched: Connection) => Promise<T>,
 ): Promise<T> {
   const watched = watchConnection(connection, timeouts.idleMs);
-  const abort = () => connection.destroy(toFtxError(signal.reason, 'aborted'));
+  const abort = () => connection.destroy(abortReason(signal));
   signal.addEventListener('abort', abort);
   try {
-    signal.throwIfAborted();
+    if (signal.aborted) throw abortReason(signal);
     return await work(watched);
   } finally {
     signal.removeEventListener('abort', abort);

@@ -1,5 +1,5 @@
 /** The receiver's side of a session, in the order of PROTOCOL.md section 4. */
-import { FtxError, toFtxError } from '../errors.js';
+import { abortReason, FtxError, toFtxError } from '../errors.js';
 import type { Connection, EventListener, Sink } from '../ports.js';
 import { createChannel, sayAndDestroy, type Channel } from '../protocol/channel.js';
 import { STATUS_CAPABILITY, STATUS_INTERVAL_MS, type Timeouts } from '../protocol/constants.js';
@@ -32,10 +32,10 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
   const channel = createChannel(connection, options.timeouts);
   const watch = createReceiverWatch();
   const entries = new IncomingEntries({ channel, sink, pool, tally, watch, maxOpen: limits.offers, onWork });
-  const abort = () => sayAndDestroy(channel, toFtxError(signal.reason, 'aborted'));
+  const abort = () => sayAndDestroy(channel, abortReason(signal));
   signal.addEventListener('abort', abort);
   try {
-    signal.throwIfAborted();
+    if (signal.aborted) throw abortReason(signal);
     await serve({ channel, entries, sink, tally, watch, limits, offerMs: options.timeouts.offerMs });
     channel.destroy(new FtxError('lost', 'The session is over.'));
   } catch (error) {

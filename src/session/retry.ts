@@ -1,5 +1,5 @@
 /** Trying a transfer again after the connection was lost. */
-import { toFtxError, type ErrorCode, type FtxError } from '../errors.js';
+import { abortReason, toFtxError, type ErrorCode, type FtxError } from '../errors.js';
 
 const FIRST_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 30_000;
@@ -61,7 +61,7 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
       };
       signal.addEventListener('abort', stop);
     });
-    signal.throwIfAborted();
+    if (signal.aborted) throw abortReason(signal);
   } finally {
     signal.removeEventListener('abort', stop);
   }

@@ -1,5 +1,5 @@
 /** The sender's side of a session, in the order of PROTOCOL.md section 4. */
-import { FtxError, toFtxError } from '../errors.js';
+import { abortReason, FtxError, toFtxError } from '../errors.js';
 import type { Connection, Source } from '../ports.js';
 import { createChannel, sayAndDestroy, type Channel } from '../protocol/channel.js';
 import { MAX_OPEN_OFFERS, STATUS_CAPABILITY, type Timeouts } from '../protocol/constants.js';
@@ -28,10 +28,10 @@ export async function sendSession(
 ): Promise<void> {
   const { tally, timeouts, signal } = options;
   const channel = createChannel(connection, timeouts);
-  const abort = () => sayAndDestroy(channel, toFtxError(signal.reason, 'aborted'));
+  const abort = () => sayAndDestroy(channel, abortReason(signal));
   signal.addEventListener('abort', abort);
   try {
-    signal.throwIfAborted();
+    if (signal.aborted) throw abortReason(signal);
     await converse(channel, sources, tally, timeouts);
     channel.destroy(new FtxError('lost', 'The session is over.'));
   } catch (error) {

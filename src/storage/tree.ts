@@ -3,7 +3,7 @@ import { lstatSync, type BigIntStats } from 'node:fs';
 import { readdir, readlink } from 'node:fs/promises';
 import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
-import { FtxError, errnoOf } from '../errors.js';
+import { abortReason, FtxError, errnoOf } from '../errors.js';
 import type { Entry, Source, Totals } from '../ports.js';
 import { showPath } from './disk-error.js';
 import { createFileSource, describeReadError } from './file-source.js';
@@ -83,7 +83,7 @@ async function* readInput(walk: Walk, input: Found): AsyncGenerator<Source> {
   }
   const levels = [{ folder: input, names: await listNames(walk, input) }];
   for (let level; (level = levels.at(-1)); ) {
-    walk.signal?.throwIfAborted();
+    if (walk.signal?.aborted) throw abortReason(walk.signal);
     const name = level.names?.pop();
     if (name) {
       const found = await findEntry(walk, level.folder, name);

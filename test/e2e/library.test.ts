@@ -103,7 +103,7 @@ test('an AbortSignal stops a send in the middle, and nothing of it is left', asy
     },
   });
   const outcome = await sending.then(({ firstFailure }) => firstFailure, (error: unknown) => error);
-  expect(outcome).toMatchObject({ code: 'aborted' });
+  expect(outcome).toMatchObject({ code: 'aborted', message: 'The transfer was stopped by the program that had begun it.' });
   await inbox.receiver.close(5000);
   expect(await readNames(inbox.dir)).toEqual([]);
 });
@@ -112,7 +112,11 @@ test('a signal that is aborted already sends nothing and leaves nobody listening
   const inbox = await openInbox();
   const signal = AbortSignal.abort();
   const file = await makeFile();
-  await expect(send({ paths: [file], to: inbox.to, signal })).rejects.toThrow();
+  for (const plain of [false, true]) {
+    const sentence = 'The transfer was stopped by the program that had begun it.';
+    const stopped = send({ paths: [file], to: inbox.to, plain, signal });
+    await expect(stopped).rejects.toMatchObject({ name: 'FtxError', code: 'aborted', message: sentence });
+  }
   expect(await readNames(inbox.dir)).toEqual([]);
 
   // Whether it never opens or closes by itself, it must not stay.

@@ -1,0 +1,10 @@
+/** What options are when they are not given, in the library and on the command line. */
+import { DEFAULT_TIMEOUTS } from './protocol/constants.js';
+
+export const DEFAULT_PORT = 6000;
+/** Bytes. */
+export const DEFAULT_MAX_SIZE = 10 * 1024 ** 3;
+export const DEFAULT_MAX_CONNECTIONS = 1024;
+export const DEFAULT_KEEP_PARTS_MS = 7 * 24 * 60 * 60 * 1000;
+export const DEFAULT_RETRIES = 5;
+export const DEFAULT_TIMEOUT_MS = DEFAULT_TIMEOUTS.idleMs;
