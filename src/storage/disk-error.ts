@@ -23,7 +23,7 @@ const REASONS: Readonly<Record<string, readonly [ErrorCode, string] | undefined>
   ENFILE: ['busy', 'the receiver has too many files open; try again'],
 };
 
-const NO_INODE = ['no-space', "the receiver's disk can take no more files"] as const;
+const NO_INODE = ['no-space', "the receiver's disk can take no more files; remove some there, then send again"] as const;
 /** What needs room for a name or an account, and not for content. */
 const NAMING: readonly unknown[] = ['open', 'mkdir', 'link', 'symlink', 'rename'];
 

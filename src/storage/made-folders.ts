@@ -8,7 +8,7 @@ import { makePartName } from './part-name.js';
 /** What a folder is made with: what it is to keep from whom, only its own offer tells. */
 export const PRIVATE_MODE = 0o700;
 const KEY_BYTES = 6;
-/** About 20 MB. Who makes more without ever offering them has them taken for finished. */
+/** 19 MB. Of who makes more without ever offering them, the first ones stay as they were made. */
 const MAX_UNFINISHED = 500_000;
 /** Of one session, and the characters of all their paths. Who has more of them made does offer folders. */
 const MAX_UNNAMED = 1_000;
@@ -61,16 +61,18 @@ export function createMadeFolders(root: string, maker: string): MadeFolders {
       return true;
     },
     settle() {
-      for (const path of [...unnamed]) if (finish(path)) openUp(root, path.split('/'));
+      let usual: number | undefined;
+      const findMode = (folder: string) => (usual ??= findUsualMode(folder));
+      for (const path of [...unnamed]) if (finish(path)) openUp(root, path.split('/'), findMode);
     },
   };
 }
 
-function openUp(root: string, components: readonly string[]): void {
+function openUp(root: string, components: readonly string[], findMode: (folder: string) => number): void {
   try {
     const folder = holdWay({ root, components });
     try {
-      chmodSync(folder.path, findUsualMode(folder.path));
+      chmodSync(folder.path, findMode(folder.path));
     } finally {
       releaseFolder(folder);
     }

@@ -28,7 +28,7 @@ describe('describeDiskError', () => {
 
   it.each(['open', 'mkdir', 'link'])('tells at %s that a disk without room for bytes and one without inodes are two', (syscall) => {
     const error = describeDiskError(Object.assign(systemError('ENOSPC'), { syscall }), 'x');
-    expect(error).toMatchObject({ code: 'no-space', message: "x: the receiver's disk can take no more files." });
+    expect(error).toMatchObject({ code: 'no-space', message: "x: the receiver's disk can take no more files; remove some there, then send again." });
     expect(describeDiskError(Object.assign(systemError('ENOSPC'), { syscall: 'write' }), 'x').message).toMatch(/is full/);
   });
 
