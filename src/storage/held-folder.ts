@@ -63,9 +63,12 @@ export function holdWay(way: Way): HeldFolder {
   if (known) return known;
   let folder = holdRoot(way.root);
   for (const component of way.components) {
-    const found = holdFolder(`${folder.path}/${component}`);
-    releaseFolder(folder);
-    folder = expectFolder(found);
+    const from = folder;
+    try {
+      folder = expectFolder(holdFolder(`${from.path}/${component}`));
+    } finally {
+      releaseFolder(from);
+    }
   }
   return folder;
 }

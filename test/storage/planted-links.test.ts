@@ -1,12 +1,14 @@
 /** Links that somebody plants in the receive folder while something is on its way into it. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import fs, { readdirSync } from 'node:fs';
 import { link, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Entry, PartFile } from '../../src/ports.js';
 import { createFileSink, type FileSinkOptions } from '../../src/storage/file-sink.js';
+import { holdWay } from '../../src/storage/held-folder.js';
 import { expectPart, offerDirectory, offerFile, offerLink, receiveFile, refusal } from '../contract/sink.contract.js';
 import { makeContent, readTree, tempDir, type TreeEntry } from '../support/folders.js';
 
@@ -186,6 +188,23 @@ it('a folder that is swapped for a link all the time redirects nothing', async (
 });
 
 describe.skipIf(process.platform !== 'linux')('descriptors', () => {
+  it('are given back when a link takes the place of a folder just before that is opened', async () => {
+    const { dir } = await setUp();
+    const before = countDescriptors();
+    const { openSync } = fs;
+    onTestFinished(() => {
+      fs.openSync = openSync;
+      syncBuiltinESMExports();
+    });
+    fs.openSync = (path, ...rest) => {
+      if (String(path).endsWith('/d')) throw Object.assign(new Error('planted'), { code: 'ELOOP' });
+      return openSync(path, ...rest);
+    };
+    syncBuiltinESMExports();
+    expect(() => holdWay({ root: dir, components: ['d'] })).toThrow('planted');
+    expect(countDescriptors()).toBe(before);
+  });
+
   it('are shared by all who put something into a folder, and given back', async () => {
     const { sink, dir } = await setUp();
     const before = countDescriptors();
