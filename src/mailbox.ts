@@ -2,7 +2,7 @@
 import { DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_SIZE } from './defaults.js';
 import { FtxError } from './errors.js';
 import type { Identity } from './identity/identity.js';
-import type { Connection, EventListener, TransferEvent } from './ports.js';
+import type { EventListener, TransferEvent } from './ports.js';
 import { acceptCaller, type Accepted } from './net/accept.js';
 import { countStrangersAllowed, createAdmission, type Admission, type Guest } from './net/admission.js';
 import { noteArrivals } from './net/arrivals.js';
@@ -176,8 +176,8 @@ export class Mailbox {
   }
 
   /** Says it to somebody of whom nothing is known: most callers of a receiver with an identity speak TLS. */
-  #dismiss(connection: Connection, reason: FtxError): void {
-    if (!this.#own) return turnAway(connection, reason);
+  #dismiss(connection: TcpConnection, reason: FtxError): void {
+    if (!this.#own || connection.isUpgraded) return turnAway(connection, reason);
     connection.write([TLS_BUSY]).catch(() => undefined);
     connection.destroy(reason);
   }

@@ -4,6 +4,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { createIdentity } from '../src/identity/identity.js';
+import { dial } from '../src/net/tcp.js';
+import { startTls } from '../src/net/tls.js';
 import type { TransferEvent } from '../src/ports.js';
 import { encodeControl } from '../src/protocol/codec.js';
 import { receive, type ReceiveOptions } from '../src/receive.js';
@@ -123,6 +126,24 @@ it.skipIf(process.platform !== 'linux')('who is dropped for another is told to t
   await linger(receiver.port, words, '127.0.0.2');
   await once(first, 'end');
   expect(Buffer.concat(heard).toString('latin1')).toContain('"code":"busy"');
+});
+
+it.skipIf(process.platform !== 'linux')('who is dropped when it has encrypted and said nothing yet hears no noise', async () => {
+  const { receiver } = await open({ maxConnections: 1 });
+  const heard: string[] = [];
+  for (let round = 0; round < 20; round++) {
+    const connection = await dial({ host: '127.0.0.1', port: receiver.port, timeoutMs: 10_000 });
+    await startTls(connection, createIdentity());
+    for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+    await linger(receiver.port, '', '127.0.0.2');
+    // Nothing, when the receiver had not finished the handshake.
+    const words = await connection.read().catch(() => undefined);
+    heard.push(Buffer.from(words ?? []).toString('latin1'));
+    connection.destroy(new Error('the round is over'));
+  }
+  const told = heard.filter((words) => words !== '');
+  expect(told.length).toBeGreaterThan(0);
+  for (const words of told) expect(words).toMatch(/^ftx\/1\n[^]*"code":"busy"/);
 });
 
 it('a caller that offers nothing does not end a receiver that is there for one session', async () => {

@@ -29,7 +29,7 @@ export class TcpConnection implements Connection {
   readonly #writers = new Set<(reason: Error) => void>();
   #unread = 0;
   #ended = false;
-  #upgrading = false;
+  #upgrade: 'none' | 'under way' | 'done' = 'none';
   #failure: Error | undefined;
   #reader: Reader | undefined;
 
@@ -39,6 +39,11 @@ export class TcpConnection implements Connection {
     this.peer = formatAddress(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0);
     socket.setNoDelay(true);
     this.#detach = this.#attach(socket);
+  }
+
+  /** Whether what is written now goes through what upgrade() has put around the socket. */
+  get isUpgraded(): boolean {
+    return this.#upgrade === 'done';
   }
 
   /**
@@ -53,11 +58,11 @@ export class TcpConnection implements Connection {
     socket.on('error', () => undefined);
     for (const bytes of [read, ...this.#chunks.splice(0)].reverse()) socket.unshift(bytes);
     this.#unread = 0;
-    this.#upgrading = true;
+    this.#upgrade = 'under way';
     const wrapped = await wrap(socket).catch((error: unknown) => {
       throw this.#failure ?? error;
     });
-    this.#upgrading = false;
+    this.#upgrade = 'done';
     if (this.#failure) {
       wrapped.destroy();
       throw this.#failure;
@@ -100,7 +105,7 @@ export class TcpConnection implements Connection {
 
   write(parts: readonly Uint8Array[]): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
-    if (this.#upgrading) return Promise.reject(new FtxError('protocol', 'Nothing can be said in the middle of a handshake.'));
+    if (this.#upgrade === 'under way') return Promise.reject(new FtxError('protocol', 'Nothing can be said in the middle of a handshake.'));
     return new Promise((resolve, reject) => {
       this.#writers.add(reject);
       writeTogether(this.#socket, parts, () => {
@@ -119,7 +124,7 @@ export class TcpConnection implements Connection {
     this.#ended = false;
     this.#fail(reason);
     // In the middle of an upgrade there are no last words.
-    if (this.#upgrading) this.#socket.destroy();
+    if (this.#upgrade === 'under way') this.#socket.destroy();
     else if (!this.#socket.destroyed) this.#farewells.linger(this.#socket);
   }
 

@@ -26,15 +26,18 @@ test(`${SENDERS} senders at once at a receiver that may open ${DESCRIPTORS} file
   for (const [number, name] of names.entries()) await writeContent(join(folder, name), 50_000 + number, number);
 
   const retries = new Set<ErrorCode>();
+  let attempts = 0;
   const onEvent = (event: TransferEvent) => {
-    if (event.type === 'retrying') retries.add(event.code);
+    if (event.type !== 'retrying') return;
+    retries.add(event.code);
+    attempts = Math.max(attempts, event.attempt);
   };
   const results = await Promise.allSettled(
     names.map((name) => sendByLibrary({ paths: [join(folder, name)], to: { host: '127.0.0.1', port }, onEvent })),
   );
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [String(result.reason)] : (result.value.firstFailure?.message ?? [])));
   expect(failures).toEqual([]);
-  console.log(`tried again because of: ${[...retries].join(', ') || 'nothing'}`);
+  console.log(`tried again at most ${attempts} times because of: ${[...retries].join(', ')}`);
   expect((await readdir(dir)).sort()).toEqual([...names].sort());
   for (const name of names) await expectWhole(dir, join(folder, name));
 
