@@ -39,7 +39,7 @@ async function describePart(journalFile: string): Promise<LeftPart | undefined> 
   const journal = await readJournal(journalFile);
   if (!journal) return undefined;
   const { path, peer, size } = parseBinding(journal.binding);
-  return { path, peer, size, bytes: Math.min(size, journal.blocks * BLOCK_BYTES), ageSeconds: (await readAgeMs(journalFile)) / 1000 };
+  return { path, peer, size, bytes: Math.min(size, journal.blocks * BLOCK_BYTES), ageSeconds: Math.max(0, await readAgeMs(journalFile)) / 1000 };
 }
 
 /** Removes what nobody can go on with, and what has not changed for `keepMs`; resolves with the paths, below the folder. */
