@@ -7,7 +7,7 @@ import { showPath } from './disk-error.js';
 import { DURABLE, type Durability } from './durability.js';
 import { makeFolder } from './durable-folder.js';
 import { holdFolder, holdKnown, holdRoot, releaseFolder, type HeldFolder } from './held-folder.js';
-import { createMadeFolders, PRIVATE_MODE } from './made-folders.js';
+import { createMadeFolders, PRIVATE_MODE, wasLeftUnfinished } from './made-folders.js';
 import { makePartName } from './part-name.js';
 import { createPlace, type HeldPlace, type Place } from './place.js';
 
@@ -83,7 +83,7 @@ export function createFolders(root: string, durability = DURABLE, maker: string 
     },
     async make({ folder, name, path }) {
       const found = await holdOrMake(`${folder}/${name}`, durability, () => made.note(path));
-      return found === 'other' ? found : { folder: found, isOwn: made.finish(path) };
+      return found === 'other' ? found : { folder: found, isOwn: made.finish(path) || wasLeftUnfinished(found) };
     },
     settle: () => made.settle(),
   };

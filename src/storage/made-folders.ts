@@ -1,12 +1,16 @@
 /** Folders that sessions have made on the way to something and that have not got their mode and time yet. */
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, rmdirSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { holdWay, releaseFolder, removeIfEmpty } from './held-folder.js';
+import { holdWay, releaseFolder, removeIfEmpty, type HeldFolder } from './held-folder.js';
 import { makePartName } from './part-name.js';
 
-/** What a folder is made with: what it is to keep from whom, only its own offer tells. */
-export const PRIVATE_MODE = 0o700;
+/**
+ * What a folder is made with: what it is to keep from whom, only its own offer tells. The sticky bit, which means
+ * nothing where nobody else gets in, tells it from one that its owner has made private, should this process be killed.
+ */
+export const PRIVATE_MODE = 0o1700;
+const ALL_MODE_BITS = 0o7777;
 const KEY_BYTES = 6;
 /** 19 MB. Of who makes more without ever offering them, the first ones stay as they were made. */
 const MAX_UNFINISHED = 500_000;
@@ -30,6 +34,12 @@ export interface MadeFolders {
   removeIfUnused(components: readonly string[]): boolean;
   /** What nobody has named gets the permissions of any new folder. Never fails. */
   settle(): void;
+}
+
+/** Whether an earlier process was killed before the folder had got its mode and time: whoever offers it next finishes it. */
+export function wasLeftUnfinished({ path }: HeldFolder): boolean {
+  const { mode, birthtimeMs } = statSync(path);
+  return (mode & ALL_MODE_BITS) === PRIVATE_MODE && birthtimeMs < performance.timeOrigin;
 }
 
 export function createMadeFolders(root: string, maker: string): MadeFolders {

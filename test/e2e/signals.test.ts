@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readStoredNames, tempDir, writeContent } from '../support/folders.js';
+import { readEntry, readStoredNames, readTree, setTime, tempDir, writeContent } from '../support/folders.js';
 import { holdSender, send, startReceiver } from '../support/mailbox.js';
 import { endOf, startFtx } from '../support/processes.js';
 import { startProxy } from '../support/proxy.js';
@@ -108,6 +108,34 @@ describe('a receiver stopped in the middle', () => {
     expect(await readStoredNames(receiver.dir)).toContain('half.bin');
   });
 });
+
+test('a tree that was broken off by a SIGKILL of the receiver is in the end as it was sent, folders and all', async () => {
+  const receiver = await startReceiver();
+  const tree = join(await tempDir(), 'tree');
+  await mkdir(join(tree, 'open/shut'), { recursive: true });
+  for (const name of ['open/1', 'open/shut/2']) await writeContent(join(tree, name), LARGE);
+  for (const [name, mode] of [['open/shut', 0o750], ['open', 0o755], ['.', 0o775]] as const) {
+    await chmod(join(tree, name), mode);
+    await setTime(join(tree, name), 1_600_000_000);
+  }
+  const proxy = await startProxy(receiver.port, { toReceiver: { stall: LARGE / 2 } });
+  const sender = startFtx(['send', tree, '--retry', '0', '--to', proxy.address]);
+  await proxy.struck;
+  receiver.program.kill('SIGKILL');
+  expect((await sender.exit).status).toBe(75);
+
+  const again = startFtx(['receive', '--dir', receiver.dir, '--port', '0', '--json']);
+  const { port } = await again.event('listening');
+  const { status, stderr } = await send(`127.0.0.1:${port}`, tree);
+  expect(status, stderr).toBe(0);
+  const [arrived, sent] = [await readEntries(receiver.dir, 'tree'), await readEntries(dirname(tree), 'tree')];
+  expect(arrived).toEqual(sent);
+});
+
+/** The folder of this name as well. */
+async function readEntries(dir: string, name: string) {
+  return [await readEntry(join(dir, name), name), ...(await readTree(join(dir, name)))];
+}
 
 test.each([
   ['SIGINT', 130],

@@ -62,7 +62,7 @@ describe('a system call of the receiver that fails', () => {
     ['EIO at closing', 'close', 'error=EIO:when=1', SMALL, 74, BROKEN],
     ['a disk that turns read-only in the middle', 'pwrite64', 'error=EROFS:when=6+', RESUMABLE, 77, READ_ONLY],
     ['a disk that turns read-only at the end', 'link', 'error=EROFS', SMALL, 77, READ_ONLY],
-    ['too many open files', 'openat', 'error=EMFILE:when=1', SMALL, 74, /file\.bin: the receiver has too many files open/],
+    ['too many open files', 'openat', 'error=EMFILE:when=1', SMALL, 75, /file\.bin: the receiver has too many files open; try again/],
   ])('%s', async (_, call, fault, size, status, says) => {
     const receiver = await startWarm();
     const file = await makeFile(size);
