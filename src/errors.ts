@@ -19,6 +19,7 @@ export const ERROR_CODES = [
   'protocol',
   'checksum',
   'identity',
+  'unpaired',
   // the receiver's answer to one entry
   'bad-name',
   'bad-parent',

@@ -1,8 +1,9 @@
 /** The connections of one listening port: who is let in, how each is served, and how they end. */
+import type { Door } from './access.js';
 import { DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_SIZE } from './defaults.js';
 import { FtxError } from './errors.js';
 import type { Identity } from './identity/identity.js';
-import type { EventListener, TransferEvent } from './ports.js';
+import type { TransferEvent } from './ports.js';
 import { acceptCaller, type Accepted } from './net/accept.js';
 import { countStrangersAllowed, createAdmission, type Admission, type Guest } from './net/admission.js';
 import { noteArrivals } from './net/arrivals.js';
@@ -10,52 +11,22 @@ import { refusalFor, TLS_BUSY } from './net/detect.js';
 import type { Listener } from './net/listen.js';
 import { hostOf, type TcpConnection } from './net/tcp.js';
 import { timeoutsFor, type Timeouts } from './protocol/constants.js';
-import { BUSY, ENCRYPTED_ONLY, SHUTTING_DOWN, turnAway } from './protocol/turn-away.js';
+import { BUSY, ENCRYPTED_ONLY, NOT_KNOWN, SHUTTING_DOWN, turnAway } from './protocol/turn-away.js';
 import { within } from './protocol/watch.js';
+import type { ReceiveOptions } from './receive-options.js';
 import { createBlockPool, type BlockPool } from './session/block-pool.js';
+import { nameClassicFile } from './session/classic-name.js';
 import { receiveClassic } from './session/classic.js';
 import { receiveSession } from './session/receiver.js';
 import { secondsSince, type SessionResult } from './session/tally.js';
 import { createDescriptorBudget, type DescriptorBudget } from './storage/descriptors.js';
-import { createFileSink, type ConflictPolicy } from './storage/file-sink.js';
+import { createFileSink } from './storage/file-sink.js';
 import { createSpace, type Space } from './storage/space.js';
 
 /** Entries of one session that may be open at once. */
 const MAX_OPEN_OFFERS = 256;
 /** 32 MiB in flight between the sockets and the disk. */
 const POOL_BLOCKS = 32;
-
-export interface ReceiveOptions {
-  /** Where files go; made if it is missing. */
-  readonly dir: string;
-  /** Default 6000; 0 takes a free one. */
-  readonly port?: number | undefined;
-  /** One address of this machine; all of them when absent. */
-  readonly host?: string | undefined;
-  /** What happens to a file whose name is taken. Default `rename`. */
-  readonly onConflict?: ConflictPolicy | undefined;
-  /** Bytes of the largest file to take. Default 10 GiB. */
-  readonly maxSize?: number | undefined;
-  /** Connections at the same time; one more is told to try again. Default 1024. */
-  readonly maxConnections?: number | undefined;
-  /** Whether to take classic senders. Default true. */
-  readonly classic?: boolean | undefined;
-  /** Take senders without encryption only, for trusted networks. Default: encrypted ones, and classic. */
-  readonly plain?: boolean | undefined;
-  /** Folder with the own identity. Default: FTX_HOME, or `ftx` in the XDG data folder. */
-  readonly home?: string | undefined;
-  /** Whether to wait, before anything is called stored, until the disk has it. Default true. */
-  readonly sync?: boolean | undefined;
-  /** Close after the first session in which something was offered. */
-  readonly once?: boolean | undefined;
-  /** Milliseconds after which a broken transfer that nobody has gone on with is removed. Default 7 days. */
-  readonly keepPartsMs?: number | undefined;
-  /** Milliseconds a connection may stand still. Default 60,000. */
-  readonly timeoutMs?: number | undefined;
-  /** Closes at once, dropping what is running. */
-  readonly signal?: AbortSignal | undefined;
-  readonly onEvent?: EventListener | undefined;
-}
 
 /** What came of all sessions. */
 export type ReceiveResult = SessionResult;
@@ -77,6 +48,7 @@ export class Mailbox {
   readonly #dir: string;
   readonly #options: ReceiveOptions;
   readonly #own: Identity | undefined;
+  readonly #door: Door | undefined;
   readonly #timeouts: Timeouts;
   readonly #space: Space;
   readonly #pool: BlockPool = createBlockPool(POOL_BLOCKS);
@@ -93,12 +65,13 @@ export class Mailbox {
   #grace: NodeJS.Timeout | undefined;
   #resolveClosed!: (result: ReceiveResult) => void;
 
-  /** Without an identity of its own it takes no encrypted senders, and others only then. */
-  constructor(dir: string, options: ReceiveOptions, own: Identity | undefined) {
+  /** Without an identity of its own it takes no encrypted senders, and others only then. Without a door it is open. */
+  constructor(dir: string, options: ReceiveOptions, own: Identity | undefined, door: Door | undefined) {
     this.#dir = dir;
     this.#space = createSpace(dir);
     this.#options = options;
     this.#own = own;
+    this.#door = door;
     this.#timeouts = timeoutsFor(options.timeoutMs);
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
     this.#budget = createDescriptorBudget(options.maxConnections ?? DEFAULT_MAX_CONNECTIONS);
@@ -143,6 +116,7 @@ export class Mailbox {
   #finishIfDone(): void {
     if (!this.#closing || this.#visits.size > 0) return;
     clearTimeout(this.#grace);
+    this.#door?.close();
     for (const connection of this.#turnedAway) this.#dismiss(connection, SHUTTING_DOWN);
     const seconds = secondsSince(this.#started);
     this.#resolveClosed({ ...this.#total, seconds, ...(this.#firstFailure && { firstFailure: this.#firstFailure }) });
@@ -154,9 +128,10 @@ export class Mailbox {
     const result = await this.#runSession(accepted, visit);
     if (!result) return;
     for (const key of ['stored', 'sent', 'refused', 'failed', 'bytes'] as const) this.#total[key] += result[key];
+    // A port scanner is nobody to fail or close for.
+    if (!visit.hasOffered) return;
     this.#firstFailure ??= result.firstFailure;
-    // A port scanner is nobody to close for.
-    if (this.#options.once && visit.hasOffered) this.close(this.#timeouts.idleMs);
+    if (this.#options.once) this.close(this.#timeouts.idleMs);
   }
 
   /** Undefined when the caller said nothing, or not in time, or cannot be understood. */
@@ -197,23 +172,30 @@ export class Mailbox {
   }
 
   /** Undefined for callers that are not served. */
-  async #runSession({ caller, connection: accepted, peer }: Accepted, visit: Visit): Promise<SessionResult | undefined> {
+  async #runSession({ caller, connection: accepted, secured }: Accepted, visit: Visit): Promise<SessionResult | undefined> {
     const connection = noteArrivals(accepted, () => visit.guest.stir());
     const { onEvent, classic = true, maxSize = DEFAULT_MAX_SIZE, onConflict = 'rename', sync } = this.#options;
-    if (caller === 'ftx' && this.#own && !peer) {
+    if (caller === 'ftx' && this.#own && !secured) {
       turnAway(connection, ENCRYPTED_ONLY);
       return undefined;
     }
-    const isServed = caller === 'ftx' || (caller === 'classic' && classic && !peer);
+    const isServed = caller === 'ftx' || (caller === 'classic' && classic && !secured && !this.#door);
     if (!isServed) {
       connection.write([refusalFor(caller)]).catch(() => undefined);
       connection.destroy(new FtxError('protocol', `This port does not serve ${caller}.`));
       return undefined;
     }
+    const session = (this.#sessions += 1);
+    const drop = () => visit.stop.abort(NOT_KNOWN);
+    const pass = secured && (await this.#door?.admit({ ...secured, address: connection.peer, session, drop }));
+    if (this.#door && !pass) {
+      turnAway(connection, NOT_KNOWN);
+      return undefined;
+    }
     // The time to introduce oneself began with the connection.
     const greetingMs = Math.max(1, this.#timeouts.greetingMs - (performance.now() - visit.since));
     const common = {
-      session: (this.#sessions += 1),
+      session,
       timeouts: { ...this.#timeouts, greetingMs },
       signal: visit.stop.signal,
       onEvent: (event: TransferEvent) => {
@@ -223,11 +205,14 @@ export class Mailbox {
     };
     const [dir, space] = [this.#dir, this.#space];
     if (caller === 'ftx') {
-      const sink = createFileSink({ dir, onConflict, maxSize, peer: peer ?? hostOf(connection.peer), space, sync });
+      const sink = createFileSink({ dir, onConflict, maxSize, peer: secured?.peer ?? hostOf(connection.peer), space, sync });
       const onWork = () => visit.guest.stir();
       const { entries: offers, giveBack } = this.#budget.grantEntries(MAX_OPEN_OFFERS);
-      const session = { ...common, onWork, sink, pool: this.#pool, limits: { offers, size: maxSize } };
-      return receiveSession(connection, session).finally(giveBack);
+      const session = { ...common, onWork, sink, pool: this.#pool, limits: { offers, size: maxSize }, pair: pass?.pair };
+      return receiveSession(connection, session).finally(() => {
+        giveBack();
+        pass?.leave();
+      });
     }
     const sink = createFileSink({ dir, onConflict: 'rename', maxSize, space, sync });
     return receiveClassic(connection, { ...common, sink, maxSize, name: nameClassicFile(new Date()) });
@@ -237,11 +222,4 @@ export class Mailbox {
 function settle(visit: Visit): void {
   visit.hasOffered = true;
   visit.guest.settle();
-}
-
-/** `classic-2026-01-31-235959`, local time. */
-function nameClassicFile(now: Date): string {
-  const two = (part: number) => String(part).padStart(2, '0');
-  const day = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join('-');
-  return `classic-${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
 }

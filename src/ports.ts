@@ -119,6 +119,9 @@ export interface Sink {
   finish(): void;
 }
 
+/** Who gets into a receiver. */
+export type Access = 'open' | 'known' | 'pair';
+
 export type WireProtocol = 'ftx/1' | 'classic';
 
 /** What happens during transfers, for views, logs and scripts. Paths and messages may hold a peer's raw text. */
@@ -131,7 +134,15 @@ export type TransferEvent =
       readonly addresses: readonly string[];
       /** Who this receiver is to its senders; null when it takes unencrypted ones only. */
       readonly identity: Fingerprint | null;
+      /** `open`: anyone gets in; `known`: remembered senders only; `pair`: those, and one new one that knows a code. */
+      readonly access: Access;
+      /** Remembered senders; null where anyone gets in. */
+      readonly senders: number | null;
     }
+  /** What a receiver's code has come to that no sender has used. */
+  | { readonly type: 'code'; readonly state: 'burned' | 'expired' }
+  /** Both sides have proved that they know the code, and know each other from now on. `peer`: the address of the other side. */
+  | ({ readonly type: 'paired'; readonly peer: string; readonly identity: Fingerprint } & InSession)
   /** A sender met a receiver for the first time, and from now on takes no other at this address. */
   | ({ readonly type: 'peer'; readonly host: string; readonly port: number; readonly identity: Fingerprint } & InSession)
   | ({ readonly type: 'connected'; readonly peer: string; readonly protocol: WireProtocol } & InSession)

@@ -2,12 +2,16 @@
 import { DEFAULT_KEEP_PARTS_MS, DEFAULT_PORT } from './defaults.js';
 import type { Fingerprint } from './identity/fingerprint.js';
 import type { Identity } from './identity/identity.js';
-import { Mailbox, type ReceiveOptions, type ReceiveResult } from './mailbox.js';
+import type { Door, Pairing } from './access.js';
+import { FtxError } from './errors.js';
+import { Mailbox, type ReceiveResult } from './mailbox.js';
 import { listen } from './net/listen.js';
+import type { ReceiveOptions } from './receive-options.js';
 import { prepareFolder } from './storage/folders.js';
 import { removeOldParts } from './storage/parts.js';
 
-export type { ReceiveOptions, ReceiveResult } from './mailbox.js';
+export type { ReceiveResult } from './mailbox.js';
+export type { ReceiveOptions } from './receive-options.js';
 export { listParts, type LeftPart } from './storage/parts.js';
 
 export interface Receiver {
@@ -26,14 +30,24 @@ export interface Receiver {
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Throws FtxError `cannot-create`, `home`, `port-in-use`, `denied` or `unknown-host`. */
+/** Throws FtxError `usage`, `cannot-create`, `home`, `port-in-use`, `denied` or `unknown-host`. */
 export async function receive(options: ReceiveOptions): Promise<Receiver> {
+  if (options.plain && options.access !== undefined && options.access !== 'open')
+    throw new FtxError('usage', 'Without encryption nobody can tell who sends: a receiver that is not open does not go with plain.');
   const dir = await prepareFolder(options.dir);
   const own = options.plain ? undefined : await readIdentity(options.home);
   const identity = own?.fingerprint ?? null;
-  const mailbox = new Mailbox(dir, options, own);
+  const { access = 'open' } = options;
+  const pairing = access === 'pair' ? await makePairing(options.codeMs) : undefined;
+  const door = own && access !== 'open' ? await openDoor(options, own, pairing) : undefined;
+  const mailbox = new Mailbox(dir, options, own, door);
   const { port = DEFAULT_PORT, host, signal, onEvent } = options;
-  const listener = await listen({ port, host, maxLingering: mailbox.maxLingering, onConnection: (connection) => mailbox.take(connection) });
+  const { maxLingering } = mailbox;
+  const onConnection = mailbox.take.bind(mailbox);
+  const listener = await listen({ port, host, maxLingering, onConnection }).catch((error: unknown) => {
+    door?.close();
+    throw error;
+  });
   mailbox.attach(listener);
   const closeNow = () => mailbox.close(0);
   signal?.addEventListener('abort', closeNow);
@@ -43,7 +57,8 @@ export async function receive(options: ReceiveOptions): Promise<Receiver> {
     clearInterval(cleaning);
     signal?.removeEventListener('abort', closeNow);
   });
-  onEvent?.({ type: 'listening', dir, port: listener.port, addresses: listener.addresses, identity });
+  onEvent?.({ type: 'listening', dir, port: listener.port, addresses: listener.addresses, identity, access, senders: door?.senders ?? null });
+  if (pairing) options.onCode?.(pairing.shown);
   return {
     port: listener.port,
     dir,
@@ -67,4 +82,17 @@ function startCleaning(dir: string, keepMs: number): NodeJS.Timeout {
 async function readIdentity(home: string | undefined): Promise<Identity> {
   const { findHome, loadIdentity } = await import('./storage/home.js');
   return loadIdentity(findHome(home));
+}
+
+async function makePairing(lifetimeMs: number | undefined): Promise<Pairing & { readonly shown: string }> {
+  const { createCode, createOneTimeCode, DEFAULT_CODE_MS, spellCode } = await import('./identity/one-time-code.js');
+  const text = createCode();
+  const ms = lifetimeMs ?? DEFAULT_CODE_MS;
+  const code = createOneTimeCode({ now: () => performance.now(), lifetimeMs: ms });
+  return { text, code, lifetimeMs: ms, shown: spellCode(text) };
+}
+
+async function openDoor({ home, onEvent }: ReceiveOptions, own: Identity, pairing: Pairing | undefined): Promise<Door> {
+  const [access, { findHome }] = await Promise.all([import('./access.js'), import('./storage/home.js')]);
+  return access.openDoor({ home: findHome(home), own: own.fingerprint, pairing, onEvent: (event) => onEvent?.(event) });
 }

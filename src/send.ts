@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DEFAULT_RETRIES } from './defaults.js';
 import { abortReason, FtxError } from './errors.js';
+import { openCodeDesk, type CodeDesk } from './identity/code-desk.js';
 import type { EventListener, Source, Totals } from './ports.js';
 import { dial, type TcpConnection } from './net/tcp.js';
 import { timeoutsFor, type Timeouts } from './protocol/constants.js';
@@ -29,6 +30,10 @@ export interface SendOptions {
   readonly plain?: boolean | undefined;
   /** The only identity to send to, `sha256:` and 64 hex digits. Default: the one that is known there, or the first. */
   readonly peer?: string | undefined;
+  /** Whether a receiver that is not known here has to prove that it knows the code; without, only who asks for the code has to. */
+  readonly pair?: boolean | undefined;
+  /** Asks a person or a file for the code that the receiver shows, when the receiver asks for it. */
+  readonly askCode?: (() => Promise<string>) | undefined;
   /** Folder with the own identity and the known peers. Default: FTX_HOME, or `ftx` in the XDG data folder. */
   readonly home?: string | undefined;
   /** Milliseconds a connection may stand still. Default 60,000. */
@@ -85,13 +90,16 @@ async function sendAll(options: SendOptions, tally: Tally, journey: Journey): Pr
     for await (const source of readAll(options, tally, new Set())) await sendClassic(await connect(), source, { tally, timeouts, signal });
     return;
   }
-  const retries = canRetry(options) ? (options.retries ?? DEFAULT_RETRIES) : 0;
-  await withRetries({ ...journey, retries, signal, onRetry: reportRetry(tally, retries) }, async () => {
+  const desk = openCodeDesk(options.pair ?? false, options.askCode);
+  const attempt = async () => {
     const ended = journey.ended();
     const sources = leaveOut(readAll(options, tally, ended), ended);
-    const connection = options.plain ? await connect() : await connectTrusted(options, connect, tally, timeouts);
-    await sendSession(connection, sources, { tally, timeouts, signal });
-  });
+    if (options.plain) return sendSession(await connect(), sources, { tally, timeouts, signal });
+    const { connection, onGreeted } = await connectTrusted(options, connect, tally, timeouts, desk);
+    return sendSession(connection, sources, { tally, timeouts, signal, onGreeted });
+  };
+  const retries = canRetry(options) ? (options.retries ?? DEFAULT_RETRIES) : 0;
+  await withRetries({ ...journey, retries, signal, onRetry: reportRetry(tally, retries) }, () => desk.withCode(attempt));
 }
 
 /** A stream cannot be read again; of two inputs of one name it could not be told which has arrived. */
@@ -114,25 +122,26 @@ async function connectTrusted(
   connect: () => Promise<TcpConnection>,
   tally: Tally,
   timeouts: Timeouts,
-): Promise<TcpConnection> {
+  desk: CodeDesk,
+) {
   // Loaded when needed: plain transfers do not pay for it.
   const { prepareTrust } = await import('./trust.js');
-  const trust = await prepareTrust({ to, peer, home });
+  const trust = await prepareTrust({ to, peer, home, desk, emit: (event) => tally.emit(event) });
   const connection = await connect();
   const abort = () => signal && connection.destroy(abortReason(signal));
   signal?.addEventListener('abort', abort);
   try {
-    const identity = await within(timeouts.greetingMs, connection, 'finish the TLS handshake', trust.secure(connection));
-    if (identity) tally.emit({ type: 'peer', ...to, identity });
-    return connection;
+    const { introduce } = await within(timeouts.greetingMs, connection, 'finish the TLS handshake', trust.secure(connection));
+    return { connection, onGreeted: introduce };
   } finally {
     signal?.removeEventListener('abort', abort);
   }
 }
 
 /** All that can be known to be wrong before the receiver hears of it. */
-async function checkInputs({ paths, name, input, classic = false, plain, peer }: SendOptions): Promise<void> {
+async function checkInputs({ paths, name, input, classic = false, plain, peer, pair }: SendOptions): Promise<void> {
   if (peer !== undefined && (classic || plain)) throw new FtxError('usage', 'Without encryption nobody can tell who receives: a peer goes with neither plain nor classic.');
+  if (pair && (classic || plain)) throw new FtxError('usage', 'Without encryption nobody can pair: pairing goes with neither plain nor classic.');
   if (classic && paths.length !== 1) throw new FtxError('usage', 'Classic carries one file and no name: send the files one by one.');
   checkName(paths, name);
   if (paths.includes(INPUT)) {
@@ -181,4 +190,10 @@ function withTotals({ paths, name, countTotals: wanted, onEvent }: SendOptions, 
     );
   }
   return (event) => onEvent?.(event.type === 'progress' ? { ...event, total } : event);
+}
+
+/** The code in a file that a user has named. Throws FtxError `unreadable`. */
+export async function readCodeFile(path: string): Promise<string> {
+  const file = await import('./storage/code-file.js');
+  return file.readCodeFile(path);
 }

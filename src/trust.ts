@@ -1,10 +1,17 @@
-/** Who this installation is, whom it knows, and whom it sends to: as ssh does it, the first at an address is remembered. */
+/** Whom this installation sends to: as ssh does it, the first at an address is remembered, or the one that knows a code. */
 import { FtxError } from './errors.js';
+import type { CodeDesk } from './identity/code-desk.js';
 import { parseFingerprint, spellFingerprint, type Fingerprint } from './identity/fingerprint.js';
-import { formatAddress, type TcpConnection } from './net/tcp.js';
-import { startTls } from './net/tls.js';
+import type { Identity } from './identity/identity.js';
+import { nameHost, type TcpConnection } from './net/tcp.js';
+import { startTls, type Secured } from './net/tls.js';
+import type { Channel } from './protocol/channel.js';
+import { DEFAULT_TIMEOUTS, PAIR_CAPABILITY } from './protocol/constants.js';
+import type { Hello } from './protocol/messages.js';
+import { pairAsSender } from './session/pairing.js';
+import type { SessionEvent } from './session/tally.js';
 import { findHome, loadIdentity } from './storage/home.js';
-import { forgetHost, readKnownHosts, rememberHost } from './storage/known-peers.js';
+import { readKnownPeers, rememberHost } from './storage/known-peers.js';
 
 export interface Address {
   readonly host: string;
@@ -16,43 +23,77 @@ export interface TrustOptions {
   /** The only identity to take, whatever is remembered. */
   readonly peer?: string | undefined;
   readonly home?: string | undefined;
+  readonly desk: CodeDesk;
+  readonly emit: (event: SessionEvent) => void;
 }
 
 export interface Trust {
-  /** Encrypts a connection and makes sure who is at its other end; resolves with the identity if it was met for the first time. */
-  secure(connection: TcpConnection): Promise<Fingerprint | undefined>;
+  /** Encrypts a connection and refuses another receiver than the known one. */
+  secure(connection: TcpConnection): Promise<Meeting>;
+}
+
+export interface Meeting {
+  /** Gets to know each other before anything is offered. Throws FtxError `unpaired`, `identity` or `home`. */
+  readonly introduce: (channel: Channel, hello: Hello) => Promise<void>;
 }
 
 /** Reads all that is needed before anybody is called. Throws FtxError `home`, or `usage` for a wrong `peer`. */
-export async function prepareTrust({ to, peer, home: chosen }: TrustOptions): Promise<Trust> {
+export async function prepareTrust(options: TrustOptions): Promise<Trust> {
+  const { to, peer } = options;
   const pinned = peer === undefined ? undefined : parseFingerprint(peer);
-  const home = findHome(chosen);
+  const home = findHome(options.home);
   const name = nameHost(to);
-  const [own, hosts] = await Promise.all([loadIdentity(home), readKnownHosts(home)]);
+  const [own, { hosts }] = await Promise.all([loadIdentity(home), readKnownPeers(home)]);
   const known = pinned ?? hosts.get(name)?.identity;
   return {
     async secure(connection) {
-      const met = await startTls(connection, own);
+      const secured = await startTls(connection, own);
+      const judge = (expected: Fingerprint) => {
+        if (secured.peer !== expected) throw refuseStranger(to, expected, secured.peer, pinned !== undefined);
+      };
       try {
-        const expected = known ?? (await rememberHost(home, name, met));
-        if (met !== expected) throw refuseStranger(to, expected, met, pinned !== undefined);
-        return known === undefined ? met : undefined;
+        if (known !== undefined) judge(known);
       } catch (error) {
         connection.destroy(error as Error);
         throw error;
       }
+      const remember = async () => {
+        if (known === undefined) judge(await rememberHost(home, name, secured.peer));
+      };
+      return { introduce: (channel, hello) => introduce({ ...options, channel, hello, secured, own, isKnown: known !== undefined, remember }) };
     },
   };
 }
 
-/** Names have no case, but the port counts: another one is another receiver. */
-function nameHost({ host, port }: Address): string {
-  return formatAddress(host.toLowerCase(), port);
+interface Introduction extends TrustOptions {
+  readonly channel: Channel;
+  readonly hello: Hello;
+  readonly secured: Secured;
+  readonly own: Identity;
+  readonly isKnown: boolean;
+  readonly remember: () => Promise<void>;
 }
+
+async function introduce({ to, desk, emit, channel, hello, secured, own, isKnown, remember }: Introduction): Promise<void> {
+  const identity = secured.peer;
+  if (hello.capabilities.includes(PAIR_CAPABILITY)) {
+    if (desk.code === undefined) throw desk.want(nameHost(to));
+    // Loaded when needed: who is known does not pay for it.
+    const { createProver } = await import('./identity/pake.js');
+    const prover = await createProver(desk.code, { sender: own.fingerprint, receiver: identity, binding: secured.binding() });
+    await pairAsSender(channel, { ...prover, onProved: remember }, DEFAULT_TIMEOUTS.pairMs);
+    emit({ type: 'paired', peer: nameHost(to), identity });
+  } else if (!isKnown) {
+    if (desk.insists || desk.code !== undefined) throw refuseUnproved(to, identity);
+    await remember();
+    emit({ type: 'peer', ...to, identity });
+  }
+}
+
+const show = (fingerprint: Fingerprint) => `${spellFingerprint(fingerprint)} (${fingerprint})`;
 
 function refuseStranger(to: Address, expected: Fingerprint, met: Fingerprint, pinned: boolean): FtxError {
   const name = nameHost(to);
-  const show = (fingerprint: Fingerprint) => `${spellFingerprint(fingerprint)} (${fingerprint})`;
   const found = `${name} shows the identity ${show(met)}, but ${pinned ? 'wanted' : 'known'} is ${show(expected)}`;
   const advice = pinned
     ? 'Check the address and the identity.'
@@ -60,27 +101,8 @@ function refuseStranger(to: Address, expected: Fingerprint, met: Fingerprint, pi
   return new FtxError('identity', `${found}. Nothing was sent. ${advice}`);
 }
 
-/** This installation's own identity, made on first use. Throws FtxError `home`. */
-export async function readOwnIdentity(home?: string): Promise<Fingerprint> {
-  return (await loadIdentity(findHome(home))).fingerprint;
-}
-
-/** One that this installation has sent to. */
-export interface KnownReceiver {
-  /** `host:port`. */
-  readonly host: string;
-  readonly identity: Fingerprint;
-  /** ISO 8601. */
-  readonly since: string;
-}
-
-/** Sorted by host. Throws FtxError `home`. */
-export async function listPeers(home?: string): Promise<readonly KnownReceiver[]> {
-  const hosts = await readKnownHosts(findHome(home));
-  return [...hosts].map(([host, peer]) => ({ host, ...peer })).sort((a, b) => (a.host < b.host ? -1 : 1));
-}
-
-/** Whoever is met there next is remembered anew. Resolves with whether it was known. Throws FtxError `home`. */
-export async function forgetPeer(to: Address, home?: string): Promise<boolean> {
-  return forgetHost(findHome(home), nameHost(to));
+function refuseUnproved(to: Address, met: Fingerprint): FtxError {
+  const found = `${nameHost(to)} is not known here and asks for no code: it may not be the receiver that has shown you one. It is ${show(met)}`;
+  const advice = `If that is what the receiver shows, send with --peer ${met} and without a code.`;
+  return new FtxError('identity', `${found}. Nothing was sent. ${advice}`);
 }

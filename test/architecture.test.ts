@@ -7,13 +7,16 @@ const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 
 /** Who may import whom: each layer and the layers below it. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
-  'index.ts': ['send.ts', 'receive.ts', 'trust.ts', 'identity', 'ports.ts', 'errors.ts'],
-  cli: ['defaults.ts', 'send.ts', 'receive.ts', 'trust.ts', 'identity', 'ports.ts', 'errors.ts', 'version.ts'],
-  'send.ts': ['defaults.ts', 'trust.ts', 'session', 'protocol', 'net', 'storage', 'ports.ts', 'errors.ts'],
-  'receive.ts': ['defaults.ts', 'mailbox.ts', 'net', 'storage', 'identity', 'ports.ts', 'errors.ts'],
-  'mailbox.ts': ['defaults.ts', 'session', 'protocol', 'net', 'storage', 'identity', 'ports.ts', 'errors.ts'],
+  'index.ts': ['send.ts', 'receive.ts', 'peers.ts', 'identity', 'ports.ts', 'errors.ts'],
+  cli: ['defaults.ts', 'send.ts', 'receive.ts', 'peers.ts', 'identity', 'ports.ts', 'errors.ts', 'version.ts'],
+  'send.ts': ['defaults.ts', 'trust.ts', 'identity', 'session', 'protocol', 'net', 'storage', 'ports.ts', 'errors.ts'],
+  'receive.ts': ['defaults.ts', 'mailbox.ts', 'access.ts', 'receive-options.ts', 'net', 'storage', 'identity', 'ports.ts', 'errors.ts'],
+  'mailbox.ts': ['defaults.ts', 'access.ts', 'receive-options.ts', 'session', 'protocol', 'net', 'storage', 'identity', 'ports.ts', 'errors.ts'],
   'defaults.ts': ['protocol'],
-  'trust.ts': ['net', 'storage', 'identity', 'ports.ts', 'errors.ts'],
+  'trust.ts': ['session', 'protocol', 'net', 'storage', 'identity', 'ports.ts', 'errors.ts'],
+  'receive-options.ts': ['storage', 'ports.ts'],
+  'access.ts': ['session', 'protocol', 'net', 'storage', 'identity', 'ports.ts', 'errors.ts'],
+  'peers.ts': ['net', 'storage', 'identity', 'ports.ts', 'errors.ts'],
   session: ['protocol', 'checksum.ts', 'ports.ts', 'errors.ts', 'version.ts'],
   protocol: ['checksum.ts', 'ports.ts', 'errors.ts'],
   net: ['identity', 'ports.ts', 'errors.ts'],

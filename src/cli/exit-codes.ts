@@ -29,7 +29,7 @@ const MEANINGS: Record<ExitCode, string> = {
   [EXIT.io]: 'reading or writing failed, or a disk is full',
   [EXIT.tryAgain]: 'the connection was lost, stalled or busy, or a file changed: try again',
   [EXIT.protocol]: 'the other side broke the protocol, or a checksum is wrong',
-  [EXIT.refused]: 'the receiver refused something, or is not the one that is known',
+  [EXIT.refused]: 'the receiver refused something or does not know this sender, or is not the one that is known',
   [EXIT.config]: 'the own identity or the list of known peers cannot be used',
   [EXIT.interrupted]: 'stopped by Ctrl-C (SIGINT)',
   [EXIT.terminated]: 'stopped by SIGTERM',
@@ -70,6 +70,7 @@ export function exitCodeFor(code: ErrorCode): ExitCode {
     case 'denied':
     case 'refused':
     case 'identity':
+    case 'unpaired':
       return EXIT.refused;
     case 'home':
       return EXIT.config;

@@ -1,6 +1,6 @@
 import { FtxError } from '../errors.js';
 import { spellFingerprint } from '../identity/fingerprint.js';
-import { forgetPeer, listPeers, readOwnIdentity } from '../trust.js';
+import { forgetPeer, forgetSender, isIdentity, listPeers, readOwnIdentity, type KnownPeer } from '../peers.js';
 import { formatAddress, parseAddress } from './address.js';
 import { escapeText, toJsonLine } from './escape.js';
 import { EXIT } from './exit-codes.js';
@@ -21,17 +21,31 @@ export async function runId({ json }: PeersArguments, io: CliIo): Promise<number
 /** `ftx peers`: one line for each. */
 export async function runPeers({ json }: PeersArguments, io: CliIo): Promise<number> {
   const peers = await listPeers();
-  if (peers.length === 0 && json !== true) io.stderr.write('no peers yet: the first ftx send to a host remembers who receives there\n');
-  for (const { host, identity, since } of peers) {
-    const name = spellFingerprint(identity);
-    const line = `${escapeText(host)}  ${name}  since ${since.slice(0, 'yyyy-mm-dd'.length)}  ${identity}`;
-    io.stdout.write(json === true ? `${toJsonLine({ type: 'peer', host, identity, name, since } as { type: string })}\n` : `${escapeText(line)}\n`);
+  if (peers.length === 0 && json !== true) {
+    io.stderr.write('no peers yet: the first ftx send to a host remembers who receives there, ftx receive --pair lets a sender in\n');
+  }
+  for (const peer of peers) {
+    const event = { type: 'peer', ...peer, name: spellFingerprint(peer.identity) };
+    io.stdout.write(`${json === true ? toJsonLine(event) : describePeer(peer)}\n`);
   }
   return EXIT.ok;
 }
 
-/** `ftx peers forget HOST`. Throws FtxError `not-found`. */
+/** `receiver  backup:6000  k3mq-x2pa-7hwd-a4nt  since 2026-01-31  sha256:…` */
+export function describePeer(peer: KnownPeer): string {
+  const { role, identity, since } = peer;
+  const where = role === 'receiver' ? peer.host : `from ${peer.address}`;
+  const day = since.slice(0, 'yyyy-mm-dd'.length);
+  return escapeText([role.padEnd('receiver'.length), where, spellFingerprint(identity), `since ${day}`, identity].join('  '));
+}
+
+/** `ftx peers forget HOST` or an identity. Throws FtxError `not-found`. */
 export async function runForget(typed: string, io: CliIo): Promise<number> {
+  if (isIdentity(typed)) {
+    if (!(await forgetSender(typed))) throw new FtxError('not-found', `No sender ${typed} is known. "ftx peers" shows which are.`);
+    io.stderr.write(`forgot ${typed}: this sender does not get in any more where only known ones do\n`);
+    return EXIT.ok;
+  }
   const to = parseAddress(typed);
   const shown = escapeText(formatAddress(to.host, to.port));
   if (!(await forgetPeer(to))) throw new FtxError('not-found', `${shown} is not known. "ftx peers" shows which hosts are.`);

@@ -80,6 +80,8 @@ function addReceive(program: Command): Command {
     .option('--no-classic', 'do not serve senders of the classic handshake')
     .option('--plain', 'without encryption, for senders that use --plain too; on trusted networks only')
     .option('--no-sync', 'call files stored before the disk has them: faster for many small ones, but a power cut may lose the last')
+    .option('--known-only', 'take files from known senders only')
+    .option('--pair', 'the same, and show a code with which one new sender gets known')
     .option('--once', 'leave after the first session')
     .addOption(keepPartsOption())
     .option('--list-parts', 'show the transfers that broke off and can go on, and leave')
@@ -99,6 +101,8 @@ function addSend(program: Command): Command {
     .option('--retry <count>', 'how often to try again when the connection is lost; 0 for never', parseRetries, DEFAULT_RETRIES)
     .option('--plain', 'without encryption, to a receiver that uses --plain too; on trusted networks only')
     .option('--peer <identity>', 'the only receiver to send to: sha256:… as "ftx id" shows it there')
+    .option('--pair', 'ask for the code that "ftx receive --pair" shows; send to no new receiver that does not know it')
+    .option('--code-file <file>', 'the same, with the code from a file; - is standard input')
     .addOption(timeoutOption())
     .addOption(jsonOption())
     .addOption(quietOption());
@@ -111,7 +115,7 @@ function addId(program: Command): Command {
 function addPeers(program: Command): Command {
   return program
     .command('peers')
-    .description('list the receivers that are known here')
+    .description('list the receivers and senders that are known here')
     .helpCommand(false)
     .addOption(jsonOption());
 }
@@ -119,8 +123,8 @@ function addPeers(program: Command): Command {
 function addForget(peers: Command): Command {
   return peers
     .command('forget')
-    .description('forget a receiver, so that the next one met there is taken for it')
-    .argument('<host[:port]>', 'as in "ftx send --to"');
+    .description('forget a receiver, so that the next one met there is taken for it, or a sender, so that it does not get in')
+    .argument('<host[:port]|identity>', 'a receiver as in "ftx send --to", a sender by its name or sha256:… in "ftx peers"');
 }
 
 /** As commander hands it over: an option is called --timeout, and what it was parsed to is milliseconds. */

@@ -44,7 +44,7 @@ export function createProgressModel(now: () => number): ProgressModel {
   const sessions = new Map<number, Session>();
 
   function apply(event: TransferEvent): void {
-    if (event.type === 'listening') return;
+    if (event.type === 'listening' || event.type === 'code') return;
     // a classic send connects once for each file and is one session all the same
     if (event.type === 'connected' && !sessions.has(event.session)) sessions.set(event.session, newSession(event.peer, now()));
     const session = sessions.get(event.session);

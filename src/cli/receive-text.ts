@@ -3,7 +3,7 @@ import type { EntryKind, TransferEvent } from '../ports.js';
 import { formatAddress, peerHost } from './address.js';
 import { escapeText } from './escape.js';
 import { describeReason } from './failure.js';
-import { formatBytes, formatTransfer } from './format.js';
+import { formatBytes, formatCount, formatTransfer } from './format.js';
 import type { Tally } from './tally.js';
 
 export type OnConflict = 'rename' | 'overwrite' | 'skip' | 'fail';
@@ -40,6 +40,10 @@ export function createReceiveText(onConflict: OnConflict, tally: Tally): Receive
         if (path === null) return failure(`a session${from(event.session)} failed: ${escapeText(message)}`);
         return failure(`${escapeText(path)}${from(event.session)} failed: ${describeReason({ path, message })}`);
       }
+      case 'paired':
+        return info(`paired with ${escapeText(peerHost(event.peer))}: ${spellFingerprint(event.identity)} (${event.identity}) gets in from now on; the code is used up`);
+      case 'code':
+        return failure(`${CODE_ENDS[event.state]} Known senders still get in. For a new code, stop this receiver and start it again with --pair.`);
       case 'done':
         peers.delete(event.session);
         return undefined;
@@ -70,18 +74,36 @@ const OPEN_TO: Record<OnConflict, string> = {
   overwrite: 'can drop files in and replace those that are there, none can read or list',
 };
 
+const CODE_ENDS = {
+  burned: 'the code is burned: three tries have failed.',
+  expired: 'the code is gone: nobody has used it in time.',
+} as const;
+
+export function describeCode(code: string): string {
+  return `code: ${code} (for one new sender, once, within 10 minutes and three tries)`;
+}
+
 /** The banner: where files go, who can drop them, and what to type on the other machine. */
-export function describeMailbox({ dir, port, addresses, identity }: Listening, onConflict: OnConflict): string {
+export function describeMailbox(event: Listening, onConflict: OnConflict): string {
+  const { dir, port, addresses, identity, access } = event;
   const plain = identity === null;
+  const option = plain ? ' --plain' : access === 'pair' ? ' --pair' : '';
   return [
     `receiving into ${escapeText(dir)} on port ${port}`,
-    `open: anyone who can reach this port ${OPEN_TO[onConflict]}`,
+    describeAccess(event, OPEN_TO[onConflict]),
     plain
       ? 'plain: nothing is encrypted and nobody can be sure who receives; use this on networks you trust only'
       : `encrypted: the identity of this receiver is ${spellFingerprint(identity)}`,
     'on the other machine:',
-    ...addresses.map((address) => `  ftx send FILE --to ${describeTarget(escapeText(address), port)}${plain ? ' --plain' : ''}`),
+    ...addresses.map((address) => `  ftx send FILE --to ${describeTarget(escapeText(address), port)}${option}`),
   ].join('\n');
+}
+
+function describeAccess({ access, senders }: Listening, may: string): string {
+  if (access === 'open') return `open: anyone who can reach this port ${may}`;
+  const known = senders ? `${formatCount(senders, 'sender')} that "ftx peers" shows` : '';
+  if (access === 'pair') return `pairing: ${known && `the ${known} and `}one new one that gives the code ${may}`;
+  return known ? `known only: the ${known} ${may}` : 'known only: nobody gets in, because no sender is known yet; --pair lets one in';
 }
 
 /** Quoted where a shell would take the brackets for a pattern. */

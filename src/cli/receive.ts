@@ -6,7 +6,7 @@ import { describeLosses, formatBytes, formatCount } from './format.js';
 import type { CliIo } from './io.js';
 import { createJsonEvents } from './json-events.js';
 import { runListParts } from './list-parts.js';
-import { createReceiveText, type OnConflict } from './receive-text.js';
+import { createReceiveText, describeCode, type OnConflict } from './receive-text.js';
 import { watchSignals } from './signals.js';
 import { createTally } from './tally.js';
 import { openView, type View } from './view.js';
@@ -24,6 +24,8 @@ export interface ReceiveArguments {
   readonly classic: boolean;
   readonly plain?: boolean;
   readonly sync: boolean;
+  readonly knownOnly?: boolean;
+  readonly pair?: boolean;
   readonly once?: boolean;
   readonly timeoutMs: number;
   readonly keepPartsMs: number;
@@ -51,7 +53,9 @@ export async function runReceive(args: ReceiveArguments, io: CliIo, library = re
     cleanUp: view.close,
   });
   try {
-    receiver = await library({ ...args, signal: stop.signal, onEvent: report.onEvent });
+    const access = args.pair === true ? 'pair' : args.knownOnly === true ? 'known' : 'open';
+    const onCode = (code: string): void => view.print(describeCode(code));
+    receiver = await library({ ...args, access, onCode, signal: stop.signal, onEvent: report.onEvent });
     if (signals.received !== undefined) close();
     const result = await receiver.closed;
     report.finish(result);

@@ -1,5 +1,5 @@
 import type { FtxError } from '../errors.js';
-import type { EventListener, Summary } from '../ports.js';
+import type { EventListener, Summary, TransferEvent } from '../ports.js';
 import type { Address } from './address.js';
 import { describeFailure } from './failure.js';
 import type { CliIo } from './io.js';
@@ -14,6 +14,11 @@ export interface SendReport {
   finish(summary: Summary): void;
   /** The session has failed, or was stopped by a signal. */
   fail(failure: FtxError, stopped: boolean): void;
+}
+
+/** Worth a line, but no failure. */
+function isNews({ type }: TransferEvent): boolean {
+  return type === 'peer' || type === 'paired';
 }
 
 export function createSendReport({ json, quiet }: Appearance, io: CliIo, to: Address, view: View): SendReport {
@@ -34,7 +39,7 @@ export function createSendReport({ json, quiet }: Appearance, io: CliIo, to: Add
       if (ended) return;
       lines?.onEvent(event);
       const line = text.describe(event);
-      if (line !== undefined && (quiet !== true || event.type !== 'peer')) view.print(line);
+      if (line !== undefined && (quiet !== true || !isNews(event))) view.print(line);
       view.onEvent(event);
     },
     finish: (summary) => {

@@ -32,6 +32,7 @@ export function createSendText(to: Address, tally: Tally): SendText {
     if (event.type === 'retrying') return describeRetry(event);
     if (event.type === 'resumed') return `going on with ${escapeText(event.path)} where it stopped, at ${formatBytes(event.bytes)}`;
     if (event.type === 'peer') return describePeer(event.identity);
+    if (event.type === 'paired') return describePairing(event.identity);
     if (event.type !== 'stored') return undefined;
     if (event.already) already += 1;
     if (event.as !== event.path) {
@@ -43,6 +44,10 @@ export function createSendText(to: Address, tally: Tally): SendText {
 
   function describePeer(identity: Fingerprint): string {
     return `${target} is new here: it is ${spellFingerprint(identity)} (${identity}), and from now on no other is taken for it`;
+  }
+
+  function describePairing(identity: Fingerprint): string {
+    return `paired with ${target}: it is ${spellFingerprint(identity)} (${identity}), and from now on neither side asks again`;
   }
 
   function describeNames(): string {

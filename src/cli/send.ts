@@ -1,6 +1,7 @@
 import { FtxError, toFtxError } from '../errors.js';
 import { checkName, send, type SendOptions } from '../send.js';
 import { parseAddress, type Address } from './address.js';
+import { askCode } from './ask-code.js';
 import type { CliIo } from './io.js';
 import { createSendReport } from './send-report.js';
 import { watchSignals } from './signals.js';
@@ -16,6 +17,9 @@ export interface SendArguments {
   readonly classic?: boolean;
   readonly plain?: boolean;
   readonly peer?: string;
+  readonly pair?: boolean;
+  /** `-` for standard input. */
+  readonly codeFile?: string;
   readonly timeoutMs: number;
   /** How often in a row to try again. */
   readonly retry: number;
@@ -36,7 +40,9 @@ export async function runSend(args: SendArguments, io: CliIo, library = send): P
     cleanUp: view.close,
   });
   try {
-    const result = await library({ ...toOptions(args, io, to), signal: stop.signal, onEvent: report.onEvent });
+    const { signal } = stop;
+    const ask = () => askCode(args, io, to, signal);
+    const result = await library({ ...toOptions(args, io, to), askCode: ask, signal, onEvent: report.onEvent });
     report.finish(result);
     return signals.exitCode(result.firstFailure);
   } catch (error) {
@@ -51,7 +57,10 @@ export async function runSend(args: SendArguments, io: CliIo, library = send): P
   }
 }
 
-function checkPaths({ paths, name }: SendArguments): void {
+function checkPaths({ paths, name, codeFile }: SendArguments): void {
+  if (codeFile === STANDARD_INPUT && paths.includes(STANDARD_INPUT)) {
+    throw new FtxError('usage', 'Standard input can be the file or the code, not both: give the code with --code-file FILE.');
+  }
   checkName(paths, name);
 }
 
@@ -62,6 +71,7 @@ function toOptions(args: SendArguments, io: CliIo, to: Address): SendOptions {
     classic: args.classic === true,
     plain: args.plain === true,
     peer: args.peer,
+    pair: args.pair === true || args.codeFile !== undefined,
     timeoutMs: args.timeoutMs,
     retries: args.retry,
     // who sees no totals need not wait for the count

@@ -1,12 +1,12 @@
 /** From an accepted connection to a caller whose protocol is known, through TLS where it comes by that. */
-import type { Fingerprint } from '../identity/fingerprint.js';
 import type { Identity } from '../identity/identity.js';
 import { detectCaller, type Detected } from './detect.js';
 import type { TcpConnection } from './tcp.js';
+import type { Secured } from './tls.js';
 
 export interface Accepted extends Detected {
   /** Who calls; undefined unless the connection is encrypted. */
-  readonly peer?: Fingerprint;
+  readonly secured?: Secured;
 }
 
 /**
@@ -23,7 +23,7 @@ export async function acceptCaller(
   if (detected?.caller !== 'tls' || !own) return detected;
   // Loaded when needed: a receiver of unencrypted senders does not pay for it.
   const { acceptTls } = await import('./tls.js');
-  const peer = await acceptTls(connection, detected.first, own);
+  const secured = await acceptTls(connection, detected.first, own);
   const inside = await detectCaller(connection);
-  return inside && { ...inside, peer };
+  return inside && { ...inside, secured };
 }

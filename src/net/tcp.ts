@@ -203,6 +203,11 @@ export function formatAddress(host: string, port: number): string {
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
 }
 
+/** What a receiver is remembered by: names have no case, but another port is another receiver. */
+export function nameHost({ host, port }: { readonly host: string; readonly port: number }): string {
+  return formatAddress(host.toLowerCase(), port);
+}
+
 /** The address without the port, which is another one for each connection. */
 export function hostOf(peer: string): string {
   return peer.replace(/:\d+$/, '');

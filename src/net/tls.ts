@@ -27,13 +27,25 @@ function parametersFor({ key, certificate }: Identity): SecureContextOptions & C
   };
 }
 
-/** The receiver's side of the handshake; `read` is what has been read of it. Resolves with the sender's identity. */
-export function acceptTls(connection: TcpConnection, read: Uint8Array, own: Identity): Promise<Fingerprint> {
+/** RFC 5705 leaves labels that begin like this to everybody. */
+const BINDING_LABEL = 'EXPERIMENTAL-ftx-pair';
+const BINDING_BYTES = 32;
+
+/** What TLS has found out. */
+export interface Secured {
+  /** Who is at the other end. */
+  readonly peer: Fingerprint;
+  /** A secret of this connection alone, and the same at both of its ends: not when somebody stands between them. */
+  readonly binding: () => Uint8Array;
+}
+
+/** The receiver's side of the handshake; `read` is what has been read of it. Tells who sends. */
+export function acceptTls(connection: TcpConnection, read: Uint8Array, own: Identity): Promise<Secured> {
   return secure(connection, read, (socket) => shakeHandsAsServer(socket, own));
 }
 
-/** The sender's side. Resolves with the receiver's identity, which nobody has judged yet. */
-export function startTls(connection: TcpConnection, own: Identity): Promise<Fingerprint> {
+/** The sender's side. Tells who receives, which nobody has judged yet. */
+export function startTls(connection: TcpConnection, own: Identity): Promise<Secured> {
   return secure(connection, new Uint8Array(0), (socket) => shakeHandsAsClient(socket, own, connection.peer));
 }
 
@@ -41,9 +53,11 @@ async function secure(
   connection: TcpConnection,
   read: Uint8Array,
   shakeHands: (socket: Socket) => Promise<TLSSocket>,
-): Promise<Fingerprint> {
+): Promise<Secured> {
   try {
-    return identify(await connection.upgrade(read, shakeHands), connection.peer);
+    const socket = await connection.upgrade(read, shakeHands);
+    const peer = identify(socket, connection.peer);
+    return { peer, binding: () => socket.exportKeyingMaterial(BINDING_BYTES, BINDING_LABEL, Buffer.alloc(0)) };
   } catch (error) {
     connection.destroy(toFtxError(error));
     throw error;

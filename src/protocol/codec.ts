@@ -6,7 +6,7 @@ import { controlToJson, parseControl } from './messages.js';
 import type { ControlMessage, DataMessage, HaveMessage, Message, MessageType } from './messages.js';
 
 /** Type numbers are positions in this list, counted from 1. */
-const TYPES: readonly MessageType[] = [
+const TYPES: readonly (MessageType | undefined)[] = [
   'hello',
   'offer',
   'ready',
@@ -20,9 +20,12 @@ const TYPES: readonly MessageType[] = [
   'goodbye',
   'status',
   'have',
+  undefined,
+  undefined,
+  'pair',
 ];
 /** These concern the session and carry id 0; `error` may. */
-const OF_SESSION: ReadonlySet<MessageType> = new Set(['hello', 'ping', 'goodbye', 'status']);
+const OF_SESSION: ReadonlySet<MessageType> = new Set(['hello', 'ping', 'goodbye', 'status', 'pair']);
 const WITHOUT_PAYLOAD: ReadonlySet<MessageType> = new Set(['ping', 'goodbye']);
 
 const DIGEST_BYTES = 8;

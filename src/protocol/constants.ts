@@ -6,6 +6,8 @@ export const GREETING = new TextEncoder().encode('ftx/1\n');
 
 /** Section 5, hello: the sender takes `status` frames. */
 export const STATUS_CAPABILITY = 'status';
+/** Section 5, hello: the receiver does not know the sender and asks it for a code. */
+export const PAIR_CAPABILITY = 'pair';
 /** Section 5, status. */
 export const STATUS_INTERVAL_MS = 1_000;
 
@@ -27,6 +29,8 @@ export const MAX_IDLE_MS = 24 * 60 * 60 * 1000;
 export const MAX_MESSAGE_CHARS = 1000;
 /** Section 4: what a sender keeps open, however many a receiver would take. */
 export const MAX_OPEN_OFFERS = 1024;
+/** Section 5, pair. */
+export const MAX_PAIR_CHARS = 1024;
 /** Section 5, again. */
 export const MAX_BLOCK_REQUESTS = 3;
 /** Section 5, again: blocks asked for that wait to be sent. */
@@ -45,6 +49,8 @@ export const MAX_TIMER_MS = 2 ** 31 - 1;
 export interface Timeouts {
   /** From connection to the end of the greeting and hello. */
   readonly greetingMs: number;
+  /** From hello to the end of pairing. */
+  readonly pairMs: number;
   /** Nothing read or written by either side. */
   readonly idleMs: number;
   /** From hello, and from the end of the last open entry, to the next offer or goodbye. */
@@ -64,6 +70,7 @@ export function timeoutsFor(idleMs = DEFAULT_TIMEOUTS.idleMs): Timeouts {
 
 export const DEFAULT_TIMEOUTS: Timeouts = {
   greetingMs: 10_000,
+  pairMs: 10_000,
   idleMs: 60_000,
   offerMs: 300_000,
   controlMs: 60_000,

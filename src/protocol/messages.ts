@@ -38,7 +38,12 @@ export type ControlMessage =
   | { readonly type: 'error'; readonly id: number; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'ping'; readonly id: 0 }
   | { readonly type: 'goodbye'; readonly id: 0 }
-  | { readonly type: 'status'; readonly id: 0; readonly shares: ReceiverShares };
+  | { readonly type: 'status'; readonly id: 0; readonly shares: ReceiverShares }
+  | { readonly type: 'pair'; readonly id: 0; readonly step: PairStep; readonly data: string };
+
+/** In this order, from the sender and the receiver in turn. */
+const PAIR_STEPS = ['request', 'answer', 'proof', 'paired'] as const;
+export type PairStep = (typeof PAIR_STEPS)[number];
 
 /** The head of a data frame; `length` bytes of content follow it. */
 export interface DataMessage {
@@ -116,6 +121,8 @@ const storedSchema = v.object({
   shares: v.optional(sharesSchema),
 });
 const statusSchema = v.object({ shares: sharesSchema });
+const base64url = v.pipe(v.string(), v.maxLength(limits.MAX_PAIR_CHARS), v.regex(/^[\w-]*$/));
+const pairSchema = v.object({ step: v.picklist(PAIR_STEPS), data: v.optional(base64url, '') });
 const refusedSchema = v.object({ code: codeOr('refused'), message: sentence });
 const errorSchema = v.object({ code: codeOr('io'), message: sentence });
 
@@ -154,6 +161,8 @@ export function parseControl(type: ControlMessage['type'], id: number, json: unk
       return { type, id, ...check(errorSchema, type, json) };
     case 'status':
       return { type, id: 0, ...check(statusSchema, type, json) };
+    case 'pair':
+      return { type, id: 0, ...check(pairSchema, type, json) };
     case 'ping':
     case 'goodbye':
       return { type, id: 0 };
@@ -184,6 +193,8 @@ export function controlToJson(message: ControlMessage): unknown {
       return { as: message.as, already: message.already || undefined, durable: message.durable ? undefined : false, shares: message.shares };
     case 'status':
       return { shares: message.shares };
+    case 'pair':
+      return { step: message.step, data: message.data || undefined };
     case 'refused':
     case 'error':
       return { code: message.code, message: message.message.slice(0, limits.MAX_MESSAGE_CHARS) };

@@ -2,7 +2,7 @@
 import { abortReason, FtxError, toFtxError } from '../errors.js';
 import type { Connection, EventListener, Sink } from '../ports.js';
 import { createChannel, sayAndDestroy, type Channel } from '../protocol/channel.js';
-import { STATUS_CAPABILITY, STATUS_INTERVAL_MS, type Timeouts } from '../protocol/constants.js';
+import { PAIR_CAPABILITY, STATUS_CAPABILITY, STATUS_INTERVAL_MS, type Timeouts } from '../protocol/constants.js';
 import type { Message, ReceiverLimits } from '../protocol/messages.js';
 import { timeoutError } from '../protocol/watch.js';
 import { VERSION } from '../version.js';
@@ -23,6 +23,8 @@ export interface ReceiverSessionOptions {
   readonly onEvent?: EventListener | undefined;
   /** Called now and then while the sender has to wait for what this side does. */
   readonly onWork?: (() => void) | undefined;
+  /** For a sender that is not known: comes after the greeting, and decides whether the session goes on. */
+  readonly pair?: ((channel: Channel) => Promise<boolean>) | undefined;
 }
 
 /** Serves one sender to its goodbye. Never rejects: what went wrong is in the events and the result. */
@@ -36,7 +38,7 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
   signal.addEventListener('abort', abort);
   try {
     if (signal.aborted) throw abortReason(signal);
-    await serve({ channel, entries, sink, tally, watch, limits, offerMs: options.timeouts.offerMs });
+    await serve({ channel, entries, sink, tally, watch, limits, offerMs: options.timeouts.offerMs, pair: options.pair });
     channel.destroy(new FtxError('lost', 'The session is over.'));
   } catch (error) {
     const failure = toFtxError(error);
@@ -58,12 +60,15 @@ interface Session {
   readonly watch: ReceiverWatch;
   readonly limits: ReceiverLimits;
   readonly offerMs: number;
+  readonly pair: ReceiverSessionOptions['pair'];
 }
 
-async function serve({ channel, entries, sink, tally, watch, limits, offerMs }: Session): Promise<void> {
+async function serve({ channel, entries, sink, tally, watch, limits, offerMs, pair }: Session): Promise<void> {
   // What has no limit here still has to be a number on the wire.
   const size = Math.floor(Math.min(limits.size, Number.MAX_SAFE_INTEGER));
-  const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [], limits: { ...limits, size } });
+  const capabilities = pair ? [PAIR_CAPABILITY] : [];
+  const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities, limits: { ...limits, size } });
+  if (pair && !(await pair(channel))) return;
   tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
   const reports = hello.capabilities.includes(STATUS_CAPABILITY) ? startReports(channel, entries, watch) : undefined;
   const patience = startPatience(channel, entries, offerMs);

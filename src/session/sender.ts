@@ -3,6 +3,7 @@ import { abortReason, FtxError, toFtxError } from '../errors.js';
 import type { Connection, Source } from '../ports.js';
 import { createChannel, sayAndDestroy, type Channel } from '../protocol/channel.js';
 import { MAX_OPEN_OFFERS, STATUS_CAPABILITY, type Timeouts } from '../protocol/constants.js';
+import type { Hello } from '../protocol/messages.js';
 import { within } from '../protocol/watch.js';
 import { VERSION } from '../version.js';
 import { OutgoingEntries } from './outgoing-entries.js';
@@ -14,6 +15,8 @@ export interface SenderSessionOptions {
   readonly timeouts: Timeouts;
   /** Ends the session. */
   readonly signal: AbortSignal;
+  /** Comes after the greeting and before anything is offered; ends the session by throwing. */
+  readonly onGreeted?: ((channel: Channel, hello: Hello) => Promise<void>) | undefined;
 }
 
 /**
@@ -26,13 +29,13 @@ export async function sendSession(
   sources: AsyncIterable<Source>,
   options: SenderSessionOptions,
 ): Promise<void> {
-  const { tally, timeouts, signal } = options;
+  const { timeouts, signal } = options;
   const channel = createChannel(connection, timeouts);
   const abort = () => sayAndDestroy(channel, abortReason(signal));
   signal.addEventListener('abort', abort);
   try {
     if (signal.aborted) throw abortReason(signal);
-    await converse(channel, sources, tally, timeouts);
+    await converse(channel, sources, options);
     channel.destroy(new FtxError('lost', 'The session is over.'));
   } catch (error) {
     const failure = toFtxError(error);
@@ -43,14 +46,11 @@ export async function sendSession(
   }
 }
 
-async function converse(
-  channel: Channel,
-  sources: AsyncIterable<Source>,
-  tally: Tally,
-  timeouts: Timeouts,
-): Promise<void> {
+async function converse(channel: Channel, sources: AsyncIterable<Source>, options: SenderSessionOptions): Promise<void> {
+  const { tally, timeouts, onGreeted } = options;
   const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [STATUS_CAPABILITY] });
   if (!hello.limits) throw new FtxError('protocol', `${channel.peer} is not a receiver.`);
+  await onGreeted?.(channel, hello);
   tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
   const maxOpen = Math.min(hello.limits.offers, MAX_OPEN_OFFERS);
   const entries = new OutgoingEntries({ channel, tally, maxOpen, timeouts });

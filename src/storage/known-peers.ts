@@ -10,25 +10,36 @@ const PEERS_FILE = 'peers.json';
 const VERSION = 1;
 const WRITTEN_BY_OTHERS = 0o022;
 
-/** Receivers this installation has sent to, by `host:port`. */
-export type KnownHosts = ReadonlyMap<string, KnownPeer>;
+export interface KnownPeers {
+  /** Receivers this installation has sent to, by `host:port`. */
+  readonly hosts: ReadonlyMap<string, KnownHost>;
+  /** Senders it lets in where it lets in no others. */
+  readonly senders: ReadonlyMap<Fingerprint, KnownSender>;
+}
 
-export interface KnownPeer {
+export interface KnownHost {
   readonly identity: Fingerprint;
   /** ISO 8601, when it was remembered. */
   readonly since: string;
 }
 
+export interface KnownSender {
+  /** The address it came from when it was let in. */
+  readonly address: string;
+  /** ISO 8601, when that was. */
+  readonly since: string;
+}
+
 /** Throws FtxError `home` when the file cannot be read or is damaged. */
-export async function readKnownHosts(home: string): Promise<KnownHosts> {
+export async function readKnownPeers(home: string): Promise<KnownPeers> {
   const path = join(home, PEERS_FILE);
   const text = await readPrivateFile(path, WRITTEN_BY_OTHERS, 'they could put a false identity into it');
-  return text === undefined ? new Map() : parseHosts(path, text);
+  return text === undefined ? { hosts: new Map(), senders: new Map() } : parsePeers(path, text);
 }
 
 /** Remembers a host and returns who it is: what another process has remembered meanwhile stays. */
 export async function rememberHost(home: string, host: string, identity: Fingerprint): Promise<Fingerprint> {
-  return changeHosts(home, (hosts) => {
+  return changePeers(home, ({ hosts }) => {
     const known = hosts.get(host);
     if (known) return known.identity;
     hosts.set(host, { identity, since: new Date().toISOString() });
@@ -38,18 +49,33 @@ export async function rememberHost(home: string, host: string, identity: Fingerp
 
 /** Returns whether it was known. */
 export async function forgetHost(home: string, host: string): Promise<boolean> {
-  return changeHosts(home, (hosts) => hosts.delete(host));
+  return changePeers(home, ({ hosts }) => hosts.delete(host));
 }
 
-async function changeHosts<T>(home: string, change: (hosts: Map<string, KnownPeer>) => T): Promise<T> {
+export async function rememberSender(home: string, identity: Fingerprint, address: string): Promise<void> {
+  await changePeers(home, ({ senders }) => senders.set(identity, { address, since: new Date().toISOString() }));
+}
+
+/** Forgets those that `matches` says yes to, and returns them. */
+export async function forgetSenders(home: string, matches: (identity: Fingerprint) => boolean): Promise<readonly Fingerprint[]> {
+  return changePeers(home, ({ senders }) => [...senders.keys()].filter((identity) => matches(identity) && senders.delete(identity)));
+}
+
+interface ChangingPeers {
+  readonly hosts: Map<string, KnownHost>;
+  readonly senders: Map<Fingerprint, KnownSender>;
+}
+
+async function changePeers<T>(home: string, change: (peers: ChangingPeers) => T): Promise<T> {
   const path = join(home, PEERS_FILE);
   try {
     await mkdir(home, { recursive: true, mode: 0o700 });
     return await withLock(`${path}.lock`, async () => {
-      const hosts = new Map(await readKnownHosts(home));
-      const result = change(hosts);
-      const text = JSON.stringify({ version: VERSION, hosts: Object.fromEntries(hosts) }, null, 2);
-      await placeFile(path, `${text}\n`, rename);
+      const known = await readKnownPeers(home);
+      const peers = { hosts: new Map(known.hosts), senders: new Map(known.senders) };
+      const result = change(peers);
+      const [hosts, senders] = [Object.fromEntries(peers.hosts), Object.fromEntries(peers.senders)];
+      await placeFile(path, `${JSON.stringify({ version: VERSION, hosts, senders }, null, 2)}\n`, rename);
       return result;
     });
   } catch (error) {
@@ -57,20 +83,39 @@ async function changeHosts<T>(home: string, change: (hosts: Map<string, KnownPee
   }
 }
 
-function parseHosts(path: string, text: string): KnownHosts {
+function parsePeers(path: string, text: string): KnownPeers {
   try {
-    const { version, hosts } = JSON.parse(text) as { version?: unknown; hosts?: unknown };
-    if (version !== VERSION || typeof hosts !== 'object' || hosts === null) throw new Error('another form');
-    return new Map(Object.entries(hosts).map(([host, peer]) => [host, parsePeer(peer)]));
+    const { version, hosts, senders = {} } = JSON.parse(text) as { version?: unknown; hosts?: unknown; senders?: unknown };
+    if (version !== VERSION) throw new Error('another form');
+    return {
+      hosts: new Map(entriesOf(hosts).map(([host, peer]) => [host, parseHost(peer)])),
+      senders: new Map(entriesOf(senders).map(([identity, peer]) => [parseIdentity(identity), parseSender(peer)])),
+    };
   } catch (error) {
-    throw new FtxError('home', `${path} is damaged, and is not used until somebody has looked: mend it, or move it away to know no host again.`, {
+    throw new FtxError('home', `${path} is damaged, and is not used until somebody has looked: mend it, or move it away to know no peer again.`, {
       cause: error,
     });
   }
 }
 
-function parsePeer(peer: unknown): KnownPeer {
+function entriesOf(object: unknown): [string, unknown][] {
+  if (typeof object !== 'object' || object === null || Array.isArray(object)) throw new Error('another form');
+  return Object.entries(object);
+}
+
+function parseHost(peer: unknown): KnownHost {
   const { identity, since } = peer as { identity?: unknown; since?: unknown };
-  if (typeof identity !== 'string' || !isFingerprint(identity) || typeof since !== 'string') throw new Error('another form');
-  return { identity, since };
+  if (typeof since !== 'string') throw new Error('another form');
+  return { identity: parseIdentity(identity), since };
+}
+
+function parseSender(peer: unknown): KnownSender {
+  const { address, since } = peer as { address?: unknown; since?: unknown };
+  if (typeof address !== 'string' || typeof since !== 'string') throw new Error('another form');
+  return { address, since };
+}
+
+function parseIdentity(identity: unknown): Fingerprint {
+  if (typeof identity !== 'string' || !isFingerprint(identity)) throw new Error('another form');
+  return identity;
 }

@@ -21,6 +21,7 @@ const EXPECTED: Record<ErrorCode, number> = {
   protocol: 76,
   checksum: 76,
   identity: 77,
+  unpaired: 77,
   'bad-name': 77,
   'bad-parent': 77,
   'bad-link': 77,

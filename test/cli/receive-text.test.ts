@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createReceiveText, describeMailbox } from '../../src/cli/receive-text.js';
+import { createReceiveText, describeCode, describeMailbox } from '../../src/cli/receive-text.js';
 import { createTally } from '../../src/cli/tally.js';
 import type { TransferEvent } from '../../src/ports.js';
 import { connected, done, failed, offered, progress, refused, stored } from './events.js';
@@ -13,7 +13,7 @@ const last = (...events: TransferEvent[]): string | undefined => say(connected()
 const IDENTITY = `sha256:${'0123456789abcdef'.repeat(4)}` as const;
 
 describe('the banner', () => {
-  const listening = { type: 'listening', dir: '/home/me/received', port: 6000, addresses: ['192.0.2.4', '2001:db8::4'], identity: IDENTITY } as const;
+  const listening = { type: 'listening', dir: '/home/me/received', port: 6000, addresses: ['192.0.2.4', '2001:db8::4'], identity: IDENTITY, access: 'open', senders: null } as const;
 
   test('says where, who may, and what to type', () => {
     expect(describeMailbox(listening, 'rename')).toBe(
@@ -31,6 +31,20 @@ describe('the banner', () => {
   test('names a port that is not the usual one', () => {
     expect(describeMailbox({ ...listening, port: 7000 }, 'rename')).toContain('--to 192.0.2.4:7000\n');
     expect(describeMailbox({ ...listening, port: 7000 }, 'rename')).toContain('--to "[2001:db8::4]:7000"');
+  });
+
+  test.each([
+    ['known', 2, 'known only: the 2 senders that "ftx peers" shows can drop files in, none can read, list or overwrite'],
+    ['known', 0, 'known only: nobody gets in, because no sender is known yet; --pair lets one in'],
+    ['pair', 0, 'pairing: one new one that gives the code can drop files in, none can read, list or overwrite'],
+    ['pair', 1, 'pairing: the 1 sender that "ftx peers" shows and one new one that gives the code can drop files in, none can read, list or overwrite'],
+  ] as const)('says in one line that it is %s, with %d senders', (access, senders, line) => {
+    expect(describeMailbox({ ...listening, access, senders }, 'rename').split('\n')[1]).toBe(line);
+  });
+
+  test('tells who has the code what to type', () => {
+    expect(describeMailbox({ ...listening, access: 'pair', senders: 0 }, 'rename')).toContain('ftx send FILE --to 192.0.2.4 --pair\n');
+    expect(describeCode('4821-9377')).toBe('code: 4821-9377 (for one new sender, once, within 10 minutes and three tries)');
   });
 
   test('does not promise what --on-conflict overwrite breaks', () => {
@@ -58,6 +72,21 @@ test.each<[string, TransferEvent[], string | undefined]>([
   ['a failure before a session', [failed(null, 'protocol', 'HTTP.', 9)], 'ftx: a session failed: HTTP.'],
   ['progress', [progress('a', 1)], undefined],
   ['an end', [done()], undefined],
+  [
+    'a pairing',
+    [{ type: 'paired', session: 1, peer: '192.0.2.7:51234', identity: IDENTITY }],
+    `paired with 192.0.2.7: aeru-kz4j-vpg6-6ajd (${IDENTITY}) gets in from now on; the code is used up`,
+  ],
+  [
+    'a burned code',
+    [{ type: 'code', state: 'burned' }],
+    'ftx: the code is burned: three tries have failed. Known senders still get in. For a new code, stop this receiver and start it again with --pair.',
+  ],
+  [
+    'a code that is too old',
+    [{ type: 'code', state: 'expired' }],
+    'ftx: the code is gone: nobody has used it in time. Known senders still get in. For a new code, stop this receiver and start it again with --pair.',
+  ],
 ])('%s', (_what, events, line) => {
   expect(last(...events)).toBe(line);
 });

@@ -17,7 +17,7 @@ const ARGS: ReceiveArguments = {
   timeoutMs: 60_000,
   keepPartsMs: 1,
 };
-const LISTENING: TransferEvent = { type: 'listening', dir: '/in', port: 6000, addresses: ['192.0.2.4'], identity: `sha256:${'0'.repeat(64)}` };
+const LISTENING: TransferEvent = { type: 'listening', dir: '/in', port: 6000, addresses: ['192.0.2.4'], identity: `sha256:${'0'.repeat(64)}`, access: 'open', senders: null };
 const BANNER = /^receiving into \/in on port 6000\n[^]*ftx send FILE --to 192\.0\.2\.4\n/;
 
 /** A receiver in the hands of the test. */

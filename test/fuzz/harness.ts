@@ -10,7 +10,7 @@ import { forgeFrame } from '../support/forge.js';
 import type { Dice } from './dice.js';
 
 export const TIMEOUTS: Timeouts = {
-  greetingMs: 1_000, idleMs: 2_000, offerMs: 5_000, controlMs: 2_000, storedMs: 5_000, goodbyeMs: 1_000,
+  greetingMs: 1_000, pairMs: 1_000, idleMs: 2_000, offerMs: 5_000, controlMs: 2_000, storedMs: 5_000, goodbyeMs: 1_000,
 };
 /** All of these one after the other, and a block at the slowest pace. */
 const MAX_WAIT_MS = 30_000 + 1024 * 1000;

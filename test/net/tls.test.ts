@@ -40,8 +40,18 @@ describeConnection('TLS, from the receiver', async () => {
 describe('a TLS connection', () => {
   it('tells each side who the other is', async () => {
     const { sender, seenBySender, seenByReceiver } = await openTls();
-    expect(seenBySender).toBe(identities.receiver.fingerprint);
-    expect(seenByReceiver).toBe(identities.sender.fingerprint);
+    expect(seenBySender.peer).toBe(identities.receiver.fingerprint);
+    expect(seenByReceiver.peer).toBe(identities.sender.fingerprint);
     sender.destroy(new Error('done'));
+  });
+
+  it('has a secret that is the same at both ends, and no other has', async () => {
+    const [one, other] = [await openTls(), await openTls()];
+    const secrets = [one, other].map(({ seenBySender, seenByReceiver }) => {
+      expect(seenBySender.binding()).toEqual(seenByReceiver.binding());
+      return Buffer.from(seenBySender.binding()).toString('hex');
+    });
+    expect(new Set(secrets).size).toBe(2);
+    for (const { sender } of [one, other]) sender.destroy(new Error('done'));
   });
 });

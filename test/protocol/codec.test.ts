@@ -73,6 +73,7 @@ describe('decodeHeader', () => {
     ['type 0', forge(0, 0, Buffer.alloc(0))],
     ['type 14', forge(14, 0, Buffer.alloc(0))],
     ['a hello with an id', forge(1, 1, json({}))],
+    ['a step of pairing with an id', forge(16, 1, json({ step: 'paired' }))],
     ['an offer without an id', forge(2, 0, json(OFFER))],
     ['a control payload over the limit', forge(2, 1, Buffer.alloc(0), MAX_CONTROL_BYTES + 1)],
     ['a block over the limit', forge(4, 1, Buffer.alloc(16), MAX_DATA_BYTES + 1)],
@@ -104,9 +105,12 @@ describe('decodeMessage', () => {
     ['too many capabilities', 1, json({ agent: '', idle: 1000, capabilities: Array(65).fill('x') })],
     ['an idle limit of 0', 1, json({ agent: '', idle: 0, capabilities: [] })],
     ['shares over the whole', 6, json({ as: 'x', shares: { network: 0, disk: 101, cpu: 0 } })],
+    ['an unknown step of pairing', 16, json({ step: 'x' })],
+    ['a step with more than 1024 characters', 16, json({ step: 'proof', data: 'x'.repeat(1025) })],
+    ['a step that is not base64url', 16, json({ step: 'proof', data: 'a+b=' })],
     ['a message of 1001 characters', 9, json({ code: 'io', message: 'x'.repeat(1001) })],
   ])('refuses %s', (_, type, payload) => {
-    expect(codeOf(() => decode(forge(type, type === 1 ? 0 : 1, payload)))).toBe('protocol');
+    expect(codeOf(() => decode(forge(type, type === 1 || type === 16 ? 0 : 1, payload)))).toBe('protocol');
   });
 
   it.each(['', '+5', '-5', '5.0', '5e3', '05', '0x5', ' 5', '5 ', '٥', '9007199254740992', '9007199254740993', '99999999999999999999'])(

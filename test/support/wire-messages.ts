@@ -59,6 +59,8 @@ export const WIRE_MESSAGES: Readonly<Record<string, Message>> = {
   refused: { type: 'refused', id: 5, code: 'bad-name', message: 'A name may not be "..".' },
   'error-entry': { type: 'error', id: 1, code: 'changed', message: 'photo.jpg changed while it was sent.' },
   'error-session': { type: 'error', id: 0, code: 'busy', message: 'Try again later.' },
+  pair: { type: 'pair', id: 0, step: 'proof', data: 'm6-_AQ' },
+  'pair-paired': { type: 'pair', id: 0, step: 'paired', data: '' },
   ping: { type: 'ping', id: 0 },
   goodbye: { type: 'goodbye', id: 0 },
 };

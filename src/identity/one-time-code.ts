@@ -1,0 +1,74 @@
+/** The code that a receiver shows for one new sender: how it is written, and how often and how long it may be tried. No I/O. */
+import { randomInt } from 'node:crypto';
+import { FtxError } from '../errors.js';
+
+const GROUP_DIGITS = 4;
+const CODE = /^\d{8}$/;
+const CODES = 10 ** 8;
+const MAX_TRIES = 3;
+export const DEFAULT_CODE_MS = 10 * 60 * 1000;
+
+export function createCode(): string {
+  return String(randomInt(CODES)).padStart(2 * GROUP_DIGITS, '0');
+}
+
+/** `4821-9377` */
+export function spellCode(code: string): string {
+  return `${code.slice(0, GROUP_DIGITS)}-${code.slice(GROUP_DIGITS)}`;
+}
+
+/** As people type it, with or without what stands between the groups. Throws FtxError `usage`, which does not repeat it. */
+export function parseCode(text: string): string {
+  const digits = text.replace(/[\s-]/g, '');
+  if (CODE.test(digits)) return digits;
+  throw new FtxError('usage', 'That is not a code: it is the eight digits that "ftx receive --pair" shows, like 4821-9377.');
+}
+
+export interface CodeTry {
+  /** The code was right, and with this is used up. Throws FtxError `unpaired` if its time was over or another sender was faster. */
+  claim(): void;
+  /** It was wrong, or nobody knows: how many tries that leaves, and whether the code is lost with it. */
+  fail(): { readonly left: number; readonly burned: boolean };
+}
+
+/** Bookkeeping of one code; three tries in all, whoever makes them. */
+export interface OneTimeCode {
+  readonly isOpen: boolean;
+  /** Counts the try before anything is compared. Throws FtxError `unpaired` when there is none left. */
+  begin(): CodeTry;
+}
+
+/** `now`: milliseconds of a clock that never goes back. */
+export function createOneTimeCode({ now, lifetimeMs }: { now: () => number; lifetimeMs: number }): OneTimeCode {
+  const end = now() + lifetimeMs;
+  let left = MAX_TRIES;
+  let running = 0;
+  let used = false;
+  const isValid = () => !used && now() < end;
+
+  return {
+    get isOpen() {
+      return isValid() && left > 0;
+    },
+    begin() {
+      if (!isValid() || left === 0) throw refuse();
+      left -= 1;
+      running += 1;
+      return {
+        claim() {
+          running -= 1;
+          if (!isValid()) throw refuse();
+          used = true;
+        },
+        fail() {
+          running -= 1;
+          return { left, burned: isValid() && left === 0 && running === 0 };
+        },
+      };
+    },
+  };
+}
+
+function refuse(): FtxError {
+  return new FtxError('unpaired', 'The code is used up, or its time is over. Ask for a new one: "ftx receive --pair" on the other machine shows it.');
+}

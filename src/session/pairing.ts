@@ -1,0 +1,62 @@
+/** How two that know one code get to know each other: PROTOCOL.md section 13, after the greeting and before anything else. */
+import { FtxError } from '../errors.js';
+import type { Channel } from '../protocol/channel.js';
+import type { Message, PairStep } from '../protocol/messages.js';
+import { within } from '../protocol/watch.js';
+
+/** The sender's side; all texts are base64url. */
+export interface Proving {
+  readonly request: string;
+  /** Undefined if the answer does not prove that the receiver knows the code. */
+  readonly finish: (answer: string) => string | undefined;
+  /** The receiver has proved it. Comes before it gets the proof of the same. */
+  readonly onProved: () => Promise<void>;
+}
+
+/** The receiver's side. */
+export interface Verifying {
+  /** Comes once, and counts as a try. */
+  readonly answer: (request: string) => Promise<string>;
+  /** Lets the sender in for good. Throws FtxError `unpaired` if the proof is wrong. */
+  readonly accept: (proof: string) => Promise<void>;
+}
+
+/** Throws FtxError `unpaired` when the two do not know the same code, or somebody stands between them. */
+export function pairAsSender(channel: Channel, proving: Proving, limitMs: number): Promise<void> {
+  return within(limitMs, channel, 'finish pairing', prove(channel, proving));
+}
+
+/** Resolves with false if the sender leaves without a try: it may have to ask for the code first. */
+export function pairAsReceiver(channel: Channel, verifying: Verifying, limitMs: number): Promise<boolean> {
+  return within(limitMs, channel, 'finish pairing', verify(channel, verifying));
+}
+
+async function prove(channel: Channel, { request, finish, onProved }: Proving): Promise<void> {
+  await say(channel, 'request', request);
+  const proof = finish(expect('answer', channel, await channel.receive()));
+  if (proof === undefined) throw new FtxError('unpaired', `The code is not the one that ${channel.peer} shows, or somebody stands in between. Nothing was sent.`);
+  await onProved();
+  await say(channel, 'proof', proof);
+  expect('paired', channel, await channel.receive());
+}
+
+async function verify(channel: Channel, { answer, accept }: Verifying): Promise<boolean> {
+  const first = await channel.receive();
+  if (first === undefined || first.type === 'goodbye' || first.type === 'error') return false;
+  if (first.type !== 'pair') throw new FtxError('unpaired', 'This receiver asks new senders for a code, which that version of ftx cannot give.');
+  await say(channel, 'answer', await answer(expect('request', channel, first)));
+  await accept(expect('proof', channel, await channel.receive()));
+  await say(channel, 'paired', '');
+  return true;
+}
+
+function say(channel: Channel, step: PairStep, data: string): Promise<void> {
+  return channel.send({ type: 'pair', id: 0, step, data });
+}
+
+function expect(step: PairStep, { peer }: Channel, message: Message | undefined): string {
+  if (message === undefined) throw new FtxError('lost', `${peer} closed the connection in the middle of pairing. Try again.`);
+  if (message.type === 'error') throw new FtxError(message.code, message.message);
+  if (message.type === 'pair' && message.step === step) return message.data;
+  throw new FtxError('protocol', `${peer} did not go on with pairing as ftx does.`);
+}
