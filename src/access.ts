@@ -63,7 +63,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   function refuse({ session }: Caller, { code, message }: FtxError): undefined {
     onEvent({ type: 'failed', session, path: null, code, message });
   }
-  const expiry = pairing && setTimeout(() => pairing.code.isOpen && onEvent({ type: 'code', state: 'expired' }), pairing.lifetimeMs);
+  const expiry = pairing && setTimeout(() => pairing.code.expire() && onEvent({ type: 'code', state: 'expired' }), pairing.lifetimeMs);
   return {
     senders: senders.size,
     async admit(caller) {
@@ -76,8 +76,10 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
       }
       if (!pairing?.code.isOpen) return refuse(caller, describeStranger(caller));
       let leave: () => void = () => undefined;
-      const pair = (channel: Channel) => pairStranger(channel, pairing, { ...options, caller, onPaired: () => (leave = held.add(caller)) });
-      return { pair, leave: () => leave() };
+      const onPaired = () => (leave = held.add(caller));
+      // Told when the session has told why.
+      const onBurned = () => (leave = () => onEvent({ type: 'code', state: 'burned' }));
+      return { pair: (channel) => pairStranger(channel, pairing, { ...options, caller, onPaired, onBurned }), leave: () => leave() };
     },
     close() {
       clearTimeout(expiry);
@@ -89,10 +91,11 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
 interface Stranger extends DoorOptions {
   readonly caller: Caller;
   readonly onPaired: () => void;
+  readonly onBurned: () => void;
 }
 
 async function pairStranger(channel: Channel, pairing: Pairing, stranger: Stranger): Promise<boolean> {
-  const { own, home, caller, onEvent, onPaired } = stranger;
+  const { own, home, caller, onEvent, onPaired, onBurned } = stranger;
   let attempt: CodeTry | undefined;
   let accepts: ((proof: string) => boolean) | undefined;
   const verifying: Verifying = {
@@ -121,7 +124,7 @@ async function pairStranger(channel: Channel, pairing: Pairing, stranger: Strang
   } catch (error) {
     const outcome = attempt?.fail();
     if (!outcome) throw error;
-    if (outcome.burned) onEvent({ type: 'code', state: 'burned' });
+    if (outcome.burned) onBurned();
     throw new FtxError('unpaired', `A try to pair from ${caller.address} failed: the code was wrong, or the sender broke off. ${describeTries(outcome.left)}`, { cause: error });
   }
 }

@@ -36,6 +36,8 @@ export interface OneTimeCode {
   readonly isOpen: boolean;
   /** Counts the try before anything is compared. Throws FtxError `unpaired` when there is none left. */
   begin(): CodeTry;
+  /** Its time is over. Returns whether somebody could still have used it. */
+  expire(): boolean;
 }
 
 /** `now`: milliseconds of a clock that never goes back. */
@@ -44,7 +46,8 @@ export function createOneTimeCode({ now, lifetimeMs }: { now: () => number; life
   let left = MAX_TRIES;
   let running = 0;
   let used = false;
-  const isValid = () => !used && now() < end;
+  let expired = false;
+  const isValid = () => !used && !expired && now() < end;
 
   return {
     get isOpen() {
@@ -65,6 +68,10 @@ export function createOneTimeCode({ now, lifetimeMs }: { now: () => number; life
           return { left, burned: isValid() && left === 0 && running === 0 };
         },
       };
+    },
+    expire() {
+      expired = true;
+      return !used && left + running > 0;
     },
   };
 }

@@ -8,26 +8,12 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { createIdentity } from '../../src/identity/identity.js';
 import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { send, sendPlain, startPlainReceiver, startReceiver, type Mailbox } from '../support/mailbox.js';
-import { repository, runFtx } from '../support/processes.js';
+import { identityOf, newHome, note, sendFrom } from '../support/homes.js';
+import { runFtx } from '../support/processes.js';
 import { startProxy } from '../support/proxy.js';
 import { jargon } from '../support/sentences.js';
 import { skipTest } from '../support/skips.js';
 import { serve } from '../support/strangers.js';
-
-const note = `${repository}fixtures/files/notes.txt`;
-
-async function newHome(): Promise<{ home: string; env: NodeJS.ProcessEnv }> {
-  const home = join(await tempDir(), 'home');
-  return { home, env: { FTX_HOME: home } };
-}
-
-const sendFrom = (env: NodeJS.ProcessEnv, to: string, ...args: string[]) =>
-  runFtx(['send', note, '--retry', '0', ...args, '--to', to], { env });
-
-async function identityOf(env: NodeJS.ProcessEnv): Promise<string> {
-  const { stdout } = await runFtx(['id'], { env });
-  return /sha256:[0-9a-f]{64}/.exec(stdout)![0];
-}
 
 /** A server in the middle that records what it hears, with a TLS identity of its own or none. */
 async function standBetween(talk: 'tls' | 'record', receiver?: Mailbox) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createCode, createOneTimeCode, parseCode, spellCode } from '../../src/identity/one-time-code.js';
+import { createCode, createOneTimeCode, parseCode, spellCode, type OneTimeCode } from '../../src/identity/one-time-code.js';
 
 function makeCode(lifetimeMs = 1000) {
   const clock = { ms: 0 };
@@ -52,6 +52,19 @@ describe('tries', () => {
   it('are over with the first that is right', () => {
     const { code } = makeCode();
     code.begin().claim();
+    expect(code.isOpen).toBe(false);
+    expect(() => code.begin()).toThrow(UNPAIRED);
+  });
+
+  it.each<[string, (code: OneTimeCode) => unknown, boolean]>([
+    ['that nobody has tried', () => undefined, true],
+    ['that somebody is trying', (code) => [code.begin(), code.begin(), code.begin()], true],
+    ['that is used', (code) => code.begin().claim(), false],
+    ['that is burned', (code) => [code.begin(), code.begin(), code.begin()].forEach((attempt) => attempt.fail()), false],
+  ])('of a code %s end with its time, which is news or not', (_, before, isNews) => {
+    const { code } = makeCode();
+    before(code);
+    expect(code.expire()).toBe(isNews);
     expect(code.isOpen).toBe(false);
     expect(() => code.begin()).toThrow(UNPAIRED);
   });
