@@ -17,7 +17,7 @@ interface KnownPeerBase {
 
 export type KnownPeer =
   /** One that this installation has sent to. */
-  | (KnownPeerBase & { readonly role: 'receiver'; /** `host:port`. */ readonly host: string })
+  | (KnownPeerBase & { readonly role: 'receiver'; /** `host:port`. */ readonly host: string; /** Whether it was paired with, and not just met. */ readonly paired: boolean })
   /** One that this installation lets in where it lets in no others. */
   | (KnownPeerBase & { readonly role: 'sender'; /** Where it came from when it was let in. */ readonly address: string });
 

@@ -30,7 +30,7 @@ export interface SendOptions {
   readonly plain?: boolean | undefined;
   /** The only identity to send to, `sha256:` and 64 hex digits. Default: the one that is known there, or the first. */
   readonly peer?: string | undefined;
-  /** Whether a receiver that is not known here has to prove that it knows the code; without, only who asks for the code has to. */
+  /** Whether a receiver has to prove that it knows the code, unless it has done so before; without, only who asks for the code has to. */
   readonly pair?: boolean | undefined;
   /** Asks a person or a file for the code that the receiver shows, when the receiver asks for it. */
   readonly askCode?: (() => Promise<string>) | undefined;

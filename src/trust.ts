@@ -44,7 +44,10 @@ export async function prepareTrust(options: TrustOptions): Promise<Trust> {
   const home = findHome(options.home);
   const name = nameHost(to);
   const [own, { hosts }] = await Promise.all([loadIdentity(home), readKnownPeers(home)]);
-  const known = pinned ?? hosts.get(name)?.identity;
+  const remembered = hosts.get(name);
+  const known = pinned ?? remembered?.identity;
+  // Who was only the first to answer has proved nothing.
+  const isProved = pinned !== undefined || remembered?.paired === true;
   return {
     async secure(connection) {
       const secured = await startTls(connection, own);
@@ -57,10 +60,11 @@ export async function prepareTrust(options: TrustOptions): Promise<Trust> {
         connection.destroy(error as Error);
         throw error;
       }
-      const remember = async () => {
-        if (known === undefined) judge(await rememberHost(home, name, secured.peer));
+      const remember = async (paired: boolean) => {
+        if (pinned === undefined) judge(await rememberHost(home, name, secured.peer, paired));
       };
-      return { introduce: (channel, hello) => introduce({ ...options, channel, hello, secured, own, isKnown: known !== undefined, remember }) };
+      const isKnown = known !== undefined;
+      return { introduce: (channel, hello) => introduce({ ...options, channel, hello, secured, own, isKnown, isProved, remember }) };
     },
   };
 }
@@ -71,21 +75,25 @@ interface Introduction extends TrustOptions {
   readonly secured: Secured;
   readonly own: Identity;
   readonly isKnown: boolean;
-  readonly remember: () => Promise<void>;
+  readonly isProved: boolean;
+  readonly remember: (paired: boolean) => Promise<void>;
 }
 
-async function introduce({ to, desk, emit, channel, hello, secured, own, isKnown, remember }: Introduction): Promise<void> {
+async function introduce(introduction: Introduction): Promise<void> {
+  const { to, desk, emit, channel, hello, secured, own, isKnown, isProved, remember } = introduction;
   const identity = secured.peer;
   if (hello.capabilities.includes(PAIR_CAPABILITY)) {
     if (desk.code === undefined) throw desk.want(nameHost(to));
     // Loaded when needed: who is known does not pay for it.
     const { createProver } = await import('./identity/pake.js');
     const prover = await createProver(desk.code, { sender: own.fingerprint, receiver: identity, binding: secured.binding() });
-    await pairAsSender(channel, { ...prover, onProved: remember }, DEFAULT_TIMEOUTS.pairMs);
+    await pairAsSender(channel, { ...prover, onProved: () => remember(true) }, DEFAULT_TIMEOUTS.pairMs);
     emit({ type: 'paired', peer: nameHost(to), identity });
-  } else if (!isKnown) {
-    if (desk.insists || desk.code !== undefined) throw refuseUnproved(to, identity);
-    await remember();
+    return;
+  }
+  if (!isProved && (desk.insists || desk.code !== undefined)) throw refuseUnproved(to, identity, isKnown);
+  if (!isKnown) {
+    await remember(false);
     emit({ type: 'peer', ...to, identity });
   }
 }
@@ -101,8 +109,9 @@ function refuseStranger(to: Address, expected: Fingerprint, met: Fingerprint, pi
   return new FtxError('identity', `${found}. Nothing was sent. ${advice}`);
 }
 
-function refuseUnproved(to: Address, met: Fingerprint): FtxError {
-  const found = `${nameHost(to)} is not known here and asks for no code: it may not be the receiver that has shown you one. It is ${show(met)}`;
+function refuseUnproved(to: Address, met: Fingerprint, isKnown: boolean): FtxError {
+  const known = isKnown ? 'is known here, but not by a code,' : 'is not known here';
+  const found = `${nameHost(to)} ${known} and asks for none: it may not be the receiver that has shown you one. It is ${show(met)}`;
   const advice = `If that is what the receiver shows, send with --peer ${met} and without a code.`;
   return new FtxError('identity', `${found}. Nothing was sent. ${advice}`);
 }

@@ -35,8 +35,8 @@ export async function runPeers({ json }: PeersArguments, io: CliIo): Promise<num
 export function describePeer(peer: KnownPeer): string {
   const { role, identity, since } = peer;
   const where = role === 'receiver' ? peer.host : `from ${peer.address}`;
-  const day = since.slice(0, 'yyyy-mm-dd'.length);
-  return escapeText([role.padEnd('receiver'.length), where, spellFingerprint(identity), `since ${day}`, identity].join('  '));
+  const day = `${role === 'receiver' && peer.paired ? 'paired ' : ''}since ${since.slice(0, 'yyyy-mm-dd'.length)}`;
+  return escapeText([role.padEnd('receiver'.length), where, spellFingerprint(identity), day, identity].join('  '));
 }
 
 /** `ftx peers forget HOST` or an identity. Throws FtxError `not-found`. */

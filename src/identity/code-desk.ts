@@ -1,10 +1,9 @@
 /** Where a send gets the receiver's code from, once it turns out that it needs one. */
 import { FtxError } from '../errors.js';
-import { parseCode } from './one-time-code.js';
 
 /** What a user knows of the receiver's code, over all attempts at one send. */
 export interface CodeDesk {
-  /** A receiver that is not known yet has to know the code: nobody else is taken for it. */
+  /** A receiver that has never proved that it knows a code has to: nobody else is taken for it. */
   readonly insists: boolean;
   readonly code: string | undefined;
   /** Runs `attempt`, and once more with the code if the receiver has asked for one. */
@@ -27,6 +26,8 @@ export function openCodeDesk(insists: boolean, ask: (() => Promise<string>) | un
         await attempt();
       } catch (error) {
         if (!wanted || code !== undefined || !ask) throw error;
+        // Loaded when needed: who is known does not pay for it.
+        const { parseCode } = await import('./one-time-code.js');
         code = parseCode(await ask());
         await attempt();
       }

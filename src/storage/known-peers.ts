@@ -21,6 +21,8 @@ export interface KnownHost {
   readonly identity: Fingerprint;
   /** ISO 8601, when it was remembered. */
   readonly since: string;
+  /** Whether it has proved that it knew a code, and was not just the first to be met. */
+  readonly paired: boolean;
 }
 
 export interface KnownSender {
@@ -38,11 +40,11 @@ export async function readKnownPeers(home: string): Promise<KnownPeers> {
 }
 
 /** Remembers a host and returns who it is: what another process has remembered meanwhile stays. */
-export async function rememberHost(home: string, host: string, identity: Fingerprint): Promise<Fingerprint> {
+export async function rememberHost(home: string, host: string, identity: Fingerprint, paired = false): Promise<Fingerprint> {
   return changePeers(home, ({ hosts }) => {
     const known = hosts.get(host);
-    if (known) return known.identity;
-    hosts.set(host, { identity, since: new Date().toISOString() });
+    if (known && (known.identity !== identity || known.paired || !paired)) return known.identity;
+    hosts.set(host, { identity, since: new Date().toISOString(), paired });
     return identity;
   });
 }
@@ -104,9 +106,9 @@ function entriesOf(object: unknown): [string, unknown][] {
 }
 
 function parseHost(peer: unknown): KnownHost {
-  const { identity, since } = peer as { identity?: unknown; since?: unknown };
-  if (typeof since !== 'string') throw new Error('another form');
-  return { identity: parseIdentity(identity), since };
+  const { identity, since, paired = false } = peer as { identity?: unknown; since?: unknown; paired?: unknown };
+  if (typeof since !== 'string' || typeof paired !== 'boolean') throw new Error('another form');
+  return { identity: parseIdentity(identity), since, paired };
 }
 
 function parseSender(peer: unknown): KnownSender {

@@ -214,11 +214,27 @@ describe('somebody in the middle', () => {
     const open = await startReceiver([], await newHome());
     for (const args of [['--pair'], ['--code-file', '-']]) {
       const { status, stderr } = await sendFrom(env, open.address, ...args);
-      expect([status, stderr]).toEqual([77, expect.stringContaining('asks for no code')]);
-      expect(stderr).toContain(`--peer ${await identityOf({ FTX_HOME: undefined })}`.slice(0, 7));
+      expect([status, stderr]).toEqual([77, expect.stringContaining('asks for none')]);
     }
     expect([await readNames(open.dir), await peersOf(env)]).toEqual([[], []]);
-    expect(open.program.events().map(({ type }) => type)).not.toContain('offered');
+    // Nor if he was met before, when nobody had a code: only a code makes sure.
+    expect((await sendFrom(env, open.address, '--name', 'before')).status).toBe(0);
+    expect((await sendFrom(env, open.address, '--pair')).stderr).toContain('not by a code');
+    expect(await readNames(open.dir)).toEqual(['before']);
+    expect(open.program.events().filter(({ type }) => type === 'offered')).toHaveLength(1);
+    expect((await sendFrom(env, open.address, '--pair', '--peer', open.listening.identity!)).status).toBe(0);
+  });
+
+  test('a receiver that was met before, and then paired with, needs no code again', async () => {
+    const [here, there] = [await newHome(), await newHome()];
+    const open = await startReceiver([], { env: there.env });
+    expect((await sendFrom(here.env, open.address)).status).toBe(0);
+    open.program.kill('SIGTERM');
+    await open.program.exit;
+    const receiver = await startPairing(there.env, ['--port', String(open.port)]);
+    expect((await sendWithCode(here.env, receiver.address, receiver.code)).status).toBe(0);
+    expect((await sendFrom(here.env, receiver.address, '--pair')).status).toBe(0);
+    expect((await runFtx(['peers'], { env: here.env })).stdout).toContain('paired since');
   });
 
   test('who asks for a code of his own learns no name and not whether it was nearly right', async () => {

@@ -17,6 +17,11 @@ describe('known peers', () => {
     expect(await rememberHost(home, 'host:6000', A)).toBe(A);
     expect(await rememberHost(home, 'host:6000', B)).toBe(A);
     expect(await rememberHost(home, 'host:6001', B)).toBe(B);
+    expect(await rememberHost(home, 'host:6000', B, true)).toBe(A);
+    expect(await rememberHost(home, 'host:6000', A, true)).toBe(A);
+    expect(await rememberHost(home, 'host:6000', A)).toBe(A);
+    const { hosts } = await readKnownPeers(home);
+    expect([...hosts.values()].map(({ identity, paired }) => [identity, paired])).toEqual([[A, true], [B, false]]);
     expect(await forgetHost(home, 'host:6000')).toBe(true);
     expect(await forgetHost(home, 'host:6000')).toBe(false);
     expect([...(await readKnownPeers(home)).hosts.keys()]).toEqual(['host:6001']);
