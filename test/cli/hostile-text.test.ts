@@ -5,6 +5,7 @@ import { describeReceive, describeSend } from '../../src/cli/bar-lines.js';
 import { escapeText } from '../../src/cli/escape.js';
 import { describeFailure } from '../../src/cli/failure.js';
 import { describePart } from '../../src/cli/list-parts.js';
+import { describePeer } from '../../src/cli/peers.js';
 import { createProgressModel } from '../../src/cli/progress-model.js';
 import { runReceive, type ReceiveArguments } from '../../src/cli/receive.js';
 import { runSend, type SendArguments } from '../../src/cli/send.js';
@@ -31,6 +32,7 @@ function makeEvents([peer = '', path = '', as = '', message = '']: readonly stri
   const session = 1;
   const size = 1000;
   return [
+    { type: 'paired', session, peer: `${peer}:1`, identity: `sha256:${'0'.repeat(64)}` },
     { type: 'connected', session, peer: `${peer}:1`, protocol: 'ftx/1' },
     { type: 'offered', session, path, kind: 'file', size },
     { type: 'resumed', session, path, bytes: 10, size },
@@ -169,7 +171,7 @@ describe('a failure of the whole', () => {
 });
 
 test('the name that the receiver gave is shown as its escaped form', async () => {
-  const storedAs = (path: string, as: string): TransferEvent[] => makeEvents(['', path, as]).slice(1, 5);
+  const storedAs = (path: string, as: string): TransferEvent[] => makeEvents(['', path, as]).slice(2, 6);
   await fc.assert(
     fc.asyncProperty(texts, async ([path = '', as = '']) => {
       const { stderr } = await sendAll(storedAs(path, as), {});
@@ -182,7 +184,7 @@ test('the name that the receiver gave is shown as its escaped form', async () =>
 test('a bar is one line, and shows a text as it shows its escaped form', () => {
   const draw = (events: readonly TransferEvent[], columns: number): string[] => {
     const model = createProgressModel(() => 0);
-    for (const event of events.slice(0, 4)) model.apply(event);
+    for (const event of events.slice(0, 5)) model.apply(event);
     return [...describeSend(model.sessions(), columns), ...describeReceive(model.sessions(), columns, 5)];
   };
   fc.assert(
@@ -192,6 +194,18 @@ test('a bar is one line, and shows a text as it shows its escaped form', () => {
       expect(lines.join('')).not.toMatch(/\n/);
       expect(FORBIDDEN.test(lines.join(''))).toBe(false);
       expect(lines).toEqual(draw(makeEvents(escaped(list)), columns));
+    }),
+  );
+});
+
+test('a peer is listed in one line', () => {
+  fc.assert(
+    fc.property(texts, fc.boolean(), ([host = '', address = ''], paired) => {
+      const known = { identity: `sha256:${'0'.repeat(64)}`, since: host } as const;
+      for (const line of [describePeer({ role: 'receiver', host, paired, ...known }), describePeer({ role: 'sender', address, ...known })]) {
+        expect(line).not.toMatch(/\n/);
+        expect(FORBIDDEN.test(line)).toBe(false);
+      }
     }),
   );
 });

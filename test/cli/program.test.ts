@@ -59,6 +59,11 @@ describe('receive', () => {
   });
 });
 
+test('receive takes who may get in', async () => {
+  expect((await run('receive', '--known-only')).receive.mock.calls[0]![0]).toEqual({ ...RECEIVE_DEFAULTS, knownOnly: true });
+  expect((await run('receive', '--pair')).receive.mock.calls[0]![0]).toEqual({ ...RECEIVE_DEFAULTS, pair: true });
+});
+
 describe('send', () => {
   test('has the defaults of the manual', async () => {
     const { code, send } = await run('send', 'a', 'b', '--to', 'host');
@@ -74,6 +79,12 @@ describe('send', () => {
   test('takes every option, standard input and odd names', async () => {
     const { send } = await run('send', '--to', '[::1]:7000', '--name', 'x', '--classic', '--retry', '0', '--json', '--quiet', '--', '-', '--odd');
     expect(send.mock.calls[0]![0]).toMatchObject({ paths: ['-', '--odd'], name: 'x', classic: true, retry: 0, json: true, quiet: true });
+  });
+
+  test('takes a code from a file, and never as an argument', async () => {
+    const { send } = await run('send', 'a', '--to', 'host', '--pair', '--code-file', '-');
+    expect(send.mock.calls[0]![0]).toMatchObject({ paths: ['a'], pair: true, codeFile: '-' });
+    expect((await run('send', 'a', '--to', 'host', '--code', '4821-9377')).code).toBe(EXIT.usage);
   });
 
   test('keeps the exit code of the runner', async () => {

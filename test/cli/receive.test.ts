@@ -58,6 +58,29 @@ function start(more: Partial<ReceiveArguments> = {}) {
   };
 }
 
+test.each([
+  [{}, 'open'],
+  [{ knownOnly: true }, 'known'],
+  [{ pair: true }, 'pair'],
+  [{ pair: true, knownOnly: true }, 'pair'],
+] as const)('%o lets in who is %s', async (args, access) => {
+  const { options, close, ended, isOpen } = start(args);
+  await isOpen;
+  expect(options().access).toBe(access);
+  close();
+  await ended;
+});
+
+test.each([{}, { json: true }, { quiet: true }])('shows a code on the screen alone (%o)', async (args) => {
+  const { io, options, close, ended, isOpen } = start({ pair: true, ...args });
+  await isOpen;
+  options().onCode?.('4821-9377');
+  close();
+  await ended;
+  expect(io.stderr.lines().filter((line) => line.includes('4821-9377'))).toEqual([expect.stringMatching(/^code: 4821-9377 /)]);
+  expect(io.stdout.text()).not.toContain('4821');
+});
+
 test('hands every option on', async () => {
   const { ended, isOpen, options, close } = start({ host: '::1', once: true });
   await isOpen;
