@@ -59,6 +59,14 @@ describe.each(files)('%s', (file) => {
   });
 });
 
+it('loads what pairs only where two pair', () => {
+  const users = files.filter((file) => /opaque|identity\/pake|\.\/pake/.test(importsOf(file).join()));
+  expect(users.sort()).toEqual(['access.ts', 'identity/pake.ts', 'trust.ts']);
+  for (const file of users.filter((user) => user !== 'identity/pake.ts')) {
+    expect(readFileSync(join(SRC, file), 'utf8')).not.toMatch(/from '[^']*pake/);
+  }
+});
+
 it('knows every layer there is', () => {
   expect([...new Set(files.map(layerOf))].sort()).toEqual(Object.keys(MAY_IMPORT).sort());
 });

@@ -1,5 +1,6 @@
 /** What holds against those on the way, beside the way, and at the wrong end of it. */
 import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import { createIdentity } from '../../src/identity/identity.js';
 import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { send, sendPlain, startPlainReceiver, startReceiver, type Mailbox } from '../support/mailbox.js';
 import { identityOf, newHome, note, sendFrom } from '../support/homes.js';
-import { runFtx } from '../support/processes.js';
+import { endOf, runFtx, startProgram } from '../support/processes.js';
 import { startProxy } from '../support/proxy.js';
 import { jargon } from '../support/sentences.js';
 import { skipTest } from '../support/skips.js';
@@ -188,7 +189,39 @@ describe('somebody in the middle', () => {
   });
 });
 
+test('what has arrived of a file goes on only for the identity that has sent it', async () => {
+  const MIB = 1024 * 1024;
+  const [here, other, receiver] = [await newHome(), await newHome(), await startReceiver()];
+  const file = join(await tempDir(), 'film.bin');
+  await writeContent(file, 64 * MIB + 5);
+  const sendThrough = async ({ env }: typeof here, cut?: number) => {
+    const proxy = await startProxy(receiver.port, cut === undefined ? {} : { toReceiver: { cut } });
+    const { status, stdout } = await runFtx(['send', file, '--retry', '0', '--json', '--to', proxy.address], { env });
+    const resumed = stdout.includes('"type":"resumed"');
+    return { status, resumed, passed: proxy.passed.toReceiver };
+  };
+  expect(await sendThrough(here, 40 * MIB)).toMatchObject({ status: 75, resumed: false });
+  expect(await sendThrough(here, 10 * MIB)).toMatchObject({ status: 75, resumed: true });
+  const stranger = await sendThrough(other);
+  expect(stranger).toMatchObject({ status: 0, resumed: false });
+  expect(stranger.passed).toBeGreaterThan(64 * MIB);
+  const { stdout: left } = await runFtx(['receive', '--list-parts', '--dir', receiver.dir]);
+  expect(left).toContain((await runFtx(['id'], { env: here.env })).stdout.split('\n')[0]);
+});
+
 describe('nobody gets less than TLS 1.3 and ftx/1', () => {
+  test('as openssl sees it', async (context) => {
+    if (spawnSync('openssl', ['version']).status !== 0) skipTest(context, 'openssl is not installed');
+    const receiver = await startReceiver();
+    const look = async (...args: string[]) =>
+      (await endOf(startProgram('openssl', ['s_client', '-connect', receiver.address, '-alpn', 'ftx/1', ...args]))).stdout;
+    const modern = await look();
+    for (const fact of ['New, TLSv1.3', 'ALPN protocol: ftx/1', 'CN = ftx']) expect(modern).toContain(fact);
+    expect(modern).not.toMatch(/New Session Ticket|Resumption PSK/);
+    for (const old of ['-tls1_2', '-tls1_1', '-tls1']) expect(await look(old)).toContain('New, (NONE)');
+    await expectServing(receiver);
+  });
+
   test.each(['TLSv1', 'TLSv1.1', 'TLSv1.2'] as SecureVersion[])('not by %s', async (version) => {
     const receiver = await startReceiver();
     const { protocol, text, error } = await ask(receiver.port, { ...asClient(), minVersion: version, maxVersion: version });
