@@ -90,7 +90,14 @@ async function sendAll(options: SendOptions, tally: Tally, journey: Journey): Pr
     for await (const source of readAll(options, tally, new Set())) await sendClassic(await connect(), source, { tally, timeouts, signal });
     return;
   }
-  const desk = openCodeDesk(options.pair ?? false, options.askCode);
+  const { pair = false, askCode } = options;
+  const ask = async () => {
+    const code = await askCode?.();
+    // The time of who looked for it is not that of the transfer.
+    tally.restart();
+    return code ?? '';
+  };
+  const desk = openCodeDesk(pair, askCode && ask);
   const attempt = async () => {
     const ended = journey.ended();
     const sources = leaveOut(readAll(options, tally, ended), ended);

@@ -102,7 +102,7 @@ export function describeMailbox(event: Listening, onConflict: OnConflict): strin
 function describeAccess({ access, senders }: Listening, may: string): string {
   if (access === 'open') return `open: anyone who can reach this port ${may}`;
   const known = senders ? `${formatCount(senders, 'sender')} that "ftx peers" shows` : '';
-  if (access === 'pair') return `pairing: ${known && `the ${known} and `}one new one that gives the code ${may}`;
+  if (access === 'pair') return `pairing: ${known && `the ${known} and `}one new ${known ? 'one' : 'sender'} that gives the code ${may}`;
   return known ? `known only: the ${known} ${may}` : 'known only: nobody gets in, because no sender is known yet; --pair lets one in';
 }
 

@@ -34,7 +34,7 @@ export function pairAsReceiver(channel: Channel, verifying: Verifying, limitMs: 
 async function prove(channel: Channel, { request, finish, onProved }: Proving): Promise<void> {
   await say(channel, 'request', request);
   const proof = finish(expect('answer', channel, await channel.receive()));
-  if (proof === undefined) throw new FtxError('unpaired', `The code is not the one that ${channel.peer} shows, or somebody stands in between. Nothing was sent.`);
+  if (proof === undefined) throw new FtxError('unpaired', `The code is not the one that ${channel.peer} shows now, or somebody stands in between. Nothing was sent. Look at its screen, and send again.`);
   await onProved();
   await say(channel, 'proof', proof);
   expect('paired', channel, await channel.receive());

@@ -14,13 +14,15 @@ export interface SessionResult extends Summary {
 
 export interface Tally {
   emit(event: SessionEvent): void;
+  /** What went before was no part of the work. */
+  restart(): void;
   /** What the time of the session went into, as far as this side knows. */
   setShares(sender: SenderShares | null, receiver: ReceiverShares | null): void;
   result(): SessionResult;
 }
 
 export function createTally(session: number, onEvent: EventListener | undefined): Tally {
-  const started = performance.now();
+  let started = performance.now();
   const counts = { stored: 0, sent: 0, refused: 0, failed: 0, bytes: 0 };
   let firstFailure: FtxError | undefined;
   let shares: Shares | undefined;
@@ -40,6 +42,7 @@ export function createTally(session: number, onEvent: EventListener | undefined)
       count(event);
       onEvent?.({ ...event, session });
     },
+    restart: () => void (started = performance.now()),
     setShares: (sender, receiver) => (shares = { limitedBy: findLimit(sender, receiver), sender, receiver }),
     result: () => ({ ...counts, seconds: secondsSince(started), ...(shares && { shares }), ...(firstFailure && { firstFailure }) }),
   };

@@ -36,7 +36,7 @@ describe('the banner', () => {
   test.each([
     ['known', 2, 'known only: the 2 senders that "ftx peers" shows can drop files in, none can read, list or overwrite'],
     ['known', 0, 'known only: nobody gets in, because no sender is known yet; --pair lets one in'],
-    ['pair', 0, 'pairing: one new one that gives the code can drop files in, none can read, list or overwrite'],
+    ['pair', 0, 'pairing: one new sender that gives the code can drop files in, none can read, list or overwrite'],
     ['pair', 1, 'pairing: the 1 sender that "ftx peers" shows and one new one that gives the code can drop files in, none can read, list or overwrite'],
   ] as const)('says in one line that it is %s, with %d senders', (access, senders, line) => {
     expect(describeMailbox({ ...listening, access, senders }, 'rename').split('\n')[1]).toBe(line);
