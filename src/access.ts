@@ -5,7 +5,7 @@ import type { CodeTry, OneTimeCode } from './identity/one-time-code.js';
 import type { EventListener } from './ports.js';
 import { hostOf } from './net/tcp.js';
 import type { Channel } from './protocol/channel.js';
-import { DEFAULT_TIMEOUTS } from './protocol/constants.js';
+import { DEFAULT_TIMEOUTS, MAX_TIMER_MS } from './protocol/constants.js';
 import { pairAsReceiver, type Verifying } from './session/pairing.js';
 import { readKnownPeers, rememberSender } from './storage/known-peers.js';
 
@@ -17,7 +17,7 @@ export interface Caller {
   readonly peer: Fingerprint;
   /** `host:port`. */
   readonly address: string;
-  readonly binding: () => Uint8Array;
+  readonly binding: Uint8Array;
   /** Numbers its session in events. */
   readonly session: number;
   /** Ends its session: it is not known any more. */
@@ -63,7 +63,8 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   function refuse({ session }: Caller, { code, message }: FtxError): undefined {
     onEvent({ type: 'failed', session, path: null, code, message });
   }
-  const expiry = pairing && setTimeout(() => pairing.code.expire() && onEvent({ type: 'code', state: 'expired' }), pairing.lifetimeMs);
+  const expire = () => pairing?.code.expire() && onEvent({ type: 'code', state: 'expired' });
+  const expiry = pairing && setTimeout(expire, Math.min(pairing.lifetimeMs, MAX_TIMER_MS));
   return {
     senders: senders.size,
     async admit(caller) {
@@ -103,7 +104,7 @@ async function pairStranger(channel: Channel, pairing: Pairing, stranger: Strang
       // Before anything else, so that no two that come at once share a try.
       attempt = pairing.code.begin();
       const { createVerifier } = await import('./identity/pake.js');
-      const parties = { sender: caller.peer, receiver: own, binding: caller.binding() };
+      const parties = { sender: caller.peer, receiver: own, binding: caller.binding };
       const verifier = await createVerifier(pairing.text, parties, request);
       if (!verifier) throw new FtxError('protocol', `${caller.address} does not pair as ftx does.`);
       ({ accepts } = verifier);

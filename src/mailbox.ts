@@ -11,7 +11,7 @@ import { refusalFor, TLS_BUSY } from './net/detect.js';
 import type { Listener } from './net/listen.js';
 import { hostOf, type TcpConnection } from './net/tcp.js';
 import { timeoutsFor, type Timeouts } from './protocol/constants.js';
-import { BUSY, ENCRYPTED_ONLY, NOT_KNOWN, SHUTTING_DOWN, turnAway } from './protocol/turn-away.js';
+import { BUSY, ENCRYPTED_ONLY, FORGOTTEN, NOT_KNOWN, SHUTTING_DOWN, turnAway } from './protocol/turn-away.js';
 import { within } from './protocol/watch.js';
 import type { ReceiveOptions } from './receive-options.js';
 import { createBlockPool, type BlockPool } from './session/block-pool.js';
@@ -186,7 +186,7 @@ export class Mailbox {
       return undefined;
     }
     const session = (this.#sessions += 1);
-    const drop = () => visit.stop.abort(NOT_KNOWN);
+    const drop = () => visit.stop.abort(FORGOTTEN);
     const pass = secured && (await this.#door?.admit({ ...secured, address: connection.peer, session, drop }));
     if (this.#door && !pass) {
       turnAway(connection, NOT_KNOWN);

@@ -86,7 +86,7 @@ async function introduce(introduction: Introduction): Promise<void> {
     if (desk.code === undefined) throw desk.want(nameHost(to));
     // Loaded when needed: who is known does not pay for it.
     const { createProver } = await import('./identity/pake.js');
-    const prover = await createProver(desk.code, { sender: own.fingerprint, receiver: identity, binding: secured.binding() });
+    const prover = await createProver(desk.code, { sender: own.fingerprint, receiver: identity, binding: secured.binding });
     await pairAsSender(channel, { ...prover, onProved: () => remember(true) }, DEFAULT_TIMEOUTS.pairMs);
     emit({ type: 'paired', peer: nameHost(to), identity });
     return;

@@ -36,7 +36,7 @@ export interface Secured {
   /** Who is at the other end. */
   readonly peer: Fingerprint;
   /** A secret of this connection alone, and the same at both of its ends: not when somebody stands between them. */
-  readonly binding: () => Uint8Array;
+  readonly binding: Uint8Array;
 }
 
 /** The receiver's side of the handshake; `read` is what has been read of it. Tells who sends. */
@@ -57,7 +57,8 @@ async function secure(
   try {
     const socket = await connection.upgrade(read, shakeHands);
     const peer = identify(socket, connection.peer);
-    return { peer, binding: () => socket.exportKeyingMaterial(BINDING_BYTES, BINDING_LABEL, Buffer.alloc(0)) };
+    // Now, because a socket that is closed meanwhile has none.
+    return { peer, binding: socket.exportKeyingMaterial(BINDING_BYTES, BINDING_LABEL, Buffer.alloc(0)) };
   } catch (error) {
     connection.destroy(toFtxError(error));
     throw error;

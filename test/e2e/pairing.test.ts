@@ -171,7 +171,7 @@ describe('where only known senders get in', () => {
     await receiver.program.event('progress', (event) => event.path === 'endless');
     expect((await runFtx(['peers', 'forget', await identityOf(here.env)], { env: there.env })).status).toBe(0);
     const { status, stderr } = await program.exit;
-    expect([status, stderr]).toEqual([UNPAIRED, expect.stringContaining('only senders that it knows')]);
+    expect([status, stderr]).toEqual([UNPAIRED, expect.stringContaining('has just forgotten this one')]);
     expect(await readNames(receiver.dir)).toEqual([]);
   });
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createProver, createVerifier, type Parties } from '../../src/identity/pake.js';
 
@@ -52,4 +53,29 @@ describe('whoever does not know it', () => {
   it.each(['', 'AAAA', 'A'.repeat(128), '_'.repeat(1024)])('does not break a receiver by asking %j', async (request) => {
     expect(await createVerifier(CODE, PARTIES, request)).toBeUndefined();
   });
+});
+
+/** A text with a letter changed, left out or replaced by what is no base64url, or cut off there. What is only appended is ignored. */
+const damage = fc
+  .record({ at: fc.nat(500), cut: fc.boolean(), by: fc.constantFrom('A', '_', '-', '8', '', '=', 'é', '\0') })
+  .map(({ at, cut, by }) => (text: string) => {
+    const where = at % text.length;
+    return text.slice(0, where) + by + (cut ? '' : text.slice(where + 1));
+  });
+
+it('nothing that is changed on the way is believed, or breaks the next who are right', async () => {
+  await fc.assert(
+    fc.asyncProperty(damage, async (change) => {
+      const prover = await createProver(CODE, PARTIES);
+      const asked = await createVerifier(CODE, PARTIES, change(prover.request));
+      if (asked && change(prover.request) !== prover.request) expect(prover.finish(asked.answer)).toBeUndefined();
+      const verifier = (await createVerifier(CODE, PARTIES, prover.request))!;
+      const changed = change(verifier.answer);
+      if (changed !== verifier.answer) expect(prover.finish(changed)).toBeUndefined();
+      const proof = prover.finish(verifier.answer)!;
+      if (change(proof) !== proof) expect(verifier.accepts(change(proof))).toBe(false);
+      expect(verifier.accepts(proof)).toBe(true);
+    }),
+    { numRuns: 60 },
+  );
 });

@@ -31,7 +31,7 @@ export async function callAsStranger(port: number, from = '127.0.0.1', idleMs = 
   const channel = createChannel(connection, { ...DEFAULT_TIMEOUTS, idleMs });
   const hello = await channel.greet({ agent: 'stranger', capabilities: [] });
   const proverFor = async (code: string): Promise<Proving> => {
-    const prover = await createProver(parseCode(code), { sender: own.fingerprint, receiver, binding: binding() });
+    const prover = await createProver(parseCode(code), { sender: own.fingerprint, receiver, binding });
     return { ...prover, onProved: () => Promise.resolve() };
   };
   return { channel, hello, proverFor };
