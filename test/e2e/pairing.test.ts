@@ -337,6 +337,15 @@ describe('who guesses codes', () => {
     expect((await sendWithCode((await newHome()).env, receiver.address, receiver.code)).status).toBe(0);
   });
 
+  test('keeps nobody out who has the code by standing in the door with many', async () => {
+    const receiver = await startPairing((await newHome()).env, ['--max-connections', '40']);
+    const crowd = await Promise.allSettled(Array.from({ length: 150 }, () => callAsStranger(receiver.port)));
+    expect(crowd.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(20);
+    // Told to try again at most, for those who came before get their second to introduce themselves.
+    expect((await sendWithCode((await newHome()).env, receiver.address, receiver.code, '--retry', '5')).status).toBe(0);
+    expect(codesOf(receiver)).toEqual([]);
+  });
+
   test('finds nothing when the time of the code is over', async () => {
     const { home } = await newHome();
     let code = '';
