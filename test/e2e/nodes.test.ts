@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readTree, tempDir, writeContent } from '../support/folders.js';
+import { newHome, note } from '../support/homes.js';
 import { endOf, repository, startFtx } from '../support/processes.js';
 import { skipTest } from '../support/skips.js';
 
@@ -67,6 +68,21 @@ describe.each([22, 24])('under Node %i', (major) => {
       expect(arrived.map(({ path, content }) => [path, content])).toEqual(sent.map(({ path, content }) => [path, content]));
       receiver.kill('SIGTERM');
       expect((await receiver.exit).status).toBe(143);
+    }
+  });
+
+  test('it pairs with this Node', async (context) => {
+    if ('reason' in found) skipTest(context, found.reason);
+    const { node } = found;
+    for (const [receiving, sending] of [[node, process.execPath], [process.execPath, node]] as const) {
+      const [here, there] = [await newHome(), await newHome()];
+      const receiver = startFtx(['receive', '--pair', '--dir', await tempDir(), '--port', '0', '--json'], { node: receiving, env: there.env });
+      const { port } = await receiver.event('listening');
+      const [, code] = /code: (\S+)/.exec(await receiver.output('stderr', /code: \S+/))!;
+      const sender = startFtx(['send', note, '--code-file', '-', '--to', `127.0.0.1:${port}`], { node: sending, env: here.env });
+      sender.stdin.write(code!);
+      const { status, stderr } = await endOf(sender);
+      expect([status, stderr]).toEqual([0, expect.stringContaining('paired with')]);
     }
   });
 });
