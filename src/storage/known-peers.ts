@@ -76,13 +76,17 @@ async function changePeers<T>(home: string, change: (peers: ChangingPeers) => T)
       const known = await readKnownPeers(home);
       const peers = { hosts: new Map(known.hosts), senders: new Map(known.senders) };
       const result = change(peers);
-      const [hosts, senders] = [Object.fromEntries(peers.hosts), Object.fromEntries(peers.senders)];
-      await placeFile(path, `${JSON.stringify({ version: VERSION, hosts, senders }, null, 2)}\n`, rename);
+      // Many who meet one receiver at once wait for each other here, and not for the disk.
+      if (formatPeers(peers) !== formatPeers(known)) await placeFile(path, formatPeers(peers), rename);
       return result;
     });
   } catch (error) {
     throw homeFailure(path, 'cannot be written', error);
   }
+}
+
+function formatPeers({ hosts, senders }: KnownPeers): string {
+  return `${JSON.stringify({ version: VERSION, hosts: Object.fromEntries(hosts), senders: Object.fromEntries(senders) }, null, 2)}\n`;
 }
 
 function parsePeers(path: string, text: string): KnownPeers {

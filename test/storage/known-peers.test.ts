@@ -1,4 +1,4 @@
-import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { forgetHost, forgetSenders, readKnownPeers, rememberHost, rememberSender } from '../../src/storage/known-peers.js';
@@ -43,6 +43,15 @@ describe('known peers', () => {
     const home = await tempDir();
     await writeFile(join(home, 'peers.json'), `{"version":1,"hosts":{"h:1":{"identity":"${A}","since":""}}}`, { mode: 0o600 });
     expect((await readKnownPeers(home)).senders.size).toBe(0);
+  });
+
+  it('are not written again when there is nothing new', async () => {
+    const home = await tempDir();
+    await rememberHost(home, 'host:6000', A);
+    const { ino } = await stat(join(home, 'peers.json'));
+    await rememberHost(home, 'host:6000', A);
+    await forgetHost(home, 'elsewhere:6000');
+    expect((await stat(join(home, 'peers.json'))).ino).toBe(ino);
   });
 
   it('lose nothing when many remember at once', async () => {
