@@ -32,8 +32,8 @@ export interface SendOptions {
   readonly peer?: string | undefined;
   /** Whether a receiver has to prove that it knows the code, unless it has done so before; without, only who asks for the code has to. */
   readonly pair?: boolean | undefined;
-  /** Asks a person or a file for the code that the receiver shows, when the receiver asks for it. */
-  readonly askCode?: (() => Promise<string>) | undefined;
+  /** Asks a person or a file for the code that the receiver shows, when the receiver asks for it; undefined if there is none. */
+  readonly askCode?: (() => Promise<string | undefined>) | undefined;
   /** Folder with the own identity and the known peers. Default: FTX_HOME, or `ftx` in the XDG data folder. */
   readonly home?: string | undefined;
   /** Milliseconds a connection may stand still. Default 60,000. */
@@ -95,9 +95,9 @@ async function sendAll(options: SendOptions, tally: Tally, journey: Journey): Pr
     const code = await askCode?.();
     // The time of who looked for it is not that of the transfer.
     tally.restart();
-    return code ?? '';
+    return code;
   };
-  const desk = openCodeDesk(pair, askCode && ask);
+  const desk = openCodeDesk(pair, ask);
   const attempt = async () => {
     const ended = journey.ended();
     const sources = leaveOut(readAll(options, tally, ended), ended);

@@ -19,16 +19,15 @@ export interface CodeArguments {
 /**
  * The code of the receiver, from a file, a terminal, or from standard input if
  * that was said in so many words: a script's input may be meant for another.
- * Throws FtxError when there is none to be had; it never waits for ever.
+ * Undefined where nobody can be asked. Throws FtxError `unreadable`, or
+ * `unpaired` when none is given; it never waits for ever.
  */
-export async function askCode(args: CodeArguments, io: CliIo, to: Address, signal: AbortSignal): Promise<string> {
+export async function askCode(args: CodeArguments, io: CliIo, to: Address, signal: AbortSignal): Promise<string | undefined> {
   const { paths, codeFile, timeoutMs } = args;
   if (codeFile !== undefined && codeFile !== STANDARD_INPUT) return readCodeFile(codeFile);
-  const host = escapeText(formatAddress(to.host, to.port));
   const isTerminal = !paths.includes(STANDARD_INPUT) && (io.stdin as { isTTY?: boolean }).isTTY === true && io.stderr.isTTY === true;
-  if (!isTerminal && codeFile === undefined)
-    throw new FtxError('unpaired', `${host} does not know this sender and asks for the code that it shows. Send from a terminal and type it, or give it with --code-file. Nothing was sent.`);
-  if (isTerminal) io.stderr.write(`${host} does not know this sender and asks for the code that it shows.\ncode: `);
+  if (!isTerminal && codeFile === undefined) return undefined;
+  if (isTerminal) io.stderr.write(`${escapeText(formatAddress(to.host, to.port))} does not know this sender and asks for the code that it shows.\ncode: `);
   const line = await readLine(io.stdin, isTerminal ? TYPING_MS : timeoutMs, signal).finally(() => io.stdin.destroy());
   if (line.trim() === '') throw new FtxError('unpaired', 'No code was given. Nothing was sent.');
   return line;
@@ -37,7 +36,6 @@ export async function askCode(args: CodeArguments, io: CliIo, to: Address, signa
 /** Up to the end of the line or of the stream. */
 async function readLine(input: Readable, limitMs: number, signal: AbortSignal): Promise<string> {
   let text = '';
-  const stop = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
   let off: () => void = () => undefined;
   try {
     await new Promise<void>((resolve, reject) => {
@@ -45,15 +43,19 @@ async function readLine(input: Readable, limitMs: number, signal: AbortSignal): 
         text += data.toString();
         if (text.includes('\n') || text.length > MAX_CHARACTERS) resolve();
       };
-      const abort = (): void => reject(signal.aborted ? (signal.reason as Error) : new FtxError('timeout', `No code came within ${limitMs / 1000} s. Nothing was sent.`));
       const end = (): void => resolve();
+      const abort = (): void => reject(signal.reason as Error);
+      // Not `timeout`, which would be tried again.
+      const giveUp = (): void => reject(new FtxError('unpaired', `No code came within ${limitMs / 1000} s. Nothing was sent.`));
+      const timer = setTimeout(giveUp, limitMs);
       input.on('data', take).on('end', end).on('error', reject);
-      stop.addEventListener('abort', abort);
+      signal.addEventListener('abort', abort);
       off = () => {
         input.off('data', take).off('end', end).off('error', reject);
-        stop.removeEventListener('abort', abort);
+        signal.removeEventListener('abort', abort);
+        clearTimeout(timer);
       };
-      if (stop.aborted) abort();
+      if (signal.aborted) abort();
     });
   } finally {
     off();

@@ -12,8 +12,8 @@ export interface CodeDesk {
   want(receiver: string): FtxError;
 }
 
-/** Without `ask` there is nobody who could give a code. While somebody looks for it, nothing is connected that could break. */
-export function openCodeDesk(insists: boolean, ask: (() => Promise<string>) | undefined): CodeDesk {
+/** Nobody can give a code without `ask`, or where it resolves with undefined. While somebody looks for it, nothing is connected that could break. */
+export function openCodeDesk(insists: boolean, ask: (() => Promise<string | undefined>) | undefined): CodeDesk {
   let code: string | undefined;
   let wanted = false;
   return {
@@ -25,10 +25,12 @@ export function openCodeDesk(insists: boolean, ask: (() => Promise<string>) | un
       try {
         await attempt();
       } catch (error) {
-        if (!wanted || code !== undefined || !ask) throw error;
+        if (!wanted || code !== undefined) throw error;
+        const text = await ask?.();
+        if (text === undefined) throw error;
         // Loaded when needed: who is known does not pay for it.
         const { parseCode } = await import('./one-time-code.js');
-        code = parseCode(await ask());
+        code = parseCode(text);
         await attempt();
       }
     },

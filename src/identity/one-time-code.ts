@@ -17,11 +17,11 @@ export function spellCode(code: string): string {
   return `${code.slice(0, GROUP_DIGITS)}-${code.slice(GROUP_DIGITS)}`;
 }
 
-/** As people type it, with or without what stands between the groups. Throws FtxError `usage`, which does not repeat it. */
+/** As people type it, with or without what stands between the groups. Throws FtxError `unpaired`, which does not repeat it. */
 export function parseCode(text: string): string {
   const digits = text.replace(/[\s-]/g, '');
   if (CODE.test(digits)) return digits;
-  throw new FtxError('usage', 'That is not a code: it is the eight digits that "ftx receive --pair" shows, like 4821-9377.');
+  throw new FtxError('unpaired', 'That is not a code: it is the eight digits that "ftx receive --pair" shows, like 4821-9377. Nothing was sent.');
 }
 
 export interface CodeTry {

@@ -23,7 +23,7 @@ describe('a code', () => {
   });
 
   it.each(['', '4821937', '482193771', '4821937x', '٤٨٢١٩٣٧٧'])('is not %j, which is not repeated', (text) => {
-    expect(() => parseCode(text)).toThrow(expect.objectContaining({ code: 'usage', message: expect.not.stringContaining('4821937') as string }) as Error);
+    expect(() => parseCode(text)).toThrow(expect.objectContaining({ code: 'unpaired', message: expect.not.stringContaining('4821937') as string }) as Error);
   });
 });
 
