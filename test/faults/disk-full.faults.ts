@@ -85,7 +85,7 @@ describe('a disk without inodes', () => {
     const file = await makeFile(9 * MIB, 'x');
     expectFailure(await send(receiver.address, file), 74, NO_MORE_FILES);
     expect(await readNames(receiver.dir)).toEqual([]);
-    await remount(receiver.dir, 'nr_inodes=4');
+    await remount(receiver.dir, 'nr_inodes=16');
     await expectTaken(receiver, file);
   });
 
