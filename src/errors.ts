@@ -26,6 +26,7 @@ export const ERROR_CODES = [
   'bad-link',
   'exists',
   'too-large',
+  'too-many',
   'denied',
   'refused',
   // this machine
@@ -81,6 +82,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'bad-link',
   'exists',
   'too-large',
+  'too-many',
   'unsupported',
   'denied',
   'refused',

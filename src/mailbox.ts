@@ -1,6 +1,6 @@
 /** The connections of one listening port: who is let in, how each is served, and how they end. */
 import type { Door } from './access.js';
-import { DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_SIZE } from './defaults.js';
+import { DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_FILES, DEFAULT_MAX_SIZE } from './defaults.js';
 import { FtxError } from './errors.js';
 import type { Identity } from './identity/identity.js';
 import type { TransferEvent } from './ports.js';
@@ -21,6 +21,8 @@ import { receiveSession } from './session/receiver.js';
 import { secondsSince, type SessionResult } from './session/tally.js';
 import { createDescriptorBudget, type DescriptorBudget } from './storage/descriptors.js';
 import { createFileSink } from './storage/file-sink.js';
+import type { Quota } from './storage/quota.js';
+import type { Fold } from './storage/same-names.js';
 import { createSpace, type Space } from './storage/space.js';
 
 /** Entries of one session that may be open at once. */
@@ -30,6 +32,14 @@ const POOL_BLOCKS = 32;
 
 /** What came of all sessions. */
 export type ReceiveResult = SessionResult;
+
+/** The folder that all sessions write to, as it was found at the start. */
+export interface MailFolder {
+  /** Absolute. */
+  readonly dir: string;
+  readonly quota: Quota | undefined;
+  readonly fold: Fold | undefined;
+}
 
 /** One connection that has been let in. */
 interface Visit {
@@ -45,7 +55,7 @@ interface Visit {
 export class Mailbox {
   /** Resolves when the port is closed and every session over. */
   readonly closed: Promise<ReceiveResult>;
-  readonly #dir: string;
+  readonly #folder: MailFolder;
   readonly #options: ReceiveOptions;
   readonly #own: Identity | undefined;
   readonly #door: Door | undefined;
@@ -66,9 +76,9 @@ export class Mailbox {
   #resolveClosed!: (result: ReceiveResult) => void;
 
   /** Without an identity of its own it takes no encrypted senders, and others only then. Without a door it is open. */
-  constructor(dir: string, options: ReceiveOptions, own: Identity | undefined, door: Door | undefined) {
-    this.#dir = dir;
-    this.#space = createSpace(dir);
+  constructor(folder: MailFolder, options: ReceiveOptions, own: Identity | undefined, door: Door | undefined) {
+    this.#folder = folder;
+    this.#space = createSpace(folder.dir);
     this.#options = options;
     this.#own = own;
     this.#door = door;
@@ -174,7 +184,7 @@ export class Mailbox {
   /** Undefined for callers that are not served. */
   async #runSession({ caller, connection: accepted, secured }: Accepted, visit: Visit): Promise<SessionResult | undefined> {
     const connection = noteArrivals(accepted, () => visit.guest.stir());
-    const { onEvent, classic = true, maxSize = DEFAULT_MAX_SIZE, onConflict = 'rename', sync } = this.#options;
+    const { onEvent, classic = true, maxSize = DEFAULT_MAX_SIZE, maxFiles = DEFAULT_MAX_FILES, onConflict = 'rename', sync } = this.#options;
     if (caller === 'ftx' && this.#own && !secured) {
       turnAway(connection, ENCRYPTED_ONLY);
       return undefined;
@@ -202,10 +212,11 @@ export class Mailbox {
         if (event.type === 'offered') settle(visit);
         onEvent?.(event);
       },
+      onList: () => visit.guest.settle(),
     };
-    const [dir, space] = [this.#dir, this.#space];
+    const folder = { ...this.#folder, maxSize, maxFiles, sync, space: this.#space };
     if (caller === 'ftx') {
-      const sink = createFileSink({ dir, onConflict, maxSize, peer: secured?.peer ?? hostOf(connection.peer), space, sync });
+      const sink = createFileSink({ ...folder, onConflict, peer: secured?.peer ?? hostOf(connection.peer) });
       const onWork = () => visit.guest.stir();
       const { entries: offers, giveBack } = this.#budget.grantEntries(MAX_OPEN_OFFERS);
       const session = { ...common, onWork, sink, pool: this.#pool, limits: { offers, size: maxSize }, pair: pass?.pair };
@@ -214,7 +225,7 @@ export class Mailbox {
         pass?.leave();
       });
     }
-    const sink = createFileSink({ dir, onConflict: 'rename', maxSize, space, sync });
+    const sink = createFileSink({ ...folder, onConflict: 'rename' });
     return receiveClassic(connection, { ...common, sink, maxSize, name: nameClassicFile(new Date()) });
   }
 }

@@ -4,7 +4,10 @@
  * sees is made from TransferEvents.
  */
 import type { ErrorCode } from './errors.js';
+import type { Limit, Room, Summary, Totals } from './figures.js';
 import type { Fingerprint } from './identity/fingerprint.js';
+
+export type * from './figures.js';
 
 /** 1 KiB: the unit in which a file is announced, resumed and counted. */
 export const CHUNK_BYTES = 1024;
@@ -107,10 +110,35 @@ export interface PresentFile extends Placed {
   receiveBeside?(): Promise<PartFile>;
 }
 
+/**
+ * What would become of an entry, as far as can be told without its content:
+ * `new`, `rename` to a name that is free, `replace` what is there, or `already`
+ * there. The names are those of PROTOCOL.md.
+ */
+export interface Outlook {
+  readonly fate: 'new' | 'rename' | 'replace' | 'already';
+  /** The name it would get, for `rename`. */
+  readonly as?: string | undefined;
+  /** Bytes of it that are there from an earlier session; 0 if none. */
+  readonly offset: number;
+}
+
+/** A list of entries under judgement. Writes nothing. */
+export interface Plan {
+  /** One more. Throws the FtxError that open or place would refuse it with; `too-many` ends the list. */
+  add(offer: Entry): Promise<Outlook>;
+  /** After the last. Throws FtxError `no-space` when there is no room for all. */
+  total(): Promise<Room>;
+  /** Forgets the list. Safe to call more than once. */
+  close(): void;
+}
+
 /** Where one session's entries go. Refusals are FtxErrors that concern the one entry only. */
 export interface Sink {
   /** Whether what it has stored survives a power cut. */
   readonly isDurable: boolean;
+  /** Begins a list. In a dry run it also finds the names for `rename`. */
+  plan(isDryRun: boolean): Plan;
   /** Decides what becomes of an offered file. Writes nothing that outlives a discard but parent folders. */
   open(offer: Entry): Promise<PartFile | PresentFile>;
   /** Makes an offered directory or symlink; durable when it resolves, if the sink is. */
@@ -147,6 +175,10 @@ export type TransferEvent =
   | ({ readonly type: 'peer'; readonly host: string; readonly port: number; readonly identity: Fingerprint } & InSession)
   | ({ readonly type: 'connected'; readonly peer: string; readonly protocol: WireProtocol } & InSession)
   | ({ readonly type: 'offered'; readonly kind: EntryKind; readonly size: number | null } & OfEntry)
+  /** A list of entries was checked before the first of them was offered, or for a dry run instead of it. */
+  | ({ readonly type: 'checked'; readonly entries: number; readonly bytes: number; readonly dryRun: boolean } & Room & InSession)
+  /** In a dry run: what would become of an entry that is not refused. */
+  | ({ readonly type: 'planned'; readonly kind: EntryKind; readonly size: number | null; readonly as: string } & Outlook & OfEntry)
   /** The entry goes on where an earlier session stopped: `bytes` of it are there. */
   | ({ readonly type: 'resumed'; readonly bytes: number; readonly size: number | null } & OfEntry)
   | ({
@@ -201,49 +233,6 @@ interface InSession {
 
 interface OfEntry extends InSession {
   readonly path: string;
-}
-
-export interface Totals {
-  readonly entries: number;
-  /** Bytes of all files of known size. */
-  readonly bytes: number;
-}
-
-/** What came of a session, or of a whole send. */
-export interface Summary {
-  readonly stored: number;
-  /** Handed to a classic receiver, which cannot confirm. */
-  readonly sent: number;
-  readonly refused: number;
-  readonly failed: number;
-  /** Bytes of the entries counted in stored and sent. */
-  readonly bytes: number;
-  readonly seconds: number;
-  /** What the time went into; absent for classic and for a receiver as a whole. */
-  readonly shares?: Shares;
-}
-
-/** Whole percents of a sender's time: reading the source, waiting for the connection, all else. */
-export interface SenderShares {
-  readonly source: number;
-  readonly network: number;
-  readonly cpu: number;
-}
-
-/** Whole percents of a receiver's time: waiting for the connection, for its disk, all else. */
-export interface ReceiverShares {
-  readonly network: number;
-  readonly disk: number;
-  readonly cpu: number;
-}
-
-export type Limit = 'sender disk' | 'sender CPU' | 'network' | 'receiver disk' | 'receiver CPU';
-
-/** What a session spent its time on, as far as this side knows. */
-export interface Shares {
-  readonly limitedBy: Limit | null;
-  readonly sender: SenderShares | null;
-  readonly receiver: ReceiverShares | null;
 }
 
 export type EventListener = (event: TransferEvent) => void;

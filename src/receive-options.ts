@@ -13,6 +13,10 @@ export interface ReceiveOptions {
   readonly onConflict?: ConflictPolicy | undefined;
   /** Bytes of the largest file to take. Default 10 GiB. */
   readonly maxSize?: number | undefined;
+  /** Files, links and folders that one session may bring. Default 1,000,000. */
+  readonly maxFiles?: number | undefined;
+  /** Bytes that the folder may hold in all, with what is there already. Default: as much as the disk. */
+  readonly quota?: number | undefined;
   /** Connections at the same time; one more is told to try again. Default 1024. */
   readonly maxConnections?: number | undefined;
   /** Whether to take classic senders. Default true. */

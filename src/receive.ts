@@ -9,6 +9,8 @@ import { listen } from './net/listen.js';
 import type { ReceiveOptions } from './receive-options.js';
 import { prepareFolder } from './storage/folders.js';
 import { removeOldParts } from './storage/parts.js';
+import { createQuota } from './storage/quota.js';
+import { probeFold } from './storage/same-names.js';
 
 export type { ReceiveResult } from './mailbox.js';
 export type { ReceiveOptions } from './receive-options.js';
@@ -40,7 +42,8 @@ export async function receive(options: ReceiveOptions): Promise<Receiver> {
   const { access = 'open' } = options;
   const pairing = access === 'pair' ? await makePairing(options.codeMs) : undefined;
   const door = own && access !== 'open' ? await openDoor(options, own, pairing) : undefined;
-  const mailbox = new Mailbox(dir, options, own, door);
+  const quota = options.quota === undefined ? undefined : await createQuota(dir, options.quota);
+  const mailbox = new Mailbox({ dir, quota, fold: await probeFold(dir) }, options, own, door);
   const { port = DEFAULT_PORT, host, signal, onEvent } = options;
   const { maxLingering } = mailbox;
   const onConnection = mailbox.take.bind(mailbox);

@@ -16,7 +16,7 @@ import { createTally, finishTally, type SessionResult, type Tally } from './sess
 import { describeInput } from './storage/input.js';
 import { findStateDir } from './storage/state-dir.js';
 import { streamSource } from './storage/stream-source.js';
-import { countTotals, readSources } from './storage/tree.js';
+import { readSources } from './storage/tree.js';
 
 export interface SendOptions {
   /** Files and folders; `-` alone is `input`. */
@@ -38,8 +38,8 @@ export interface SendOptions {
   readonly home?: string | undefined;
   /** Milliseconds a connection may stand still. Default 60,000. */
   readonly timeoutMs?: number | undefined;
-  /** Count what there is beside sending it, so that progress events carry totals. */
-  readonly countTotals?: boolean | undefined;
+  /** Send nothing, and have the receiver tell what would become of everything: `planned` and `refused` events. */
+  readonly dryRun?: boolean | undefined;
   /** How often in a row to try again when the connection is lost. Default 5; 0 for never. */
   readonly retries?: number | undefined;
   readonly input?: Readable | undefined;
@@ -66,24 +66,28 @@ const INPUT = '-';
  */
 export async function send(options: SendOptions): Promise<SendResult> {
   await checkInputs(options);
-  const counting = new AbortController();
   const journey = createJourney();
-  const show = withTotals(options, counting.signal);
+  let total: Totals | null = null;
   const tally = createTally(SESSION, (event) => {
     journey.note(event);
-    show(event);
+    options.onEvent?.(event.type === 'progress' ? { ...event, total } : event);
   });
   try {
-    await sendAll(options, tally, journey);
+    // Another attempt has less to send, but the whole stays what it was.
+    await sendAll(options, tally, journey, (counted) => (total ??= counted));
     return finishTally(tally);
   } finally {
-    counting.abort();
     options.input?.destroy();
   }
 }
 
-async function sendAll(options: SendOptions, tally: Tally, journey: Journey): Promise<void> {
-  const { to, classic, timeoutMs, signal = new AbortController().signal } = options;
+async function sendAll(
+  options: SendOptions,
+  tally: Tally,
+  journey: Journey,
+  onCounted: (totals: Totals) => void,
+): Promise<void> {
+  const { to, classic, timeoutMs, dryRun, signal = new AbortController().signal } = options;
   const timeouts = timeoutsFor(timeoutMs);
   const connect = () => dial({ ...to, timeoutMs: DIAL_MS, signal });
   if (classic) {
@@ -100,18 +104,20 @@ async function sendAll(options: SendOptions, tally: Tally, journey: Journey): Pr
   const desk = openCodeDesk(pair, ask);
   const attempt = async () => {
     const ended = journey.ended();
-    const sources = leaveOut(readAll(options, tally, ended), ended);
-    if (options.plain) return sendSession(await connect(), sources, { tally, timeouts, signal });
+    // Told of once, although everything is gone through twice.
+    const sources = () => leaveOut(readAll(options, tally, journey.ended()), ended);
+    const session = { tally, timeouts, signal, dryRun, onCounted };
+    if (options.plain) return sendSession(await connect(), sources, session);
     const { connection, onGreeted } = await connectTrusted(options, connect, tally, timeouts, desk);
-    return sendSession(connection, sources, { tally, timeouts, signal, onGreeted });
+    return sendSession(connection, sources, { ...session, onGreeted });
   };
   const retries = canRetry(options) ? (options.retries ?? DEFAULT_RETRIES) : 0;
   await withRetries({ ...journey, retries, signal, onRetry: reportRetry(tally, retries) }, () => desk.withCode(attempt));
 }
 
-/** A stream cannot be read again; of two inputs of one name it could not be told which has arrived. */
-function canRetry({ paths, input }: SendOptions): boolean {
-  return !input && new Set(paths.map((path) => basename(resolve(path)))).size === paths.length;
+/** A stream cannot be read again, and what a dry run has told it would tell again; of two inputs of one name it could not be told which has arrived. */
+function canRetry({ paths, input, dryRun }: SendOptions): boolean {
+  return !input && !dryRun && new Set(paths.map((path) => basename(resolve(path)))).size === paths.length;
 }
 
 function reportRetry(tally: Tally, retries: number): RetryOptions['onRetry'] {
@@ -146,7 +152,8 @@ async function connectTrusted(
 }
 
 /** All that can be known to be wrong before the receiver hears of it. */
-async function checkInputs({ paths, name, input, classic = false, plain, peer, pair }: SendOptions): Promise<void> {
+async function checkInputs({ paths, name, input, classic = false, plain, peer, pair, dryRun }: SendOptions): Promise<void> {
+  if (classic && dryRun) throw new FtxError('usage', 'A classic receiver cannot tell what would happen: a dry run goes with ftx only.');
   if (peer !== undefined && (classic || plain)) throw new FtxError('usage', 'Without encryption nobody can tell who receives: a peer goes with neither plain nor classic.');
   if (pair && (classic || plain)) throw new FtxError('usage', 'Without encryption nobody can pair: pairing goes with neither plain nor classic.');
   if (classic && paths.length !== 1) throw new FtxError('usage', 'Classic carries one file and no name: send the files one by one.');
@@ -184,19 +191,6 @@ function readAll({ paths, name, input, signal, stateDir = findStateDir() }: Send
 
 async function* only(source: Source): AsyncGenerator<Source> {
   yield await Promise.resolve(source);
-}
-
-/** Progress events with what the whole comes to, once that is counted. */
-function withTotals({ paths, name, countTotals: wanted, onEvent }: SendOptions, signal: AbortSignal): EventListener {
-  let total: Totals | null = null;
-  if (wanted && !paths.includes(INPUT)) {
-    countTotals(paths, { name, signal }).then(
-      (counted) => (total = counted),
-      // Whatever stopped the count stops the transfer too, and is told there.
-      () => undefined,
-    );
-  }
-  return (event) => onEvent?.(event.type === 'progress' ? { ...event, total } : event);
 }
 
 /** The code in a file that a user has named. Throws FtxError `unreadable`. */

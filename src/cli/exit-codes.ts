@@ -67,6 +67,7 @@ export function exitCodeFor(code: ErrorCode): ExitCode {
     case 'bad-link':
     case 'exists':
     case 'too-large':
+    case 'too-many':
     case 'denied':
     case 'refused':
     case 'identity':

@@ -1,3 +1,5 @@
+import type { EntryKind } from '../ports.js';
+
 const TIMED_FROM_BYTES = 1_000_000;
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
 
@@ -46,8 +48,20 @@ export function formatTimeLeft(seconds: number): string {
 }
 
 /** `1 file`, `3 files`. */
-export function formatCount(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+export function formatCount(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`;
+}
+
+const NOUNS: readonly (readonly [EntryKind, string])[] = [
+  ['file', 'file'],
+  ['directory', 'folder'],
+  ['symlink', 'link'],
+];
+
+/** `2 files, 1 folder`, or `nothing`. */
+export function describeKinds(counts: Readonly<Record<EntryKind, number>>): string {
+  const parts = NOUNS.filter(([kind]) => counts[kind] > 0).map(([kind, noun]) => formatCount(counts[kind], noun));
+  return parts.length === 0 ? 'nothing' : parts.join(', ');
 }
 
 /** `1.2 MB in 0.3 s, 4 MB/s`; of a small file only `9.8 kB`, since its time is that of the queue it stood in. */

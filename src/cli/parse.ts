@@ -24,7 +24,7 @@ export function parseListenPort(text: string): number {
   return parseInteger(text, 0, 65_535, 'A port is a whole number from 0 to 65535 (0 takes a free one).');
 }
 
-export function parseConnectionCount(text: string): number {
+export function parseCount(text: string): number {
   return parseInteger(text, 1, 1_000_000, 'It is a whole number from 1 to 1000000.');
 }
 

@@ -1,12 +1,12 @@
 import { Command, CommanderError, Option } from 'commander';
 import { toFtxError } from '../errors.js';
 import { VERSION } from '../version.js';
-import { DEFAULT_KEEP_PARTS_MS, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_SIZE, DEFAULT_PORT, DEFAULT_RETRIES, DEFAULT_TIMEOUT_MS } from '../defaults.js';
+import { DEFAULT_KEEP_PARTS_MS, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_FILES, DEFAULT_MAX_SIZE, DEFAULT_PORT, DEFAULT_RETRIES, DEFAULT_TIMEOUT_MS } from '../defaults.js';
 import { escapeText } from './escape.js';
 import { EXIT, exitCodeFor, exitCodeHelp } from './exit-codes.js';
 import { describeFailure } from './failure.js';
 import type { CliIo } from './io.js';
-import { parseConnectionCount, parseDurationAsMs, parseListenPort, parseRetries, parseSecondsAsMs, parseSize } from './parse.js';
+import { parseCount, parseDurationAsMs, parseListenPort, parseRetries, parseSecondsAsMs, parseSize } from './parse.js';
 import type { PeersArguments } from './peers.js';
 import type { ReceiveArguments } from './receive.js';
 import type { SendArguments } from './send.js';
@@ -76,7 +76,9 @@ function addReceive(program: Command): Command {
         .default('rename'),
     )
     .addOption(sizeOption())
-    .option('--max-connections <count>', 'senders served at once', parseConnectionCount, DEFAULT_MAX_CONNECTIONS)
+    .option('--max-files <count>', 'files, links and folders that one sender may bring at a time', parseCount, DEFAULT_MAX_FILES)
+    .option('--quota <size>', 'what the folder may hold in all, with what is there already (default: as much as the disk)', parseSize)
+    .option('--max-connections <count>', 'senders served at once', parseCount, DEFAULT_MAX_CONNECTIONS)
     .option('--no-classic', 'do not serve senders of the classic handshake')
     .option('--plain', 'without encryption, for senders that use --plain too; on trusted networks only')
     .option('--no-sync', 'call files stored before the disk has them: faster for many small ones, but a power cut may lose the last')
@@ -98,6 +100,7 @@ function addSend(program: Command): Command {
     .requiredOption('--to <host[:port]>', `where ftx receive runs; the port defaults to ${DEFAULT_PORT}, IPv6 as [::1]:6000`)
     .option('--name <name>', 'the name it gets there, for a single path')
     .option('--classic', 'speak the classic handshake: one file, no name, not confirmed')
+    .option('--dry-run', 'send nothing: show what the receiver would do with each file')
     .option('--retry <count>', 'how often to try again when the connection is lost; 0 for never', parseRetries, DEFAULT_RETRIES)
     .option('--plain', 'without encryption, to a receiver that uses --plain too; on trusted networks only')
     .option('--peer <identity>', 'the only receiver to send to: sha256:… as "ftx id" shows it there')

@@ -47,7 +47,10 @@ export function createReceiveText(onConflict: OnConflict, tally: Tally): Receive
       case 'done':
         peers.delete(event.session);
         return undefined;
+      case 'checked':
+        return event.dryRun ? info(describeDryRun(event, from(event.session))) : undefined;
       case 'peer':
+      case 'planned':
       case 'offered':
       case 'progress':
       case 'sent':
@@ -56,6 +59,11 @@ export function createReceiveText(onConflict: OnConflict, tally: Tally): Receive
         return undefined;
     }
   };
+}
+
+/** Who asks leaves no other trace. */
+function describeDryRun({ entries, bytes }: { entries: number; bytes: number }, from: string): string {
+  return `dry run${from}: asked about ${formatCount(entries, 'entry', 'entries')} (${formatBytes(bytes)}), nothing was sent`;
 }
 
 /** `stored photo.jpg as photo (1).jpg (1.2 MB in 0.3 s, 4 MB/s)` */

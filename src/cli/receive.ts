@@ -20,6 +20,8 @@ export interface ReceiveArguments {
   readonly host?: string;
   readonly onConflict: OnConflict;
   readonly maxSize: number;
+  readonly maxFiles: number;
+  readonly quota?: number;
   readonly maxConnections: number;
   readonly classic: boolean;
   readonly plain?: boolean;

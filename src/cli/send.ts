@@ -5,7 +5,7 @@ import { askCode } from './ask-code.js';
 import type { CliIo } from './io.js';
 import { createSendReport } from './send-report.js';
 import { watchSignals } from './signals.js';
-import { openView, wantsBars } from './view.js';
+import { openView } from './view.js';
 
 const STANDARD_INPUT = '-';
 
@@ -15,6 +15,7 @@ export interface SendArguments {
   readonly to: string;
   readonly name?: string;
   readonly classic?: boolean;
+  readonly dryRun?: boolean;
   readonly plain?: boolean;
   readonly peer?: string;
   readonly pair?: boolean;
@@ -32,7 +33,7 @@ export async function runSend(args: SendArguments, io: CliIo, library = send): P
   checkPaths(args);
   const to = parseAddress(args.to);
   const view = await openView('send', io, args);
-  const report = createSendReport(args, io, to, view);
+  const report = (args.dryRun === true ? (await import('./dry-run.js')).createDryRunReport : createSendReport)(args, io, to, view);
   if (args.plain === true && args.quiet !== true) view.print('plain: nothing of this is encrypted');
   const stop = new AbortController();
   const signals = watchSignals(io, {
@@ -74,8 +75,7 @@ function toOptions(args: SendArguments, io: CliIo, to: Address): SendOptions {
     pair: args.pair === true || args.codeFile !== undefined,
     timeoutMs: args.timeoutMs,
     retries: args.retry,
-    // who sees no totals need not wait for the count
-    countTotals: args.json === true || wantsBars(io, args),
+    dryRun: args.dryRun === true,
     ...(args.name === undefined ? {} : { name: args.name }),
     ...(args.paths.includes(STANDARD_INPUT) ? { input: io.stdin } : {}),
   };

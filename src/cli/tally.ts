@@ -1,11 +1,5 @@
 import type { EntryKind, Summary, TransferEvent } from '../ports.js';
-import { formatCount } from './format.js';
-
-const NOUNS: readonly (readonly [EntryKind, string])[] = [
-  ['file', 'file'],
-  ['directory', 'folder'],
-  ['symlink', 'link'],
-];
+import { describeKinds } from './format.js';
 
 export interface Tally {
   /** Counts the event and tells what kind of entry it is about. */
@@ -60,10 +54,7 @@ export function createTally(): Tally {
       return count.bytes;
     },
     summary: (seconds) => ({ ...count, seconds }),
-    describe: () => {
-      const parts = NOUNS.filter(([kind]) => arrived[kind] > 0).map(([kind, noun]) => formatCount(arrived[kind], noun));
-      return parts.length === 0 ? 'nothing' : parts.join(', ');
-    },
+    describe: () => describeKinds(arrived),
   };
 }
 

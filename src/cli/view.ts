@@ -13,12 +13,13 @@ export interface View {
 export interface Appearance {
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly dryRun?: boolean;
 }
 
 /** Bars if there is a terminal to draw them on, which nothing else writes to. */
-export function wantsBars(io: CliIo, { json, quiet }: Appearance): boolean {
+export function wantsBars(io: CliIo, { json, quiet, dryRun }: Appearance): boolean {
   const jsonOnTerminal = json === true && io.stdout.isTTY === true;
-  return io.stderr.isTTY === true && io.canMoveCursor && quiet !== true && !jsonOnTerminal;
+  return io.stderr.isTTY === true && io.canMoveCursor && quiet !== true && dryRun !== true && !jsonOnTerminal;
 }
 
 export async function openView(command: 'send' | 'receive', io: CliIo, appearance: Appearance): Promise<View> {

@@ -20,12 +20,12 @@ const TYPES: readonly (MessageType | undefined)[] = [
   'goodbye',
   'status',
   'have',
-  undefined,
-  undefined,
+  'check',
+  'checked',
   'pair',
 ];
 /** These concern the session and carry id 0; `error` may. */
-const OF_SESSION: ReadonlySet<MessageType> = new Set(['hello', 'ping', 'goodbye', 'status', 'pair']);
+const OF_SESSION: ReadonlySet<MessageType> = new Set(['hello', 'ping', 'goodbye', 'status', 'check', 'checked', 'pair']);
 const WITHOUT_PAYLOAD: ReadonlySet<MessageType> = new Set(['ping', 'goodbye']);
 
 const DIGEST_BYTES = 8;

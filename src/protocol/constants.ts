@@ -8,6 +8,10 @@ export const GREETING = new TextEncoder().encode('ftx/1\n');
 export const STATUS_CAPABILITY = 'status';
 /** Section 5, hello: the receiver does not know the sender and asks it for a code. */
 export const PAIR_CAPABILITY = 'pair';
+/** Section 5, hello: this side takes part in checks of a whole list. */
+export const CHECK_CAPABILITY = 'check';
+/** Section 5, check: those that wait for their verdicts. */
+export const MAX_OPEN_CHECKS = 4;
 /** Section 5, status. */
 export const STATUS_INTERVAL_MS = 1_000;
 

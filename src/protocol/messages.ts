@@ -1,8 +1,9 @@
-/** The messages of PROTOCOL.md section 5: their types, and their JSON forms checked by schema. */
+/** The messages of PROTOCOL.md section 5: their types, and the way from and to their JSON. */
 import * as v from 'valibot';
-import { ERROR_CODES, FtxError, type ErrorCode } from '../errors.js';
-import type { Entry, ReceiverShares } from '../ports.js';
+import { FtxError, type ErrorCode } from '../errors.js';
+import type { Entry, Outlook, ReceiverShares, Room } from '../ports.js';
 import * as limits from './constants.js';
+import * as schemas from './schemas.js';
 
 export interface Hello {
   readonly agent: string;
@@ -20,7 +21,35 @@ export interface ReceiverLimits {
   readonly size: number;
 }
 
+/** What would become of one entry of a `check`, by its place there. */
+export type Verdict = { readonly index: number } & (
+  | Outlook
+  | { readonly fate: 'refused'; readonly code: ErrorCode; readonly message: string }
+);
+
+export interface CheckMessage {
+  readonly type: 'check';
+  readonly id: 0;
+  readonly entries: readonly Entry[];
+  /** No more entries follow. */
+  readonly last: boolean;
+  /** Nothing will be offered afterwards. */
+  readonly dryRun: boolean;
+}
+
+export interface CheckedMessage {
+  readonly type: 'checked';
+  readonly id: 0;
+  readonly verdicts: readonly Verdict[];
+  /** No more verdicts of this `check` follow. */
+  readonly end: boolean;
+  /** At the end of the last one. */
+  readonly room?: Room | undefined;
+}
+
 export type ControlMessage =
+  | CheckMessage
+  | CheckedMessage
   | ({ readonly type: 'hello'; readonly id: 0 } & Hello)
   | { readonly type: 'offer'; readonly id: number; readonly entry: Entry }
   | { readonly type: 'ready'; readonly id: number; readonly offset: number; readonly have: boolean }
@@ -42,8 +71,7 @@ export type ControlMessage =
   | { readonly type: 'pair'; readonly id: 0; readonly step: PairStep; readonly data: string };
 
 /** In this order, from the sender and the receiver in turn. */
-const PAIR_STEPS = ['request', 'answer', 'proof', 'paired'] as const;
-export type PairStep = (typeof PAIR_STEPS)[number];
+export type PairStep = (typeof schemas.PAIR_STEPS)[number];
 
 /** The head of a data frame; `length` bytes of content follow it. */
 export interface DataMessage {
@@ -65,67 +93,6 @@ export type StoredMessage = Extract<ControlMessage, { type: 'stored' }>;
 export type Message = ControlMessage | DataMessage | HaveMessage;
 export type MessageType = Message['type'];
 
-const bytes = v.pipe(
-  v.string(),
-  v.regex(/^(0|[1-9]\d{0,15})$/),
-  v.transform(Number),
-  v.maxValue(Number.MAX_SAFE_INTEGER),
-);
-/** 19 digits hold every time a 64-bit count of nanoseconds can, 1677 to 2262. */
-const nanoseconds = v.pipe(v.string(), v.regex(/^(0|-?[1-9]\d{0,18})$/), v.transform((text) => BigInt(text)));
-const octalMode = v.pipe(
-  v.string(),
-  v.regex(/^[0-7]{3}$/),
-  v.transform((text) => parseInt(text, 8)),
-);
-const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
-/** What only concerns one's own machine, and no peer has a say in. */
-const LOCAL_CODES: readonly ErrorCode[] = [
-  'usage', 'not-found', 'unknown-host', 'no-connection', 'identity', 'home', 'cannot-create', 'port-in-use',
-];
-const WIRE_CODES = ERROR_CODES.filter((code) => !LOCAL_CODES.includes(code));
-/** A code that this version does not know, or that no peer may use, keeps its frame's meaning; section 10. */
-const codeOr = (fallback: ErrorCode) => v.fallback(v.picklist(WIRE_CODES), fallback);
-const sentence = v.pipe(v.string(), v.maxLength(limits.MAX_MESSAGE_CHARS));
-
-const helloSchema = v.object({
-  idle: v.pipe(v.number(), v.safeInteger(), v.minValue(limits.MIN_IDLE_MS), v.maxValue(limits.MAX_IDLE_MS)),
-  agent: v.pipe(v.string(), v.maxLength(limits.MAX_AGENT_CHARS)),
-  capabilities: v.pipe(
-    v.array(v.pipe(v.string(), v.maxLength(limits.MAX_CAPABILITY_CHARS))),
-    v.maxLength(limits.MAX_CAPABILITIES),
-  ),
-  limits: v.optional(v.object({ offers: v.pipe(v.number(), v.safeInteger(), v.minValue(1)), size: bytes })),
-});
-const offerSchema = v.pipe(
-  v.object({
-    path: v.string(),
-    kind: v.picklist(['file', 'directory', 'symlink']),
-    size: v.optional(bytes),
-    mtime: nanoseconds,
-    mode: octalMode,
-    target: v.optional(v.string()),
-  }),
-  v.check(({ kind, size }) => kind === 'file' || size === 0, 'only a file has a size'),
-  v.check(({ kind, target }) => (kind === 'symlink') === (target !== undefined), 'a symlink and only it has a target'),
-);
-const offsetSchema = v.object({ offset: bytes });
-const readySchema = v.object({ offset: bytes, have: v.optional(v.boolean(), false) });
-const endSchema = v.object({ digest, size: bytes });
-const percent = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(100));
-const sharesSchema = v.object({ network: percent, disk: percent, cpu: percent });
-const storedSchema = v.object({
-  as: v.string(),
-  already: v.optional(v.boolean(), false),
-  durable: v.optional(v.boolean(), true),
-  shares: v.optional(sharesSchema),
-});
-const statusSchema = v.object({ shares: sharesSchema });
-const base64url = v.pipe(v.string(), v.maxLength(limits.MAX_PAIR_CHARS), v.regex(/^[\w-]*$/));
-const pairSchema = v.object({ step: v.picklist(PAIR_STEPS), data: v.optional(base64url, '') });
-const refusedSchema = v.object({ code: codeOr('refused'), message: sentence });
-const errorSchema = v.object({ code: codeOr('io'), message: sentence });
-
 function check<S extends v.GenericSchema>(schema: S, type: MessageType, json: unknown): v.InferOutput<S> {
   const result = v.safeParse(schema, json);
   if (result.success) return result.output;
@@ -133,8 +100,7 @@ function check<S extends v.GenericSchema>(schema: S, type: MessageType, json: un
   throw new FtxError('protocol', `The peer sent a malformed ${type} message${where ? ` (field ${where})` : ''}.`);
 }
 
-function parseOffer(json: unknown): Entry {
-  const { mtime, size, target, ...rest } = check(offerSchema, 'offer', json);
+function toEntry({ mtime, size, target, ...rest }: v.InferOutput<typeof schemas.offer>): Entry {
   return { ...rest, size: size ?? null, mtimeNs: mtime, ...(target === undefined ? {} : { target }) };
 }
 
@@ -142,27 +108,33 @@ function parseOffer(json: unknown): Entry {
 export function parseControl(type: ControlMessage['type'], id: number, json: unknown): ControlMessage {
   switch (type) {
     case 'hello': {
-      const { idle: idleMs, ...rest } = check(helloSchema, type, json);
+      const { idle: idleMs, ...rest } = check(schemas.hello, type, json);
       return { type, id: 0, ...rest, idleMs };
     }
     case 'offer':
-      return { type, id, entry: parseOffer(json) };
+      return { type, id, entry: toEntry(check(schemas.offer, type, json)) };
     case 'ready':
-      return { type, id, ...check(readySchema, type, json) };
+      return { type, id, ...check(schemas.ready, type, json) };
     case 'again':
-      return { type, id, ...check(offsetSchema, type, json) };
+      return { type, id, ...check(schemas.offset, type, json) };
     case 'end':
-      return { type, id, ...check(endSchema, type, json) };
+      return { type, id, ...check(schemas.end, type, json) };
     case 'stored':
-      return { type, id, ...check(storedSchema, type, json) };
+      return { type, id, ...check(schemas.stored, type, json) };
     case 'refused':
-      return { type, id, ...check(refusedSchema, type, json) };
+      return { type, id, ...check(schemas.refused, type, json) };
     case 'error':
-      return { type, id, ...check(errorSchema, type, json) };
+      return { type, id, ...check(schemas.error, type, json) };
     case 'status':
-      return { type, id: 0, ...check(statusSchema, type, json) };
+      return { type, id: 0, ...check(schemas.status, type, json) };
+    case 'check': {
+      const { entries, last, dry: dryRun } = check(schemas.check, type, json);
+      return { type, id: 0, entries: entries.map(toEntry), last, dryRun };
+    }
+    case 'checked':
+      return { type, id: 0, ...check(schemas.checked, type, json) };
     case 'pair':
-      return { type, id: 0, ...check(pairSchema, type, json) };
+      return { type, id: 0, ...check(schemas.pair, type, json) };
     case 'ping':
     case 'goodbye':
       return { type, id: 0 };
@@ -172,6 +144,21 @@ export function parseControl(type: ControlMessage['type'], id: number, json: unk
 function offerToJson({ path, kind, size, mtimeNs, mode, target }: Entry): unknown {
   const octal = mode.toString(8).padStart(3, '0');
   return { path, kind, size: size?.toString(), mtime: mtimeNs.toString(), mode: octal, target };
+}
+
+function verdictToJson(verdict: Verdict): unknown {
+  if (verdict.fate === 'refused') return { ...verdict, message: cutMessage(verdict.message) };
+  return { ...verdict, offset: verdict.offset > 0 ? verdict.offset.toString() : undefined };
+}
+
+/** How much of a frame's payload an entry or a verdict takes in its list, in bytes. */
+export function measureItem(item: Entry | Verdict): number {
+  const json = 'index' in item ? verdictToJson(item) : offerToJson(item);
+  return Buffer.byteLength(JSON.stringify(json)) + ','.length;
+}
+
+function cutMessage(message: string): string {
+  return message.slice(0, limits.MAX_MESSAGE_CHARS);
 }
 
 /** The JSON of a control message; undefined for those without a payload. */
@@ -197,7 +184,14 @@ export function controlToJson(message: ControlMessage): unknown {
       return { step: message.step, data: message.data || undefined };
     case 'refused':
     case 'error':
-      return { code: message.code, message: message.message.slice(0, limits.MAX_MESSAGE_CHARS) };
+      return { code: message.code, message: cutMessage(message.message) };
+    case 'check':
+      return { entries: message.entries.map(offerToJson), last: message.last || undefined, dry: message.dryRun || undefined };
+    case 'checked': {
+      const { verdicts, end, room } = message;
+      const json = room && { needed: room.needed.toString(), free: room.free?.toString() ?? null };
+      return { verdicts: verdicts.map(verdictToJson), end: end || undefined, room: json };
+    }
     case 'ping':
     case 'goodbye':
       return undefined;

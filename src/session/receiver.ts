@@ -2,12 +2,13 @@
 import { abortReason, FtxError, toFtxError } from '../errors.js';
 import type { Connection, EventListener, Sink } from '../ports.js';
 import { createChannel, sayAndDestroy, type Channel } from '../protocol/channel.js';
-import { PAIR_CAPABILITY, STATUS_CAPABILITY, STATUS_INTERVAL_MS, type Timeouts } from '../protocol/constants.js';
+import { CHECK_CAPABILITY, PAIR_CAPABILITY, STATUS_CAPABILITY, STATUS_INTERVAL_MS, type Timeouts } from '../protocol/constants.js';
 import type { Message, ReceiverLimits } from '../protocol/messages.js';
 import { timeoutError } from '../protocol/watch.js';
 import { VERSION } from '../version.js';
 import type { BlockPool } from './block-pool.js';
 import { IncomingEntries } from './incoming-entries.js';
+import { IncomingList } from './incoming-list.js';
 import { createReceiverWatch, type ReceiverWatch } from './shares.js';
 import { createTally, finishTally, type SessionResult, type Tally } from './tally.js';
 
@@ -25,6 +26,8 @@ export interface ReceiverSessionOptions {
   readonly onWork?: (() => void) | undefined;
   /** For a sender that is not known: comes after the greeting, and decides whether the session goes on. */
   readonly pair?: ((channel: Channel) => Promise<boolean>) | undefined;
+  /** The sender has begun to say what it has. */
+  readonly onList?: (() => void) | undefined;
 }
 
 /** Serves one sender to its goodbye. Never rejects: what went wrong is in the events and the result. */
@@ -34,11 +37,12 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
   const channel = createChannel(connection, options.timeouts);
   const watch = createReceiverWatch();
   const entries = new IncomingEntries({ channel, sink, pool, tally, watch, maxOpen: limits.offers, onWork });
+  const list = new IncomingList(channel, sink, tally);
   const abort = () => sayAndDestroy(channel, abortReason(signal));
   signal.addEventListener('abort', abort);
   try {
     if (signal.aborted) throw abortReason(signal);
-    await serve({ channel, entries, sink, tally, watch, limits, offerMs: options.timeouts.offerMs, pair: options.pair });
+    await serve({ ...options, channel, entries, list, tally, watch });
     channel.destroy(new FtxError('lost', 'The session is over.'));
   } catch (error) {
     const failure = toFtxError(error);
@@ -47,33 +51,32 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
     await entries.abandon(failure);
   } finally {
     signal.removeEventListener('abort', abort);
+    list.close();
     tally.setShares(null, watch.total());
   }
   return finishTally(tally);
 }
 
-interface Session {
+interface Session extends Pick<ReceiverSessionOptions, 'sink' | 'limits' | 'timeouts' | 'onList' | 'pair'> {
   readonly channel: Channel;
   readonly entries: IncomingEntries;
-  readonly sink: Sink;
+  readonly list: IncomingList;
   readonly tally: Tally;
   readonly watch: ReceiverWatch;
-  readonly limits: ReceiverLimits;
-  readonly offerMs: number;
-  readonly pair: ReceiverSessionOptions['pair'];
 }
 
-async function serve({ channel, entries, sink, tally, watch, limits, offerMs, pair }: Session): Promise<void> {
+async function serve(session: Session): Promise<void> {
+  const { channel, entries, sink, tally, watch, limits, timeouts, pair } = session;
   // What has no limit here still has to be a number on the wire.
   const size = Math.floor(Math.min(limits.size, Number.MAX_SAFE_INTEGER));
-  const capabilities = pair ? [PAIR_CAPABILITY] : [];
+  const capabilities = pair ? [CHECK_CAPABILITY, PAIR_CAPABILITY] : [CHECK_CAPABILITY];
   const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities, limits: { ...limits, size } });
   if (pair && !(await pair(channel))) return;
   tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
   const reports = hello.capabilities.includes(STATUS_CAPABILITY) ? startReports(channel, entries, watch) : undefined;
-  const patience = startPatience(channel, entries, offerMs);
+  const patience = startPatience(channel, entries, timeouts.offerMs);
   try {
-    await takeMessages(channel, entries, watch, patience.renew);
+    await takeMessages(session, patience.renew);
   } finally {
     clearInterval(reports);
     patience.stop();
@@ -86,12 +89,8 @@ async function serve({ channel, entries, sink, tally, watch, limits, offerMs, pa
 }
 
 /** Until the sender's goodbye, or the end of the connection. */
-async function takeMessages(
-  channel: Channel,
-  entries: IncomingEntries,
-  watch: ReceiverWatch,
-  onMessage: () => void,
-): Promise<void> {
+async function takeMessages(session: Session, onMessage: () => void): Promise<void> {
+  const { channel, entries, watch } = session;
   for (;;) {
     watch.enter('network');
     await channel.drain();
@@ -101,7 +100,7 @@ async function takeMessages(
     if (message === undefined && entries.openCount > 0)
       throw new FtxError('lost', `${channel.peer} left before everything was stored.`);
     if (message === undefined || message.type === 'goodbye') return;
-    await handle(entries, message);
+    await handle(session, message);
   }
 }
 
@@ -123,9 +122,13 @@ function startReports(channel: Channel, entries: IncomingEntries, watch: Receive
   }, STATUS_INTERVAL_MS);
 }
 
-async function handle(entries: IncomingEntries, message: Message): Promise<void> {
+async function handle({ entries, list, onList }: Session, message: Message): Promise<void> {
   switch (message.type) {
+    case 'check':
+      onList?.();
+      return list.take(message);
     case 'offer':
+      list.finish();
       return entries.admit(message.id, message.entry);
     case 'data':
       return entries.receiveBlock(message);

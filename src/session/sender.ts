@@ -1,12 +1,13 @@
 /** The sender's side of a session, in the order of PROTOCOL.md section 4. */
 import { abortReason, FtxError, toFtxError } from '../errors.js';
-import type { Connection, Source } from '../ports.js';
+import type { Connection, Source, Totals } from '../ports.js';
 import { createChannel, sayAndDestroy, type Channel } from '../protocol/channel.js';
-import { MAX_OPEN_OFFERS, STATUS_CAPABILITY, type Timeouts } from '../protocol/constants.js';
+import { CHECK_CAPABILITY, MAX_OPEN_OFFERS, STATUS_CAPABILITY, type Timeouts } from '../protocol/constants.js';
 import type { Hello } from '../protocol/messages.js';
 import { within } from '../protocol/watch.js';
 import { VERSION } from '../version.js';
 import { OutgoingEntries } from './outgoing-entries.js';
+import { OutgoingList } from './outgoing-list.js';
 import type { Tally } from './tally.js';
 
 export interface SenderSessionOptions {
@@ -17,7 +18,14 @@ export interface SenderSessionOptions {
   readonly signal: AbortSignal;
   /** Comes after the greeting and before anything is offered; ends the session by throwing. */
   readonly onGreeted?: ((channel: Channel, hello: Hello) => Promise<void>) | undefined;
+  /** Only ask what would become of everything. */
+  readonly dryRun?: boolean | undefined;
+  /** Told what the whole comes to, once it is known. */
+  readonly onCounted?: ((totals: Totals) => void) | undefined;
 }
+
+/** All that is to be sent; more than one thing is gone through twice, first for the list and then to be sent. */
+export type Sources = () => AsyncIterable<Source>;
 
 /**
  * Sends all sources and waits until each is at its end. Entries that are
@@ -26,7 +34,7 @@ export interface SenderSessionOptions {
  */
 export async function sendSession(
   connection: Connection,
-  sources: AsyncIterable<Source>,
+  sources: Sources,
   options: SenderSessionOptions,
 ): Promise<void> {
   const { timeouts, signal } = options;
@@ -46,19 +54,20 @@ export async function sendSession(
   }
 }
 
-async function converse(channel: Channel, sources: AsyncIterable<Source>, options: SenderSessionOptions): Promise<void> {
+async function converse(channel: Channel, sources: Sources, options: SenderSessionOptions): Promise<void> {
   const { tally, timeouts, onGreeted } = options;
-  const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [STATUS_CAPABILITY] });
+  const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [STATUS_CAPABILITY, CHECK_CAPABILITY] });
   if (!hello.limits) throw new FtxError('protocol', `${channel.peer} is not a receiver.`);
   await onGreeted?.(channel, hello);
   tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
+  const accepted = await checkAll(channel, sources, hello, options);
   const maxOpen = Math.min(hello.limits.offers, MAX_OPEN_OFFERS);
   const entries = new OutgoingEntries({ channel, tally, maxOpen, timeouts });
   const deadlines = watchDeadlines(channel, entries, timeouts.controlMs / 4);
   try {
     const answers = readAnswers(channel, entries);
     const contents = entries.sendContents();
-    const offers = entries.offerAll(sources).then(() => channel.send({ type: 'goodbye', id: 0 }));
+    const offers = entries.offerAll(accepted).then(() => channel.send({ type: 'goodbye', id: 0 }));
     const farewell = offers.then(() => within(timeouts.goodbyeMs, channel, 'say goodbye', answers));
     await Promise.all([answers, contents, farewell]);
   } catch (error) {
@@ -76,6 +85,32 @@ async function converse(channel: Channel, sources: AsyncIterable<Source>, option
 
 function isLoss({ code }: FtxError): boolean {
   return code === 'lost' || code === 'timeout';
+}
+
+/** What is left to be offered once the receiver has seen the list. */
+async function checkAll(
+  channel: Channel,
+  sources: Sources,
+  { capabilities }: Hello,
+  { tally, timeouts, dryRun = false, onCounted }: SenderSessionOptions,
+): Promise<AsyncIterable<Source>> {
+  if (!capabilities.includes(CHECK_CAPABILITY)) {
+    if (dryRun) throw new FtxError('refused', `${channel.peer} is an older receiver, which cannot tell what would happen. Update ftx there, or send without a dry run.`);
+    return sources();
+  }
+  const list = new OutgoingList({ channel, tally, answerMs: timeouts.controlMs, dryRun });
+  const only = await list.check(sources());
+  onCounted?.(list.totals);
+  if (only) return toAsync([only]);
+  return dryRun ? toAsync([]) : leaveOut(sources(), list);
+}
+
+async function* toAsync(sources: readonly Source[]): AsyncGenerator<Source> {
+  for (const source of sources) yield await Promise.resolve(source);
+}
+
+async function* leaveOut(sources: AsyncIterable<Source>, list: OutgoingList): AsyncGenerator<Source> {
+  for await (const source of sources) if (!list.hasRefused(source.entry)) yield source;
 }
 
 /** Hands every answer on, until the receiver's goodbye. */

@@ -5,13 +5,12 @@ import { join } from 'node:path';
 import { FtxError, errnoOf } from '../errors.js';
 import type { Entry } from '../ports.js';
 import { setMode, setTimes } from './attributes.js';
+import { refuseExisting, type ConflictPolicy } from './conflict.js';
 import { showPath } from './disk-error.js';
 import { lstatIfAny } from './durable-folder.js';
 import { claimFreeName } from './free-name.js';
 import { makePartName } from './part-name.js';
 import type { Place } from './place.js';
-
-export type ConflictPolicy = 'rename' | 'overwrite' | 'skip' | 'fail';
 
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
@@ -84,10 +83,6 @@ async function claimName(place: Place, policy: ConflictPolicy, moves: Moves): Pr
   }
   if (await moves.claim(at(place.name))) return place.name;
   throw refuseExisting(place.path);
-}
-
-export function refuseExisting(path: string, what = 'something of that name'): FtxError {
-  return new FtxError('exists', `${showPath(path)}: ${what} is there already and is not replaced.`);
 }
 
 /** link(2) never replaces what it finds, which rename(2) does. */

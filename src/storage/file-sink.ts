@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { FtxError } from '../errors.js';
 import { BLOCK_BYTES, type Entry, type PartFile, type Placed, type PresentFile, type Sink } from '../ports.js';
 import { setMode, setTimes } from './attributes.js';
-import { commitLink, refuseExisting, type ConflictPolicy } from './commit.js';
+import { commitLink } from './commit.js';
+import { decideFile, refuseExisting, type ConflictPolicy } from './conflict.js';
 import { describeDiskError, showPath } from './disk-error.js';
 import { DURABLE, LEFT_TO_THE_SYSTEM } from './durability.js';
 import { lstatIfAny } from './durable-folder.js';
@@ -12,12 +13,15 @@ import { createFolders, type Folders } from './folders.js';
 import { HOLDS_BY_DESCRIPTOR, releaseFolder, type HeldFolder } from './held-folder.js';
 import { createPartFile, refuseSize, type PartFileOptions } from './part-file.js';
 import { withPlace, type HeldPlace, type Place } from './place.js';
+import { createPlan, refuseCount } from './plan.js';
 import { openPresent, type PresentOptions } from './present-file.js';
+import { withQuota, type Quota } from './quota.js';
 import { openResumablePart, removeResumablePart } from './resumable-part.js';
 import { checkLinkTarget, parsePath } from './safe-path.js';
+import type { Fold } from './same-names.js';
 import { withReservation, type SenderSpace, type Space } from './space.js';
 
-export type { ConflictPolicy } from './commit.js';
+export type { ConflictPolicy } from './conflict.js';
 
 export interface FileSinkOptions {
   /** Absolute, as prepareFolder returns it. */
@@ -31,6 +35,12 @@ export interface FileSinkOptions {
   readonly space?: Space;
   /** Whether to wait until the disk has what is stored. Default true. */
   readonly sync?: boolean | undefined;
+  /** What the folder may hold; without it as much as the disk. */
+  readonly quota?: Quota | undefined;
+  /** Files, links and folders that one session may bring. Default: any number. */
+  readonly maxFiles?: number;
+  /** Which names the folder takes for one; without it none. */
+  readonly fold?: Fold | undefined;
 }
 
 interface SinkSession extends Omit<FileSinkOptions, 'space'> {
@@ -55,10 +65,17 @@ export function createFileSink(options: FileSinkOptions): Sink {
     return placed;
   }
 
+  const { maxFiles = Infinity } = options;
+  const countEntry = createCounter(maxFiles, folders);
   return {
     isDurable: sync,
-    open: (offer) => explain(offer, () => openFile(session, offer)),
+    plan: (isDryRun) => createPlan({ ...session, maxFiles }, isDryRun),
+    open: (offer) => explain(offer, () => {
+      countEntry(offer);
+      return openFile(session, offer);
+    }),
     place: (offer) => explain(offer, () => {
+      countEntry(offer);
       if (offer.kind === 'directory') return placeFolder(offer);
       if (offer.kind === 'symlink') return placeLink(folders, options, offer);
       throw refuseKind(offer);
@@ -67,7 +84,19 @@ export function createFileSink(options: FileSinkOptions): Sink {
   };
 }
 
-async function explain<T>(offer: Entry, work: () => Promise<T>): Promise<T> {
+/** Folders count when they are offered or made, whichever are more: for one deep path many are made. */
+function createCounter(maxFiles: number, folders: Folders): (offer: Entry) => void {
+  let directories = 0;
+  let others = 0;
+  return ({ kind }) => {
+    const [more, otherMore] = kind === 'directory' ? [1, 0] : [0, 1];
+    if (others + otherMore + Math.max(directories + more, folders.made.count) > maxFiles) throw refuseCount(maxFiles);
+    directories += more;
+    others += otherMore;
+  };
+}
+
+async function explain<T>(offer: Entry, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -76,18 +105,18 @@ async function explain<T>(offer: Entry, work: () => Promise<T>): Promise<T> {
 }
 
 async function openFile(session: SinkSession, offer: Entry): Promise<PartFile | PresentFile> {
-  const { onConflict, maxSize, folders, space, peer } = session;
+  const { onConflict, maxSize, folders, peer } = session;
   const components = parsePath(offer.path);
   if (offer.kind !== 'file') throw refuseKind(offer);
   if (offer.size !== null && offer.size > maxSize) throw refuseSize(offer.path, maxSize, offer.size);
   const findPlace = () => folders.find(components);
   const part = { offer, onConflict, maxSize, describePlace: describeIn(components) };
-  const openAt = (place: HeldPlace) => openPart({ ...part, place }, space, peer);
+  const openAt = (place: HeldPlace) => openPart({ ...part, place }, session, peer);
   // It begins at the first byte, as the protocol has it for a file that turned out to be another one.
-  const openAnew = (place: HeldPlace) => openPart({ ...part, place }, space);
+  const openAnew = (place: HeldPlace) => openPart({ ...part, place }, session);
   return holding(await findPlace(), async (place) => {
     const receiveBeside = async () => holding(await findPlace(), openAnew);
-    const present = await checkConflict(onConflict, offer, { place, findPlace, receiveBeside });
+    const present = await findPresent(onConflict, offer, { place, findPlace, receiveBeside });
     if (present && peer !== undefined) await removeResumablePart({ offer, place }, peer);
     return present ?? openAt(place);
   });
@@ -105,18 +134,24 @@ async function holding<T extends PartFile | PresentFile>(place: HeldPlace, open:
   }
 }
 
+type Limits = Pick<SinkSession, 'space' | 'quota'>;
+
 /** With a peer, one that the same peer can go on with later. */
-async function openPart(options: PartFileOptions & { place: HeldPlace }, space?: SenderSpace, peer?: string): Promise<PartFile> {
+async function openPart(options: PartFileOptions & { place: HeldPlace }, limits: Limits, peer?: string): Promise<PartFile> {
   const resumable = peer === undefined ? undefined : await openResumablePart(options, peer);
   if (!resumable) options.place.rest();
-  return reserveSpace(withPlace(resumable ?? createPartFile(options), options.place), space, options.offer);
+  const part = withPlace(resumable ?? createPartFile(options), options.place);
+  return limitPart(part, limits, options.offer, resumable !== undefined);
 }
 
-async function reserveSpace(part: PartFile, space: SenderSpace | undefined, { path, size }: Entry): Promise<PartFile> {
-  if (!space || size === null) return part;
+/** Refuses what there is no room for, before its first byte if its size is known. */
+async function limitPart(part: PartFile, { space, quota }: Limits, { path, size }: Entry, isKept: boolean): Promise<PartFile> {
+  const counted = quota ? withQuota(part, quota, path, isKept) : part;
+  if (size === null) return counted;
   try {
     const missing = Math.max(0, size - part.durable.length * BLOCK_BYTES);
-    return withReservation(part, await space.reserve(path, missing));
+    await quota?.check(path, missing);
+    return space ? withReservation(counted, await space.reserve(path, missing)) : counted;
   } catch (error) {
     await part.suspend();
     throw error;
@@ -127,37 +162,16 @@ function describeIn(components: readonly string[]): (name: string) => string {
   return (name) => [...components.slice(0, -1), name].join('/');
 }
 
-/** Refuses at once what could not be committed; a file that may be the offered one is to be compared. */
-async function checkConflict(
+/** Undefined for a file that is to be received. */
+async function findPresent(
   policy: ConflictPolicy,
   offer: Entry,
   { place, findPlace, receiveBeside }: Required<PresentOptions>,
 ): Promise<PresentFile | undefined> {
   const there = lstatSync(join(place.folder, place.name), { bigint: true, throwIfNoEntry: false });
-  if (!there) return undefined;
-  const isLike = there.isFile() && there.size === BigInt(offer.size ?? -1);
-  // The same once more, as when a transfer is begun again.
-  const isAgain = isLike && isSameTime(there.mtimeNs, offer.mtimeNs);
-  switch (policy) {
-    case 'rename':
-      // A commit finds a free name for all else.
-      return isAgain ? openPresent({ place, findPlace, receiveBeside }) : undefined;
-    case 'overwrite':
-      if (there.isDirectory()) throw refuseExisting(place.path, 'a folder of that name');
-      return isAgain ? openPresent({ place, findPlace, receiveBeside }) : undefined;
-    case 'fail':
-      if (isAgain) return openPresent({ place, findPlace });
-      throw refuseExisting(place.path);
-    case 'skip':
-      if (isLike) return openPresent({ place, findPlace });
-      throw refuseExisting(place.path, 'a different one of that name');
-  }
-}
-
-/** As far as a time can be set: to the microsecond. */
-function isSameTime(one: bigint, other: bigint): boolean {
-  const apart = one - other;
-  return -1000n < apart && apart < 1000n;
+  if (decideFile(policy, offer, there) !== 'already') return undefined;
+  const isKept = policy === 'fail' || policy === 'skip';
+  return openPresent({ place, findPlace, ...(!isKept && { receiveBeside }) });
 }
 
 function refuseKind(offer: Entry): FtxError {

@@ -7,7 +7,7 @@ import { showPath } from './disk-error.js';
 import { DURABLE, type Durability } from './durability.js';
 import { makeFolder } from './durable-folder.js';
 import { holdFolder, holdKnown, holdRoot, releaseFolder, type HeldFolder } from './held-folder.js';
-import { createMadeFolders, PRIVATE_MODE, wasLeftUnfinished } from './made-folders.js';
+import { createMadeFolders, PRIVATE_MODE, wasLeftUnfinished, type MadeFolders } from './made-folders.js';
 import { makePartName } from './part-name.js';
 import { createPlace, type HeldPlace, type Place } from './place.js';
 
@@ -23,6 +23,7 @@ export type Found = { readonly folder: HeldFolder; /** Its maker has not finishe
 export interface Folders {
   /** The place of an entry, held; its parents are made. Throws FtxError `bad-parent`. */
   find(components: readonly string[]): Promise<HeldPlace>;
+  readonly made: Pick<MadeFolders, 'count'>;
   /** The folder at a held place, made unless it is there. */
   make(place: Place): Promise<Found>;
   /** The session has said all: folders that it had made and never named get the permissions of any new one. */
@@ -76,6 +77,7 @@ export function createFolders(root: string, durability = DURABLE, maker: string 
   }
 
   return {
+    made,
     async find(components) {
       refuseLength(root, components);
       const parents = components.slice(0, -1);
@@ -90,13 +92,13 @@ export function createFolders(root: string, durability = DURABLE, maker: string 
 }
 
 /** Through a descriptor folders could be made that no program reaches by their path. */
-function refuseLength(root: string, components: readonly string[]): void {
+export function refuseLength(root: string, components: readonly string[]): void {
   const path = components.join('/');
   if (Buffer.byteLength(root) + Buffer.byteLength(path) + '/'.length < PATH_MAX) return;
   throw new FtxError('bad-name', `${showPath(path)}: the path is too long for the receiver's system.`);
 }
 
-function refuseParent(components: readonly string[], component: string): FtxError {
+export function refuseParent(components: readonly string[], component: string): FtxError {
   const path = showPath(components.join('/'));
   return new FtxError('bad-parent', `${path}: "${showPath(component)}" is there already and is not a folder.`);
 }

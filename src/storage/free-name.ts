@@ -44,6 +44,11 @@ export async function claimFreeName(search: NameSearch): Promise<string> {
   });
 }
 
+/** The numbered form that claimFreeName would try first for a name that is taken. */
+export async function findFreeName(name: string, isTaken: NameSearch['isTaken']): Promise<string> {
+  return numberName(name, await findFreeNumber(0, (number) => isTaken(numberName(name, number))));
+}
+
 async function claimNumber({ name, claim, isTaken }: NameSearch, from: number): Promise<number> {
   for (let taken = from; ; ) {
     const free = await findFreeNumber(taken, (number) => isTaken(numberName(name, number)));

@@ -27,6 +27,8 @@ const secret = randomBytes(16);
 
 /** Of one session. Paths are below the root. */
 export interface MadeFolders {
+  /** How many of them are there. */
+  readonly count: number;
   note(path: string): void;
   /** The folder has been offered. Whether its maker has not finished it before. */
   finish(path: string): boolean;
@@ -45,6 +47,7 @@ export function wasLeftUnfinished({ path }: HeldFolder): boolean {
 export function createMadeFolders(root: string, maker: string): MadeFolders {
   const unnamed = new Set<string>();
   let unnamedChars = 0;
+  let count = 0;
 
   function keyOf(path: string): number {
     return createHash('sha256').update(secret).update(JSON.stringify([root, maker, path])).digest().readUIntBE(0, KEY_BYTES);
@@ -57,7 +60,11 @@ export function createMadeFolders(root: string, maker: string): MadeFolders {
 
   return {
     finish,
+    get count() {
+      return count;
+    },
     note(path) {
+      count += 1;
       unfinished.add(keyOf(path));
       if (unfinished.size > MAX_UNFINISHED) unfinished.delete(unfinished.values().next().value ?? 0);
       if (unnamed.size >= MAX_UNNAMED || unnamedChars + path.length > MAX_UNNAMED_CHARS || unnamed.has(path)) return;
@@ -68,6 +75,7 @@ export function createMadeFolders(root: string, maker: string): MadeFolders {
       const path = components.join('/');
       if (!unfinished.has(keyOf(path)) || !removeIfEmpty({ root, components })) return false;
       finish(path);
+      count -= 1;
       return true;
     },
     settle() {

@@ -5,7 +5,7 @@ import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../errors.js';
 import { BLOCK_BYTES, type Entry, type PartFile } from '../ports.js';
-import { countFromStart, openJournal, type BlockJournal } from './block-journal.js';
+import { countFromStart, openJournal, readJournal, type BlockJournal } from './block-journal.js';
 import { DiskPart, type PartFileOptions } from './part-file.js';
 import { isLocked, lockPart, LOCK_SUFFIX } from './part-lock.js';
 import { PART_SUFFIX } from './part-name.js';
@@ -43,7 +43,7 @@ function bindTo({ path, size, mtimeNs }: Entry, peer: string): { binding: string
 
 /** Removes what is left of a transfer that a crash has ended after the file got its name: nobody would go on with it. */
 export async function removeResumablePart({ offer, place }: Pick<PartFileOptions, 'offer' | 'place'>, peer: string): Promise<void> {
-  if (offer.size === null || offer.size < MIN_RESUMABLE_BYTES) return;
+  if (!isWorthKeeping(offer)) return;
   const path = join(place.folder, bindTo(offer, peer).stem);
   if (inUse.has(path + PART_SUFFIX) || (await isLocked(path + LOCK_SUFFIX))) return;
   await Promise.all([PART_SUFFIX, JOURNAL_SUFFIX, LOCK_SUFFIX].map((suffix) => unlink(path + suffix).catch(() => undefined)));
@@ -52,7 +52,7 @@ export async function removeResumablePart({ offer, place }: Pick<PartFileOptions
 /** Undefined while another session has it, of this or another receiver, or when the file is not worth it. */
 export async function openResumablePart(options: PartFileOptions, peer: string): Promise<PartFile | undefined> {
   const { offer, place } = options;
-  if (offer.size === null || offer.size < MIN_RESUMABLE_BYTES) return undefined;
+  if (!isWorthKeeping(offer)) return undefined;
   const { binding, stem } = bindTo(offer, peer);
   const path = join(place.folder, stem + PART_SUFFIX);
   const free = await claim(path, join(place.folder, stem + LOCK_SUFFIX));
@@ -65,6 +65,28 @@ export async function openResumablePart(options: PartFileOptions, peer: string):
     if (['ELOOP', 'EISDIR'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;
   }
+}
+
+function isWorthKeeping({ size }: Entry): boolean {
+  return size !== null && size >= MIN_RESUMABLE_BYTES;
+}
+
+/** Bytes of the offer that an earlier session of the same peer has left in the folder; nothing is opened for writing. */
+export async function findDurableBytes(folder: string, offer: Entry, peer: string): Promise<number> {
+  if (!isWorthKeeping(offer)) return 0;
+  const { binding, stem } = bindTo(offer, peer);
+  const files = [PART_SUFFIX, JOURNAL_SUFFIX].map((suffix) => join(folder, stem + suffix));
+  const [part, journalFile] = files.map((file) => lstatSync(file, { throwIfNoEntry: false }));
+  if (!part?.isFile() || !journalFile?.isFile()) return 0;
+  const journal = await readJournal(files[1] ?? '').catch(() => undefined);
+  if (journal?.binding !== binding) return 0;
+  const blocks = Math.min(journal.blocks, countBlocks(part.size, offer));
+  return Math.min(blocks * BLOCK_BYTES, offer.size ?? 0);
+}
+
+/** The last block counts only in a file that has all of it. */
+function countBlocks(bytes: number, { size }: Entry): number {
+  return bytes === size ? Math.ceil(bytes / BLOCK_BYTES) : Math.floor(bytes / BLOCK_BYTES);
 }
 
 async function openClaimed(options: PartFileOptions, stem: string, binding: string, free: () => Promise<void>) {
@@ -82,11 +104,10 @@ async function openClaimed(options: PartFileOptions, stem: string, binding: stri
 }
 
 /** The digests that the journal vouches for, as far as the part file reaches. */
-function readDurable({ known }: BlockJournal, path: string, { size }: Entry): bigint[] {
+function readDurable({ known }: BlockJournal, path: string, offer: Entry): bigint[] {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (!stats?.isFile() || stats.nlink !== 1) return [];
-  const whole = stats.size === size ? Math.ceil(stats.size / BLOCK_BYTES) : Math.floor(stats.size / BLOCK_BYTES);
-  const count = Math.min(countFromStart(known), whole);
+  const count = Math.min(countFromStart(known), countBlocks(stats.size, offer));
   return Array.from({ length: count }, (_, block) => known.get(block) ?? 0n);
 }
 

@@ -20,6 +20,8 @@ export interface Space {
 export interface SenderSpace {
   /** Sets the bytes aside. Throws FtxError `no-space` when they are not there. */
   reserve(path: string, bytes: number): Promise<Reservation>;
+  /** Bytes that are there and neither promised to this sender nor claimed by another; Infinity where the system does not tell. */
+  left(): Promise<number>;
 }
 
 export interface Reservation {
@@ -50,11 +52,15 @@ export function createSpace(dir: string, readFree = readFreeBytes): Space {
   const all: Promised = { left: 0, claimed: 0 };
   let last: Promise<unknown> = Promise.resolve();
 
+  const readLeft = async (taken: () => number) => {
+    const free = await readFree(dir).catch(() => Infinity);
+    return Math.max(0, free - taken());
+  };
+
   /** One after the other: of two who want the last room, one gets it. */
   function ask({ path, bytes, taken, grant }: Request): Promise<void> {
     const asked = last.then(async () => {
-      const free = await readFree(dir).catch(() => Infinity);
-      const forIt = Math.max(0, free - taken());
+      const forIt = await readLeft(taken);
       if (forIt < bytes()) throw refuse(path, bytes(), forIt);
       grant();
     });
@@ -65,17 +71,18 @@ export function createSpace(dir: string, readFree = readFreeBytes): Space {
   function join(): SenderSpace {
     const own: Promised = { left: 0, claimed: 0 };
 
+    const taken = () => MARGIN_BYTES + all.claimed - own.claimed + own.left;
+
     async function reserve(path: string, bytes: number): Promise<Reservation> {
       if (bytes < MIN_BYTES) return { use: () => Promise.resolve(), end: () => undefined };
       const promised = createPromised([all, own]);
-      const taken = () => MARGIN_BYTES + all.claimed - own.claimed + own.left;
       await ask({ path, bytes: () => bytes, taken, grant: () => promised.set(bytes, 0) });
       // Without the margin, of which what is being written at this moment may have taken some.
       const others = () => all.claimed - promised.claimed;
       return createReservation(promised, (wanted, grant) => ask({ path, bytes: wanted, taken: others, grant }));
     }
 
-    return { reserve };
+    return { reserve, left: () => readLeft(taken) };
   }
 
   return { join };

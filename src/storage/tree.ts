@@ -4,7 +4,7 @@ import { readdir, readlink } from 'node:fs/promises';
 import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
 import { abortReason, FtxError, errnoOf } from '../errors.js';
-import type { Entry, Source, Totals } from '../ports.js';
+import type { Entry, Source } from '../ports.js';
 import { showPath } from './disk-error.js';
 import { createFileSource, describeReadError } from './file-source.js';
 import { describeInput, describeSpecial } from './input.js';
@@ -55,20 +55,6 @@ export async function* readSources(paths: readonly string[], options: ReadOption
   const walk: Walk = { report: options.onProblem ?? rethrow, signal: options.signal, stateDir: options.stateDir, directories: [] };
   for (const input of inputs) yield* readInput(walk, input);
   for (const entry of walk.directories) yield createEmptySource(entry);
-}
-
-/** What readSources would yield, counted; entries that cannot be sent are left out. */
-export async function countTotals(
-  paths: readonly string[],
-  options: Omit<ReadOptions, 'onProblem'> = {},
-): Promise<Totals> {
-  let entries = 0;
-  let bytes = 0;
-  for await (const { entry } of readSources(paths, { ...options, onProblem: () => undefined })) {
-    entries++;
-    bytes += entry.size ?? 0;
-  }
-  return { entries, bytes };
 }
 
 function rethrow(_path: string, error: FtxError): never {

@@ -27,6 +27,7 @@ const EXPECTED: Record<ErrorCode, number> = {
   'bad-link': 77,
   exists: 77,
   'too-large': 77,
+  'too-many': 77,
   denied: 77,
   refused: 77,
   home: 78,

@@ -70,7 +70,7 @@ function collect({ isTTY = false }: Appearance) {
 }
 
 const RECEIVE: ReceiveArguments = {
-  dir: 'in', port: 6000, onConflict: 'rename', maxSize: 10, maxConnections: 3, classic: true, sync: true, plain: true, keepPartsMs: 1, timeoutMs: 60_000,
+  dir: 'in', port: 6000, onConflict: 'rename', maxSize: 10, maxFiles: 1000, maxConnections: 3, classic: true, sync: true, plain: true, keepPartsMs: 1, timeoutMs: 60_000,
 };
 const SEND: SendArguments = { paths: ['x'], to: 'host', timeoutMs: 60_000, retry: 0, quiet: false };
 

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { parseConnectionCount, parseListenPort, parseSecondsAsMs, parseSize } from '../../src/cli/parse.js';
+import { parseCount, parseListenPort, parseSecondsAsMs, parseSize } from '../../src/cli/parse.js';
 
 describe('parseSize', () => {
   test.each([
@@ -42,13 +42,13 @@ describe('parseListenPort', () => {
   });
 });
 
-describe('parseConnectionCount', () => {
+describe('parseCount', () => {
   test('takes a whole number', () => {
-    expect(parseConnectionCount('1024')).toBe(1024);
+    expect(parseCount('1024')).toBe(1024);
   });
 
   test.each(['0', '', '1.5', '1000001', 'many'])('refuses "%s"', (text) => {
-    expect(() => parseConnectionCount(text)).toThrow(InvalidArgumentError);
+    expect(() => parseCount(text)).toThrow(InvalidArgumentError);
   });
 });
 

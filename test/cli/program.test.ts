@@ -22,6 +22,7 @@ const RECEIVE_DEFAULTS = {
   port: 6000,
   onConflict: 'rename',
   maxSize: 10 * 1024 ** 3,
+  maxFiles: 1_000_000,
   maxConnections: 1024,
   classic: true,
   sync: true,
@@ -38,7 +39,7 @@ describe('receive', () => {
 
   test('takes every option', async () => {
     const typed =
-      'receive --dir in --port 0 --host ::1 --on-conflict fail --max-size 5M --max-connections 3 --no-classic --no-sync --once --timeout 1.5 --keep-parts 12h --list-parts --json --quiet';
+      'receive --dir in --port 0 --host ::1 --on-conflict fail --max-size 5M --max-files 100 --quota 1.5T --max-connections 3 --no-classic --no-sync --once --timeout 1.5 --keep-parts 12h --list-parts --json --quiet';
     const { receive } = await run(...typed.split(' '));
     expect(receive.mock.calls[0]![0]).toEqual({
       dir: 'in',
@@ -46,6 +47,8 @@ describe('receive', () => {
       host: '::1',
       onConflict: 'fail',
       maxSize: 5 * 1024 ** 2,
+      maxFiles: 100,
+      quota: 1.5 * 1024 ** 4,
       maxConnections: 3,
       classic: false,
       sync: false,
@@ -77,8 +80,8 @@ describe('send', () => {
   });
 
   test('takes every option, standard input and odd names', async () => {
-    const { send } = await run('send', '--to', '[::1]:7000', '--name', 'x', '--classic', '--retry', '0', '--json', '--quiet', '--', '-', '--odd');
-    expect(send.mock.calls[0]![0]).toMatchObject({ paths: ['-', '--odd'], name: 'x', classic: true, retry: 0, json: true, quiet: true });
+    const { send } = await run('send', '--to', '[::1]:7000', '--name', 'x', '--classic', '--dry-run', '--retry', '0', '--json', '--quiet', '--', '-', '--odd');
+    expect(send.mock.calls[0]![0]).toMatchObject({ paths: ['-', '--odd'], name: 'x', classic: true, dryRun: true, retry: 0, json: true, quiet: true });
   });
 
   test('takes a code from a file, and never as an argument', async () => {

@@ -11,6 +11,7 @@ const ARGS: ReceiveArguments = {
   port: 6000,
   onConflict: 'rename',
   maxSize: 10,
+  maxFiles: 1000,
   maxConnections: 3,
   classic: true,
   sync: true,

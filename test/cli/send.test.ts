@@ -58,13 +58,13 @@ describe('a wrong command line', () => {
 });
 
 describe('what it asks of the library', () => {
-  test('everything that was typed, and totals only for who shows them', async () => {
+  test('everything that was typed', async () => {
     const send = library([], summary());
     await runSend({ ...ARGS, to: '[::1]:7000', name: 'x', classic: true, timeoutMs: 5 }, fakeIo(), send);
-    await runSend({ ...ARGS, json: true }, fakeIo(), send);
+    await runSend({ ...ARGS, dryRun: true }, fakeIo(), send);
     expect(vi.mocked(send).mock.calls.map(([options]) => options)).toEqual([
-      expect.objectContaining({ paths: ['a'], to: { host: '::1', port: 7000 }, name: 'x', classic: true, timeoutMs: 5, countTotals: false }),
-      expect.objectContaining({ to: { host: 'host', port: 6000 }, countTotals: true }),
+      expect.objectContaining({ paths: ['a'], to: { host: '::1', port: 7000 }, name: 'x', classic: true, timeoutMs: 5, dryRun: false }),
+      expect.objectContaining({ to: { host: 'host', port: 6000 }, dryRun: true }),
     ]);
   });
 

@@ -1,6 +1,7 @@
 import { createMemorySink, type MemorySink, type MemoryEntry } from '../support/memory-sink.js';
 import { createMemorySource } from '../support/memory-source.js';
-import { describeSink } from './sink.contract.js';
+import { describePlan } from './plan.contract.js';
+import { describeSink, type SinkContract } from './sink.contract.js';
 import { describeSource } from './source.contract.js';
 
 function find<Kind extends MemoryEntry['kind']>(store: MemorySink, path: string, kind: Kind) {
@@ -9,7 +10,7 @@ function find<Kind extends MemoryEntry['kind']>(store: MemorySink, path: string,
   return entry as Extract<MemoryEntry, { kind: Kind }>;
 }
 
-describeSink<MemorySink>('the memory sink', {
+const inMemory: SinkContract<MemorySink> = {
   makeStore: () => createMemorySink(),
   makeSink: (store, options) => createMemorySink({ ...options, entries: store.entries }),
   readNames: (store) => [...store.entries.keys()].sort(),
@@ -20,7 +21,9 @@ describeSink<MemorySink>('the memory sink', {
     if (!entry || entry.kind === 'symlink') throw new Error(`${path} has no attributes`);
     return Promise.resolve({ mode: entry.mode, mtimeNs: entry.mtimeNs });
   },
-});
+};
+describeSink('the memory sink', inMemory);
+describePlan('the memory sink', inMemory);
 
 describeSource('the memory source', {
   repeatable: true,

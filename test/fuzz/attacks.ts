@@ -16,11 +16,11 @@ import { awaitEnd, flush, judgeReceiver, judgeStore, readAll, say, stop, TIMEOUT
 
 const PINGS_MS = 10_000;
 const OFFERS = 4;
-const SENDER_HELLO = forgeJson(1, 0, { agent: 'fuzz', capabilities: ['status'], idle: 2_000 });
-const RECEIVER_HELLO = forgeJson(1, 0, { agent: 'fuzz', capabilities: [], idle: 2_000, limits: { offers: OFFERS, size: '1000000' } });
+const SENDER_HELLO = forgeJson(1, 0, { agent: 'fuzz', capabilities: ['status', 'check'], idle: 2_000 });
+const RECEIVER_HELLO = forgeJson(1, 0, { agent: 'fuzz', capabilities: ['check'], idle: 2_000, limits: { offers: OFFERS, size: '1000000' } });
 
 const rollEnding = (dice: Dice) => dice.pick<Ending>(['end', 'end', 'destroy', 'destroy', 'silence', 'pings']);
-const rollSink = (dice: Dice) => createMemorySink({ onConflict: dice.pick(['rename', 'overwrite', 'skip', 'fail']), maxSize: 2 ** 21 });
+const rollSink = (dice: Dice) => createMemorySink({ onConflict: dice.pick(['rename', 'overwrite', 'skip', 'fail']), maxSize: 2 ** 21, maxFiles: dice.pick([3, 1000]), free: dice.pick([2000, 2 ** 40]) });
 
 async function introduce(dice: Dice, attacker: Connection, hello: Buffer): Promise<void> {
   if (dice.chance(0.03)) await say(dice, attacker, dice.bytes(dice.below(30)));
@@ -90,7 +90,7 @@ function judgeSender(events: readonly TransferEvent[]): void {
 
 export async function attackSender(dice: Dice): Promise<void> {
   const [own, attacker] = connectionPair();
-  const run = runSender(own, rollSources(dice), TIMEOUTS);
+  const run = runSender(own, rollSources(dice), TIMEOUTS, dice.chance(0.1));
   await introduce(dice, attacker, dice.chance(0.95) ? RECEIVER_HELLO : makeFrame(dice, 0));
   await play(dice, attacker, createReceiverPlayer(dice), dice.below(80));
   const ending = rollEnding(dice);
@@ -105,7 +105,7 @@ export async function attackBoth(dice: Dice): Promise<void> {
   const [right, receiving] = connectionPair();
   const sink = rollSink(dice);
   const receiver = runReceiver(receiving, sink, TIMEOUTS, { offers: OFFERS, size: 2 ** 21 });
-  const sender = runSender(sending, rollSources(dice), TIMEOUTS);
+  const sender = runSender(sending, rollSources(dice), TIMEOUTS, dice.chance(0.1));
   const rate = dice.pick([0, 0.02, 0.1, 0.3]);
   void meddle(dice, left, right, rate);
   void meddle(dice, right, left, rate);
@@ -169,7 +169,7 @@ function change(dice: Dice, frame: Buffer): Buffer[] {
       return [sealFrame(changed)];
     }
     default:
-      frame.writeUInt8(dice.below(14), 0);
+      frame.writeUInt8(dice.below(17), 0);
       return [sealFrame(frame)];
   }
 }

@@ -41,17 +41,43 @@ export function rollId(dice: Dice, lastId: number): number {
 }
 
 export function makeOffer(dice: Dice, id: number): Buffer {
+  return forgeJson(2, id, makeEntry(dice));
+}
+
+function makeEntry(dice: Dice): object {
   const field = fieldsOf(dice);
   const kind = dice.chance(0.7) ? 'file' : dice.pick(['file', 'directory', 'symlink', 'fifo', 5]);
   const isStream = kind === 'file' && dice.chance(0.2);
-  return forgeJson(2, id, {
+  return {
     path: field.path(),
     kind,
     ...(!isStream && { size: kind === 'file' ? field.number() : dice.chance(0.9) ? '0' : '1' }),
     mtime: dice.chance(0.9) ? '1700000000000000000' : dice.pick(NUMBERS),
     mode: dice.chance(0.9) ? '644' : dice.pick(['777', '000', '7777', 'rwx', 644]),
     ...(kind === 'symlink' && { target: field.path() }),
+  };
+}
+
+const flag = (dice: Dice) => dice.pick([undefined, undefined, true, false, 5]);
+
+function makeCheck(dice: Dice): object {
+  const entries = Array.from({ length: dice.pick([0, 1, 1, 2, 9]) }, () => makeEntry(dice));
+  return { entries: dice.chance(0.95) ? entries : dice.pick(NUMBERS), last: flag(dice), dry: flag(dice) };
+}
+
+function makeChecked(dice: Dice): object {
+  const field = fieldsOf(dice);
+  const makeVerdict = () => ({
+    index: dice.pick([0, 0, 1, 2, 3, 7, -1, 1.5, 2 ** 53, '0']),
+    fate: dice.pick(['new', 'rename', 'replace', 'already', 'refused', 'refused', 'lost', 5]),
+    as: dice.pick([undefined, field.path()]),
+    offset: dice.pick([undefined, field.number()]),
+    code: dice.pick(CODES),
+    message: dice.pick(TEXTS),
   });
+  const room = () => ({ needed: field.number(), free: dice.pick([null, field.number()]) });
+  const verdicts = Array.from({ length: dice.below(4) }, makeVerdict);
+  return { verdicts, end: flag(dice), room: dice.pick([undefined, room()]) };
 }
 
 export function makeData(dice: Dice, id: number): Buffer {
@@ -65,7 +91,7 @@ export function makeData(dice: Dice, id: number): Buffer {
 
 const hello = (dice: Dice) => ({
   agent: dice.pick(TEXTS),
-  capabilities: dice.pick([[], ['status'], ['x'.repeat(65)], Array.from({ length: 65 }, () => 'x'), 5, null]),
+  capabilities: dice.pick([[], ['status'], ['check'], ['x'.repeat(65)], Array.from({ length: 65 }, () => 'x'), 5, null]),
   idle: dice.pick([60_000, 100, 99, 0, -1, 86_400_001, 1e300, '5']),
   limits: dice.pick([undefined, { offers: 4, size: '5' }, { offers: 0, size: '5' }, { offers: 2 ** 53, size: 'Infinity' }, null]),
 });
@@ -88,10 +114,12 @@ export function makeFrame(dice: Dice, id: number): Buffer {
     () => forgeFrame(10, 0, new Uint8Array()),
     () => forgeFrame(11, 0, new Uint8Array()),
     () => forgeJson(12, 0, { shares: shares() }),
+    () => forgeJson(14, 0, makeCheck(dice)),
+    () => forgeJson(15, 0, makeChecked(dice)),
     () => forgeFrame(13, id, dice.bytes(8 * dice.below(4) + (dice.chance(0.1) ? 3 : 0))),
     () => forgeFrame(dice.below(256), dice.chance(0.5) ? id : 0, dice.bytes(dice.below(60))),
-    () => forgeFrame(dice.below(14), id, Buffer.from(dice.pick(['[]', '{}', 'null', '"x"', '5', '{"a":', '[['.repeat(30_000), '\ufeff{}']))),
-    () => forgeFrame(dice.below(14), id, new Uint8Array(), dice.pick([1, 65_536, 65_537, 2 ** 32 - 1])),
+    () => forgeFrame(dice.below(17), id, Buffer.from(dice.pick(['[]', '{}', 'null', '"x"', '5', '{"a":', '[['.repeat(30_000), '\ufeff{}']))),
+    () => forgeFrame(dice.below(17), id, new Uint8Array(), dice.pick([1, 65_536, 65_537, 2 ** 32 - 1])),
   ];
   return dice.pick(makers)();
 }

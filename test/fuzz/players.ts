@@ -17,7 +17,7 @@ export interface Player {
 
 const GOODBYE = forgeFrame(11, 0, new Uint8Array());
 const PING = forgeFrame(10, 0, new Uint8Array());
-const FRAME = { offer: 2, ready: 3, data: 4, end: 5, stored: 6, refused: 7, again: 8, error: 9, status: 12, have: 13 } as const;
+const FRAME = { offer: 2, ready: 3, data: 4, end: 5, stored: 6, refused: 7, again: 8, error: 9, status: 12, have: 13, check: 14, checked: 15 } as const;
 
 function parse(frame: Buffer): { type: number; id: number; json: Record<string, unknown> } {
   const type = frame.readUInt8(0);
@@ -64,6 +64,16 @@ export function createSenderPlayer(dice: Dice): Player {
     return forgeJson(FRAME.end, entry.id, { digest, size: String(entry.content.length) });
   }
 
+  /** Before the first offer, in parts. */
+  let listed = dice.chance(0.4) ? 0 : 3;
+
+  function list(): Buffer {
+    listed = dice.chance(0.4) ? 3 : listed + 1;
+    const entry = (path: string) => ({ path, kind: 'file', size: '5', mtime: '0', mode: '644' });
+    const entries = Array.from({ length: 1 + dice.below(5) }, () => entry(dice.pick(['a', 'b', 'd/a', '../a', `new ${dice.below(99)}`])));
+    return forgeJson(FRAME.check, 0, { entries, last: listed === 3 || undefined, dry: dice.chance(0.3) || undefined });
+  }
+
   return {
     lastId: () => lastId,
     hear(frame) {
@@ -80,6 +90,7 @@ export function createSenderPlayer(dice: Dice): Player {
       }
     },
     move() {
+      if (listed < 3) return list();
       const entries = [...open.values()];
       if (entries.length > 0 && dice.chance(0.75)) return advance(dice.pick(entries));
       if (dice.chance(0.04)) return GOODBYE;
@@ -104,6 +115,18 @@ interface Incoming {
 /** Is ready for what is offered, says that it is stored once all has come, asks for blocks again, refuses and fails at times. */
 export function createReceiverPlayer(dice: Dice): Player {
   const open = new Map<number, Incoming>();
+  /** Lists that wait for their verdicts. */
+  const lists: { readonly length: number; readonly last: boolean }[] = [];
+
+  function judge({ length, last }: (typeof lists)[number]): Buffer {
+    const indexes = Array.from({ length }, (_, index) => index).filter(() => dice.chance(0.3));
+    const verdicts = indexes.map((index) => ({ index, fate: 'refused', code: 'exists', message: 'It is there.' }));
+    const cut = dice.chance(0.2) ? dice.below(verdicts.length) : 0;
+    const room = last ? { needed: '5', free: dice.pick([null, '7']) } : undefined;
+    const rest = forgeJson(FRAME.checked, 0, { verdicts: verdicts.slice(cut), end: true, room });
+    return cut > 0 ? Buffer.concat([forgeJson(FRAME.checked, 0, { verdicts: verdicts.slice(0, cut) }), rest]) : rest;
+  }
+
   let lastId = 0;
 
   function beReady(entry: Incoming): Buffer {
@@ -143,6 +166,7 @@ export function createReceiverPlayer(dice: Dice): Player {
     hear(frame) {
       const { type, id, json } = parse(frame);
       const entry = open.get(id);
+      if (type === FRAME.check) lists.push({ length: (json['entries'] as unknown[]).length, last: json['last'] === true });
       if (type === FRAME.offer) {
         lastId = id;
         open.set(id, { id, kind: String(json['kind']), size: Number(json['size'] ?? 0), state: 'offered', asked: 0 });
@@ -150,6 +174,8 @@ export function createReceiverPlayer(dice: Dice): Player {
       else if (type === FRAME.error) open.delete(id);
     },
     move() {
+      const list = lists.shift();
+      if (list) return judge(list);
       const entries = [...open.values()];
       if (entries.length > 0 && dice.chance(0.9)) return answer(dice.pick(entries));
       return entries.length === 0 && dice.chance(0.3) ? GOODBYE : PING;

@@ -5,6 +5,7 @@ import { createFileSink, type FileSinkOptions } from '../../src/storage/file-sin
 import {
   type SinkContract, describeSink, expectPart, offerDirectory, offerFile, offerLink, receiveFile, refusal,
 } from '../contract/sink.contract.js';
+import { describePlan } from '../contract/plan.contract.js';
 import { toAlignedMemory } from '../support/aligned-memory.js';
 import { readNames, tempDir } from '../support/folders.js';
 
@@ -22,6 +23,7 @@ const onDisk: SinkContract<string> = {
 };
 
 describeSink('the file sink', onDisk);
+describePlan('the file sink', onDisk);
 describeSink('the file sink past the page cache', { ...onDisk, toMemory: toAlignedMemory });
 
 function makeSink(dir: string, options: Partial<FileSinkOptions> = {}) {

@@ -72,7 +72,7 @@ describe('folders on the way to something that does not come', () => {
   });
 
   it('go when there is no room for it', async () => {
-    const space = { join: () => ({ reserve: () => Promise.reject(new Error('no room')) }) };
+    const space = { join: () => ({ left: () => Promise.resolve(0), reserve: () => Promise.reject(new Error('no room')) }) };
     const { open, names } = await setUp({ space });
     await expect(open().open(offerFile('a/b/x', BLOCK_BYTES))).rejects.toMatchObject({ name: 'FtxError' });
     expect(await names()).toEqual([]);

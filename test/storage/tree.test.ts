@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, rm, rmdir, symlink, unlink, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { chmod, mkdir, rmdir, symlink, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { FtxError } from '../../src/errors.js';
 import type { Entry, Source } from '../../src/ports.js';
 import { describeInput } from '../../src/storage/input.js';
-import { countTotals, readSources, type ReadOptions } from '../../src/storage/tree.js';
+import { readSources, type ReadOptions } from '../../src/storage/tree.js';
 import { refusal } from '../contract/sink.contract.js';
 import { copyBlocks } from '../contract/source.contract.js';
 import { setTime, tempDir } from '../support/folders.js';
@@ -219,24 +219,9 @@ describe('what cannot be sent from inside a folder', () => {
     execFileSync('mkfifo', [join(folder, 'a', 'pipe')]);
     await expect(readPaths([folder])).rejects.toThrow(refusal('unsupported'));
   });
-});
 
-describe('countTotals', () => {
-  it('counts what readSources hands out', async () => {
+  it('ends the walk when it is told to', async () => {
     const folder = await makeTree();
-    execFileSync('mkfifo', [join(folder, 'a', 'pipe')]);
-    expect(await countTotals([folder, join(folder, 'b.txt')])).toEqual({ entries: TREE.length + 1, bytes: 19 });
-    expect(basename(folder)).toBe('folder');
-  });
-
-  it('stops when it is told to', async () => {
-    const folder = await makeTree();
-    await expect(countTotals([folder], { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
-  });
-
-  it('says what is missing', async () => {
-    const folder = await makeTree();
-    await rm(folder, { recursive: true });
-    await expect(countTotals([folder])).rejects.toThrow(refusal('not-found'));
+    await expect(readPaths([folder], { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
   });
 });

@@ -1,6 +1,6 @@
 /** A Sink without a disk, for session tests; held to the same contract as the one over a folder. */
 import { FtxError } from '../../src/errors.js';
-import type { Entry, PartFile, Placed, PresentFile, Sink } from '../../src/ports.js';
+import type { Entry, Outlook, PartFile, Placed, Plan, PresentFile, Sink } from '../../src/ports.js';
 import { BLOCK_BYTES } from '../../src/ports.js';
 import { numberName } from '../../src/storage/free-name.js';
 import { checkLinkTarget, parsePath } from '../../src/storage/safe-path.js';
@@ -8,6 +8,10 @@ import { checkLinkTarget, parsePath } from '../../src/storage/safe-path.js';
 export interface MemorySinkOptions {
   readonly onConflict?: 'rename' | 'overwrite' | 'skip' | 'fail';
   readonly maxSize?: number;
+  /** Entries that a list may have. */
+  readonly maxFiles?: number;
+  /** Bytes that there is room for, as far as a list is concerned. */
+  readonly free?: number;
   /** What another session has left. */
   readonly entries?: Map<string, MemoryEntry>;
 }
@@ -25,7 +29,8 @@ export interface MemorySink extends Sink {
 }
 
 export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
-  const { onConflict = 'rename', maxSize = Infinity, entries = new Map<string, MemoryEntry>() } = options;
+  const { onConflict = 'rename', maxSize = Infinity, maxFiles = Infinity, free = Infinity } = options;
+  const { entries = new Map<string, MemoryEntry>() } = options;
   const parts = new Set<PartFile>();
   const own = new Set<string>();
 
@@ -43,9 +48,14 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     own.add(path);
   }
 
-  function settle(path: string, entry: MemoryEntry): Placed {
+  function freeName(path: string): string {
     let name = path;
-    if (onConflict === 'rename') for (let n = 1; entries.has(name); n++) name = numberPath(path, n);
+    for (let n = 1; entries.has(name); n++) name = numberPath(path, n);
+    return name;
+  }
+
+  function settle(path: string, entry: MemoryEntry): Placed {
+    const name = onConflict === 'rename' ? freeName(path) : path;
     const there = entries.get(name);
     if (there && (onConflict !== 'overwrite' || there.kind === 'directory')) throw refuseExisting(path);
     entries.set(name, entry);
@@ -117,10 +127,54 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     return settle(offer.path, { kind: 'symlink', target });
   }
 
+  /** The parent that is in the way, or undefined. */
+  function findObstacle(components: readonly string[]): string | undefined {
+    const parents = components.slice(0, -1).map((_, depth) => components.slice(0, depth + 1).join('/'));
+    return parents.find((path) => entries.has(path) && entries.get(path)?.kind !== 'directory');
+  }
+
+  function foresee(offer: Entry): Outlook {
+    const components = parsePath(offer.path);
+    if (offer.size !== null && offer.size > maxSize) throw new FtxError('too-large', `${offer.path}: is too large.`);
+    if (offer.kind === 'symlink') checkLinkTarget(components, offer.target ?? '');
+    if (findObstacle(components) !== undefined) throw new FtxError('bad-parent', `${offer.path}: no folder.`);
+    const there = entries.get(offer.path);
+    if (!there) return { fate: 'new', offset: 0 };
+    if (offer.kind === 'directory' && there.kind === 'directory') return { fate: 'already', offset: 0 };
+    if (there.kind === 'symlink' && there.target === offer.target) return { fate: 'already', offset: 0 };
+    if (offer.kind === 'directory') throw refuseExisting(offer.path);
+    if (offer.kind === 'file' && findPresent(offer)) return { fate: 'already', offset: 0 };
+    if (onConflict === 'rename') return { fate: 'rename', offset: 0, as: freeName(offer.path) };
+    if (onConflict !== 'overwrite' || there.kind === 'directory') throw refuseExisting(offer.path);
+    return { fate: 'replace', offset: 0 };
+  }
+
+  function plan(): Plan {
+    let listed = 0;
+    let needed = 0;
+    return {
+      async add(offer) {
+        await Promise.resolve();
+        listed += 1;
+        if (listed > maxFiles) throw new FtxError('too-many', 'These are too many.');
+        const outlook = foresee(offer);
+        if (outlook.fate !== 'already') needed += offer.size ?? 0;
+        return outlook;
+      },
+      async total() {
+        await Promise.resolve();
+        if (needed > free) throw new FtxError('no-space', 'There is no room for all.');
+        return { needed, free: Number.isSafeInteger(free) ? free : null };
+      },
+      close: () => undefined,
+    };
+  }
+
   return {
     isDurable: true,
     entries,
     parts,
+    plan,
     async open(offer) {
       await Promise.resolve();
       const components = parsePath(offer.path);

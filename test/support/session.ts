@@ -51,11 +51,16 @@ export interface SenderRun {
   readonly result: Promise<SessionResult | FtxError>;
 }
 
-export function runSender(connection: Connection, sources: Iterable<Source>, timeouts: Timeouts = DEFAULT_TIMEOUTS): SenderRun {
+export function runSender(
+  connection: Connection,
+  sources: Iterable<Source>,
+  timeouts: Timeouts = DEFAULT_TIMEOUTS,
+  dryRun = false,
+): SenderRun {
   const events: TransferEvent[] = [];
   const stop = new AbortController();
   const tally = createTally(1, (event) => events.push(event));
-  const result = sendSession(connection, toAsync(sources), { tally, timeouts, signal: stop.signal }).then(
+  const result = sendSession(connection, () => toAsync(sources), { tally, timeouts, signal: stop.signal, dryRun }).then(
     () => finishTally(tally),
     (error: unknown) => error as FtxError,
   );
@@ -90,9 +95,14 @@ export function tamperWith(connection: Connection, tamper: (part: Uint8Array) =>
 }
 
 /** A peer that the test plays by hand, greeted already. */
-export async function greetAs(role: 'sender' | 'receiver', connection: Connection, limits = LIMITS): Promise<Channel> {
+export async function greetAs(
+  role: 'sender' | 'receiver',
+  connection: Connection,
+  limits = LIMITS,
+  capabilities: readonly string[] = [],
+): Promise<Channel> {
   const channel = createChannel(connection, DEFAULT_TIMEOUTS);
-  const hello = { agent: 'test', capabilities: [] };
+  const hello = { agent: 'test', capabilities };
   await channel.greet(role === 'sender' ? hello : { ...hello, limits });
   return channel;
 }

@@ -61,6 +61,28 @@ export const WIRE_MESSAGES: Readonly<Record<string, Message>> = {
   'error-session': { type: 'error', id: 0, code: 'busy', message: 'Try again later.' },
   pair: { type: 'pair', id: 0, step: 'proof', data: 'm6-_AQ' },
   'pair-paired': { type: 'pair', id: 0, step: 'paired', data: '' },
+  check: {
+    type: 'check',
+    id: 0,
+    entries: [
+      { path: 'notes/todo.txt', kind: 'file', size: 9, mtimeNs: 1_700_000_000_000_000_000n, mode: 0o644 },
+      { path: 'film.mp4', kind: 'file', size: 20 * 1024 ** 3, mtimeNs: 0n, mode: 0o644 },
+      { path: 'photo.jpg', kind: 'file', size: 9_437_184, mtimeNs: 0n, mode: 0o644 },
+    ],
+    last: true,
+    dryRun: true,
+  },
+  checked: {
+    type: 'checked',
+    id: 0,
+    verdicts: [
+      { index: 0, fate: 'already', offset: 0 },
+      { index: 1, fate: 'refused', code: 'too-large', message: 'film.mp4: is 20 GiB, more than the 10 GiB the receiver takes.' },
+      { index: 2, fate: 'rename', as: 'photo (1).jpg', offset: 1_048_576 },
+    ],
+    end: true,
+    room: { needed: 8_388_608, free: 5_000_000_000 },
+  },
   ping: { type: 'ping', id: 0 },
   goodbye: { type: 'goodbye', id: 0 },
 };

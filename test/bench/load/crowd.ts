@@ -25,7 +25,7 @@ async function sendOne(number: number, startMs: number): Promise<void> {
   const { signal } = new AbortController();
   try {
     const connection = await dial({ host: HOST, port, timeoutMs: DIAL_MS, signal });
-    await sendSession(connection, only(memorySource(`${number}.bin`, bytes)), { tally, timeouts: DEFAULT_TIMEOUTS, signal });
+    await sendSession(connection, () => only(memorySource(`${number}.bin`, bytes)), { tally, timeouts: DEFAULT_TIMEOUTS, signal });
     const { firstFailure } = tally.result();
     if (firstFailure) failures.push(firstFailure.message);
   } catch (error) {

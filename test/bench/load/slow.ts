@@ -47,4 +47,4 @@ const connection = slowDown(await dial({ host: HOST, port, timeoutMs: 10_000, si
   isMoving ||= sum > CONTROL_BYTES;
 });
 const tally = createTally(1, undefined);
-await sendSession(connection, only(memorySource('slow.bin', GIB)), { tally, timeouts: DEFAULT_TIMEOUTS, signal });
+await sendSession(connection, () => only(memorySource('slow.bin', GIB)), { tally, timeouts: DEFAULT_TIMEOUTS, signal });

@@ -1,0 +1,89 @@
+/** The JSON forms of PROTOCOL.md section 5. */
+import * as v from 'valibot';
+import { ERROR_CODES, type ErrorCode } from '../errors.js';
+import * as limits from './constants.js';
+
+const bytes = v.pipe(
+  v.string(),
+  v.regex(/^(0|[1-9]\d{0,15})$/),
+  v.transform(Number),
+  v.maxValue(Number.MAX_SAFE_INTEGER),
+);
+/** 19 digits hold every time a 64-bit count of nanoseconds can, 1677 to 2262. */
+const nanoseconds = v.pipe(v.string(), v.regex(/^(0|-?[1-9]\d{0,18})$/), v.transform((text) => BigInt(text)));
+const octalMode = v.pipe(
+  v.string(),
+  v.regex(/^[0-7]{3}$/),
+  v.transform((text) => parseInt(text, 8)),
+);
+const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
+/** What only concerns one's own machine, and no peer has a say in. */
+const LOCAL_CODES: readonly ErrorCode[] = [
+  'usage', 'not-found', 'unknown-host', 'no-connection', 'identity', 'home', 'cannot-create', 'port-in-use',
+];
+const WIRE_CODES = ERROR_CODES.filter((code) => !LOCAL_CODES.includes(code));
+/** A code that this version does not know, or that no peer may use, keeps its frame's meaning; section 10. */
+const codeOr = (fallback: ErrorCode) => v.fallback(v.picklist(WIRE_CODES), fallback);
+const sentence = v.pipe(v.string(), v.maxLength(limits.MAX_MESSAGE_CHARS));
+
+export const hello = v.object({
+  idle: v.pipe(v.number(), v.safeInteger(), v.minValue(limits.MIN_IDLE_MS), v.maxValue(limits.MAX_IDLE_MS)),
+  agent: v.pipe(v.string(), v.maxLength(limits.MAX_AGENT_CHARS)),
+  capabilities: v.pipe(
+    v.array(v.pipe(v.string(), v.maxLength(limits.MAX_CAPABILITY_CHARS))),
+    v.maxLength(limits.MAX_CAPABILITIES),
+  ),
+  limits: v.optional(v.object({ offers: v.pipe(v.number(), v.safeInteger(), v.minValue(1)), size: bytes })),
+});
+export const offer = v.pipe(
+  v.object({
+    path: v.string(),
+    kind: v.picklist(['file', 'directory', 'symlink']),
+    size: v.optional(bytes),
+    mtime: nanoseconds,
+    mode: octalMode,
+    target: v.optional(v.string()),
+  }),
+  v.check(({ kind, size }) => kind === 'file' || size === 0, 'only a file has a size'),
+  v.check(({ kind, target }) => (kind === 'symlink') === (target !== undefined), 'a symlink and only it has a target'),
+);
+export const offset = v.object({ offset: bytes });
+export const ready = v.object({ offset: bytes, have: v.optional(v.boolean(), false) });
+export const end = v.object({ digest, size: bytes });
+const percent = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(100));
+const sharesSchema = v.object({ network: percent, disk: percent, cpu: percent });
+export const stored = v.object({
+  as: v.string(),
+  already: v.optional(v.boolean(), false),
+  durable: v.optional(v.boolean(), true),
+  shares: v.optional(sharesSchema),
+});
+export const status = v.object({ shares: sharesSchema });
+export const refused = v.object({ code: codeOr('refused'), message: sentence });
+export const error = v.object({ code: codeOr('io'), message: sentence });
+
+export const check = v.object({
+  entries: v.pipe(v.array(offer), v.minLength(1)),
+  last: v.optional(v.boolean(), false),
+  dry: v.optional(v.boolean(), false),
+});
+const index = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+export const checked = v.object({
+  verdicts: v.array(
+    v.variant('fate', [
+      v.object({ index, fate: v.literal('refused'), code: codeOr('refused'), message: sentence }),
+      v.object({
+        index,
+        fate: v.picklist(['new', 'rename', 'replace', 'already']),
+        as: v.optional(v.string()),
+        offset: v.optional(bytes, '0'),
+      }),
+    ]),
+  ),
+  end: v.optional(v.boolean(), false),
+  room: v.optional(v.object({ needed: bytes, free: v.nullable(bytes) })),
+});
+
+export const PAIR_STEPS = ['request', 'answer', 'proof', 'paired'] as const;
+const base64url = v.pipe(v.string(), v.maxLength(limits.MAX_PAIR_CHARS), v.regex(/^[\w-]*$/));
+export const pair = v.object({ step: v.picklist(PAIR_STEPS), data: v.optional(base64url, '') });
