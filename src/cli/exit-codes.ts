@@ -20,13 +20,13 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 const MEANINGS: Record<ExitCode, string> = {
-  [EXIT.ok]: 'everything was stored (with --classic: sent)',
+  [EXIT.ok]: 'everything was stored (with --classic: sent; with --dry-run: would be)',
   [EXIT.usage]: 'the command line is wrong',
   [EXIT.noInput]: 'a file to send is missing, unreadable or of a kind that cannot be sent',
   [EXIT.noHost]: 'the host name is unknown',
   [EXIT.unavailable]: 'no connection, or the port to receive on is in use',
   [EXIT.cannotCreate]: 'the folder to receive into cannot be created',
-  [EXIT.io]: 'reading or writing failed, or a disk is full',
+  [EXIT.io]: 'reading or writing failed, or a disk or a quota is full',
   [EXIT.tryAgain]: 'the connection was lost, stalled or busy, or a file changed: try again',
   [EXIT.protocol]: 'the other side broke the protocol, or a checksum is wrong',
   [EXIT.refused]: 'the receiver refused something or does not know this sender, or is not the one that is known',
