@@ -36,6 +36,9 @@ export async function createQuota(dir: string, limit: number, count = countBytes
   let mayCountAt = 0;
   let counting: Promise<void> | undefined;
 
+  /** None when there is more than there may be, as when the quota is a new one. */
+  const free = () => Math.max(0, limit - used);
+
   async function countAgain(): Promise<void> {
     const before = used - onTheWay;
     const started = performance.now();
@@ -47,14 +50,13 @@ export async function createQuota(dir: string, limit: number, count = countBytes
   }
 
   async function left(wanted: number): Promise<number> {
-    if (limit - used < wanted && performance.now() >= mayCountAt)
+    if (free() < wanted && performance.now() >= mayCountAt)
       await (counting ??= countAgain().finally(() => (counting = undefined)));
-    return Math.max(0, limit - used);
+    return free();
   }
 
   async function check(path: string, bytes: number): Promise<void> {
-    const free = await left(bytes);
-    if (free < bytes) throw refuseQuota(path, bytes, limit, free);
+    if ((await left(bytes)) < bytes) throw refuseQuota(path, bytes, limit, free());
   }
 
   return {
@@ -63,7 +65,7 @@ export async function createQuota(dir: string, limit: number, count = countBytes
     check,
     async add(path, bytes, write) {
       // In a loop, because others add some while this one waits; none while it does not.
-      while (limit - used < bytes) await check(path, bytes);
+      while (free() < bytes) await check(path, bytes);
       used += bytes;
       onTheWay += bytes;
       try {

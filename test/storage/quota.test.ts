@@ -82,6 +82,15 @@ describe('a quota', () => {
     expect(await quota.left(0)).toBe(100 * BLOCK_BYTES);
   });
 
+  it('that the folder is over already takes what adds nothing, and no byte else', async () => {
+    const dir = await makeFolder();
+    const quota = await createQuota(dir, 50);
+    expect(await quota.left(0)).toBe(0);
+    expect(await receiveFile(sinkOf(dir, quota), 'empty', bytesOf(0))).toBe('empty');
+    await quota.add('x', 0, () => Promise.resolve());
+    await expect(quota.add('x', 1, () => Promise.resolve())).rejects.toThrow(refusal('no-space'));
+  });
+
   it('gives back what a commit did not store', async () => {
     const dir = await tempDir();
     const quota = await createQuota(dir, 100);
@@ -118,7 +127,7 @@ describe('a quota', () => {
             onDisk -= gone;
           } else {
             const write = () => void (onDisk += bytes);
-            const fits = onDisk + bytes <= 100;
+            const fits = bytes <= Math.max(0, 100 - onDisk);
             const isWritten = await quota.add('x', bytes, () => Promise.resolve(write())).then(() => true, () => false);
             expect(isWritten).toBe(fits);
           }
