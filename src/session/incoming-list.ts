@@ -46,7 +46,7 @@ export class IncomingList {
     this.#plan?.close();
   }
 
-  /** Undefined for what is just new. What is no refusal may pass: the offer will tell. */
+  /** Undefined for what is just new. A failure that is no refusal may have passed when the entry is offered. */
   async #judge(plan: Plan, index: number, entry: Entry, dryRun: boolean): Promise<Verdict | undefined> {
     this.#entries += 1;
     this.#bytes += entry.size ?? 0;
@@ -56,7 +56,7 @@ export class IncomingList {
     } catch (error) {
       const { code, message } = toFtxError(error);
       if (code === 'too-many') throw error;
-      if (!isRefusal(code)) return undefined;
+      if (!isRefusal(code) && !dryRun) return undefined;
       if (!dryRun) this.#report(entry, { code, message });
       return { index, fate: 'refused', code, message };
     }

@@ -158,6 +158,16 @@ describe('a dry run', () => {
     expect(jsonLines(again.stdout).find(({ type }) => type === 'resumed')).toMatchObject({ bytes: planned!.offset });
   });
 
+  test('does not promise what a folder that is gone cannot hold', async () => {
+    const receiver = await startReceiver();
+    const tree = await makeTree();
+    execFileSync('rm', ['-r', receiver.dir]);
+    const { status, stdout } = await send(receiver.address, tree, '--dry-run');
+    expect(status).toBe(77);
+    expect(stdout).toContain('not sent                 tree/a.bin: the folder it was to be in is gone.\n');
+    expect(splitRoom(stdout).table.at(-1)).toContain('dry run: nothing would go to');
+  });
+
   test('is no session that --once waits for', async () => {
     const receiver = await startReceiver(['--once']);
     const tree = await makeTree();
