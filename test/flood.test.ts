@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createIdentity } from '../src/identity/identity.js';
-import { dial } from '../src/net/tcp.js';
+import { dial } from '../src/net/dial.js';
 import { startTls } from '../src/net/tls.js';
 import type { TransferEvent } from '../src/ports.js';
 import { encodeControl } from '../src/protocol/codec.js';

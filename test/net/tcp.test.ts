@@ -3,7 +3,8 @@ import { createServer, connect, type AddressInfo, type Server, type Socket } fro
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Connection } from '../../src/ports.js';
 import { listen, type Listener } from '../../src/net/listen.js';
-import { dial, formatAddress, TcpConnection } from '../../src/net/tcp.js';
+import { dial } from '../../src/net/dial.js';
+import { formatAddress, TcpConnection } from '../../src/net/tcp.js';
 import { describeConnection } from '../contract/connection.contract.js';
 import { codeOf } from '../support/error-code.js';
 

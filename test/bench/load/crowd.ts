@@ -3,7 +3,7 @@
  * in a session of its own. Writes `ready`, begins at the first line it reads, and writes what came of it as JSON.
  */
 import { once } from 'node:events';
-import { dial } from '../../../src/net/tcp.js';
+import { dial } from '../../../src/net/dial.js';
 import { DEFAULT_TIMEOUTS } from '../../../src/protocol/constants.js';
 import { sendSession } from '../../../src/session/sender.js';
 import { createTally } from '../../../src/session/tally.js';

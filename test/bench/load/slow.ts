@@ -3,7 +3,7 @@
  * Writes `moving` once its content is under way.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { dial } from '../../../src/net/tcp.js';
+import { dial } from '../../../src/net/dial.js';
 import type { Connection } from '../../../src/ports.js';
 import { DEFAULT_TIMEOUTS } from '../../../src/protocol/constants.js';
 import { sendSession } from '../../../src/session/sender.js';
