@@ -364,6 +364,7 @@ describe('who guesses codes', () => {
     const receiver = await startPairing((await newHome()).env);
     const said = [
       { type: 'offer', id: 1, entry: { path: 'x', kind: 'file', size: 1, mtimeNs: 0n, mode: 0o644 } },
+      { type: 'check', id: 0, entries: [], last: true, dryRun: true },
       { type: 'pair', id: 0, step: 'proof', data: 'AAAA' },
       { type: 'pair', id: 0, step: 'paired', data: '' },
       { type: 'pair', id: 0, step: 'request', data: '' },
@@ -371,7 +372,7 @@ describe('who guesses codes', () => {
     ] as const;
     for (const message of said) {
       const { channel, hello } = await callAsStranger(receiver.port);
-      expect(hello.capabilities).toEqual(['pair']);
+      expect(hello.capabilities).toEqual(['check', 'pair']);
       await channel.send(message);
       expect(await channel.receive()).toMatchObject({ type: 'error', code: expect.stringMatching(/unpaired|protocol/) as string });
     }

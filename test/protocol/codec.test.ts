@@ -71,7 +71,7 @@ describe('fixtures', () => {
 describe('decodeHeader', () => {
   it.each([
     ['type 0', forge(0, 0, Buffer.alloc(0))],
-    ['type 16', forge(16, 0, Buffer.alloc(0))],
+    ['type 17', forge(17, 0, Buffer.alloc(0))],
     ['a hello with an id', forge(1, 1, json({}))],
     ['a step of pairing with an id', forge(16, 1, json({ step: 'paired' }))],
     ['an offer without an id', forge(2, 0, json(OFFER))],
