@@ -13,7 +13,7 @@ import { refuseQuota, type Quota } from './quota.js';
 import { findDurableBytes } from './resumable-part.js';
 import { checkLinkTarget, parsePath } from './safe-path.js';
 import { NameSet, type Fold } from './same-names.js';
-import type { SenderSpace } from './space.js';
+import { MIN_BYTES, type SenderSpace } from './space.js';
 
 export interface PlanOptions {
   readonly dir: string;
@@ -145,7 +145,7 @@ async function findRoom({ space, quota }: PlanOptions, needed: number): Promise<
   const ofDisk = Math.max(0, (await space?.left()) ?? Infinity);
   const ofQuota = (await quota?.left(needed)) ?? Infinity;
   if (quota && ofQuota < needed) throw refuseQuota('What is sent', needed, quota.limit, ofQuota);
-  if (ofDisk < needed) throw refuseTotal(needed, ofDisk);
+  if (needed >= MIN_BYTES && ofDisk < needed) throw refuseTotal(needed, ofDisk);
   const free = Math.min(ofDisk, ofQuota);
   return { needed, free: Number.isSafeInteger(free) ? free : null };
 }

@@ -6,8 +6,8 @@ import { showBytes, showPath } from './disk-error.js';
 
 /** What a transfer leaves free for everybody else, and for its own folders and journals. */
 const MARGIN_BYTES = 64 * BLOCK_BYTES;
-/** Looking costs more than storing a file of less. */
-const MIN_BYTES = BLOCK_BYTES;
+/** Less than this is taken without a look, out of the margin: it costs less to store than to look. */
+export const MIN_BYTES = BLOCK_BYTES;
 /** Other senders are kept away from at most so many times what this one has brought: to promise is free, to bring is not. */
 const CLAIM_FACTOR = 32;
 

@@ -114,6 +114,15 @@ describe('room for all', () => {
     expect(await plan.total()).toMatchObject({ free: 10 * MIB });
   });
 
+  it('is not asked for by less than a file that is taken without a look', async () => {
+    const dir = await tempDir();
+    const plan = makeSink(dir, { space: createSpace(dir, () => Promise.resolve(MARGIN)) }).plan(false);
+    await plan.add(offerFile('a', MIB - 1));
+    expect(await plan.total()).toEqual({ needed: MIB - 1, free: 0 });
+    await plan.add(offerFile('b', 1));
+    await expect(plan.total()).rejects.toThrow("What is sent needs 1 MiB, and the receiver's disk has 0 bytes left for it.");
+  });
+
   it('is what the quota leaves', async () => {
     const dir = await tempDir();
     const quota = await createQuota(dir, 1000);
