@@ -6,6 +6,7 @@ import type { EventListener } from './ports.js';
 import { hostOf } from './net/tcp.js';
 import type { Channel } from './protocol/channel.js';
 import { DEFAULT_TIMEOUTS, MAX_TIMER_MS } from './protocol/constants.js';
+import { CANNOT_TELL, NOT_KNOWN } from './protocol/turn-away.js';
 import { pairAsReceiver, type Verifying } from './session/pairing.js';
 import { readKnownPeers, rememberSender } from './storage/known-peers.js';
 
@@ -35,8 +36,8 @@ export interface Pass {
 export interface Door {
   /** Remembered senders when it was opened. */
   readonly senders: number;
-  /** Undefined for who does not get in; an event has said so. */
-  admit(caller: Caller): Promise<Pass | undefined>;
+  /** For who does not get in, what to tell the caller; an event has said why. */
+  admit(caller: Caller): Promise<Pass | FtxError>;
   close(): void;
 }
 
@@ -60,8 +61,9 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   const { home, pairing, onEvent } = options;
   const { senders } = await readKnownPeers(home);
   const held = holdKnown(home);
-  function refuse({ session }: Caller, { code, message }: FtxError): undefined {
+  function refuse({ session }: Caller, { code, message }: FtxError, answer: FtxError): FtxError {
     onEvent({ type: 'failed', session, path: null, code, message });
+    return answer;
   }
   const expire = () => pairing?.code.expire() && onEvent({ type: 'code', state: 'expired' });
   const expiry = pairing && setTimeout(expire, Math.min(pairing.lifetimeMs, MAX_TIMER_MS));
@@ -73,9 +75,9 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
         const known = await readKnownPeers(home);
         if (known.senders.has(caller.peer)) return { leave: held.add(caller) };
       } catch (error) {
-        return refuse(caller, toFtxError(error));
+        return refuse(caller, toFtxError(error), CANNOT_TELL);
       }
-      if (!pairing?.code.isOpen) return refuse(caller, describeStranger(caller));
+      if (!pairing?.code.isOpen) return refuse(caller, describeStranger(caller), NOT_KNOWN);
       let leave: () => void = () => undefined;
       const onPaired = () => (leave = held.add(caller));
       // Told when the session has told why.

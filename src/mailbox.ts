@@ -11,7 +11,7 @@ import { refusalFor, TLS_BUSY } from './net/detect.js';
 import type { Listener } from './net/listen.js';
 import { hostOf, type TcpConnection } from './net/tcp.js';
 import { timeoutsFor, type Timeouts } from './protocol/constants.js';
-import { BUSY, ENCRYPTED_ONLY, FORGOTTEN, NOT_KNOWN, SHUTTING_DOWN, turnAway } from './protocol/turn-away.js';
+import { BUSY, ENCRYPTED_ONLY, FORGOTTEN, SHUTTING_DOWN, turnAway } from './protocol/turn-away.js';
 import { within } from './protocol/watch.js';
 import type { ReceiveOptions } from './receive-options.js';
 import { createBlockPool, type BlockPool } from './session/block-pool.js';
@@ -27,6 +27,8 @@ import { createSpace, type Space } from './storage/space.js';
 
 /** Entries of one session that may be open at once. */
 const MAX_OPEN_OFFERS = 256;
+/** Of one that has yet to give a code: strangers leave them to those who are known. */
+const MAX_NEWCOMER_OFFERS = 2;
 /** 32 MiB in flight between the sockets and the disk. */
 const POOL_BLOCKS = 32;
 
@@ -198,8 +200,8 @@ export class Mailbox {
     const session = (this.#sessions += 1);
     const drop = () => visit.stop.abort(FORGOTTEN);
     const pass = secured && (await this.#door?.admit({ ...secured, address: connection.peer, session, drop }));
-    if (this.#door && !pass) {
-      turnAway(connection, NOT_KNOWN);
+    if (pass instanceof FtxError) {
+      turnAway(connection, pass);
       return undefined;
     }
     // The time to introduce oneself began with the connection.
@@ -218,7 +220,7 @@ export class Mailbox {
     if (caller === 'ftx') {
       const sink = createFileSink({ ...folder, onConflict, peer: secured?.peer ?? hostOf(connection.peer) });
       const onWork = () => visit.guest.stir();
-      const { entries: offers, giveBack } = this.#budget.grantEntries(MAX_OPEN_OFFERS);
+      const { entries: offers, giveBack } = this.#budget.grantEntries(pass?.pair ? MAX_NEWCOMER_OFFERS : MAX_OPEN_OFFERS);
       const session = { ...common, onWork, sink, pool: this.#pool, limits: { offers, size: maxSize }, pair: pass?.pair };
       return receiveSession(connection, session).finally(() => {
         giveBack();

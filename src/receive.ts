@@ -41,9 +41,11 @@ export async function receive(options: ReceiveOptions): Promise<Receiver> {
   const identity = own?.fingerprint ?? null;
   const { access = 'open' } = options;
   const pairing = access === 'pair' ? await makePairing(options.codeMs) : undefined;
-  const door = own && access !== 'open' ? await openDoor(options, own, pairing) : undefined;
   const quota = options.quota === undefined ? undefined : await createQuota(dir, options.quota);
-  const mailbox = new Mailbox({ dir, quota, fold: await probeFold(dir) }, options, own, door);
+  const fold = await probeFold(dir);
+  // Last of what can fail before it has an owner: its clock keeps the process.
+  const door = own && access !== 'open' ? await openDoor(options, own, pairing) : undefined;
+  const mailbox = new Mailbox({ dir, quota, fold }, options, own, door);
   const { port = DEFAULT_PORT, host, signal, onEvent } = options;
   const { maxLingering } = mailbox;
   const onConnection = mailbox.take.bind(mailbox);

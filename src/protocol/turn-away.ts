@@ -6,6 +6,7 @@ import { GREETING } from './constants.js';
 
 export const ENCRYPTED_ONLY = new FtxError('refused', 'This receiver takes encrypted senders only. Send without --plain.');
 export const NOT_KNOWN = new FtxError('unpaired', 'This receiver takes only senders that it knows. Ask its owner to start "ftx receive --pair" there, and for the code that it shows.');
+export const CANNOT_TELL = new FtxError('io', 'The receiver cannot read its list of known peers, and so lets nobody in. Its owner has to look at what it says there.');
 export const FORGOTTEN = new FtxError('unpaired', 'This receiver takes only senders that it knows, and has just forgotten this one.');
 export const BUSY = new FtxError('busy', 'The receiver serves as many connections as it may already. Try again later.');
 export const SHUTTING_DOWN = new FtxError('shutting-down', 'The receiver is being stopped. Send again when it is back.');

@@ -94,6 +94,7 @@ export class IncomingEntries {
   receiveEnd(id: number, end: FileEnd): Promise<void> {
     const entry = this.#find(id);
     if (!entry?.target) return Promise.resolve();
+    if (entry.committing || end.size !== (entry.offer.size ?? end.size)) throw refuseEnd();
     const target = entry.target;
     if ('arrive' in target) {
       target.end(end);
@@ -240,4 +241,8 @@ export class IncomingEntries {
     const tell = () => tally.emit({ type: refused ? 'refused' : 'failed', path: entry.offer.path, code, message });
     void this.#run(entry, Promise.resolve(over).then(tell, tell));
   }
+}
+
+function refuseEnd(): FtxError {
+  return new FtxError('protocol', 'The peer ended a file twice, or at another size than it announced and sent.');
 }

@@ -43,6 +43,8 @@ export interface FileSinkOptions {
   readonly fold?: Fold | undefined;
 }
 
+const OWNER_LOOKS = 0o500;
+
 interface SinkSession extends Omit<FileSinkOptions, 'space'> {
   readonly folders: Folders;
   readonly space: SenderSpace | undefined;
@@ -60,7 +62,7 @@ export function createFileSink(options: FileSinkOptions): Sink {
 
   // In the order of the offers: making a folder changes the time of the one it is in.
   function placeFolder(offer: Entry): Promise<Placed> {
-    const placed = lastFolder.then(() => placeDirectory(folders, offer));
+    const placed = lastFolder.then(() => placeDirectory(session, offer));
     lastFolder = placed.catch(() => undefined);
     return placed;
   }
@@ -146,7 +148,7 @@ async function openPart(options: PartFileOptions & { place: HeldPlace }, limits:
 
 /** Refuses what there is no room for, before its first byte if its size is known. */
 async function limitPart(part: PartFile, { space, quota }: Limits, { path, size }: Entry, isKept: boolean): Promise<PartFile> {
-  const counted = quota ? withQuota(part, quota, path, isKept) : part;
+  const counted = quota ? withQuota(part, quota, { path, size }, isKept) : part;
   if (size === null) return counted;
   try {
     const missing = Math.max(0, size - part.durable.length * BLOCK_BYTES);
@@ -210,12 +212,14 @@ async function hasTarget(place: Place, target: string): Promise<boolean> {
   return true;
 }
 
-function placeDirectory(folders: Folders, offer: Entry): Promise<Placed> {
+function placeDirectory({ folders, quota }: SinkSession, offer: Entry): Promise<Placed> {
+  // A folder that its owner cannot look into cannot be counted.
+  const mode = quota ? offer.mode | OWNER_LOOKS : offer.mode;
   return placing(folders, parsePath(offer.path), async (place) => {
     const found = await folders.make(place);
     if (found === 'other') throw refuseExisting(offer.path, 'something other than a folder');
     try {
-      if (found.isOwn) await applyAttributes(found.folder, place, offer);
+      if (found.isOwn) await applyAttributes(found.folder, place, { ...offer, mode });
       return place.name;
     } finally {
       releaseFolder(found.folder);

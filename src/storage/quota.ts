@@ -3,7 +3,7 @@ import { lstatSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError } from '../errors.js';
-import { BLOCK_BYTES, type PartFile } from '../ports.js';
+import { BLOCK_BYTES, type Entry, type PartFile } from '../ports.js';
 import { showBytes, showPath } from './disk-error.js';
 
 /** Between two counts of a folder that is full; or this many times as long as a count takes, if that is more. */
@@ -35,16 +35,19 @@ export async function createQuota(dir: string, limit: number, count = countBytes
   let onTheWay = 0;
   let mayCountAt = 0;
   let counting: Promise<void> | undefined;
+  /** Since the last count was begun, which may have seen it or not. */
+  let givenBack = 0;
 
   /** None when there is more than there may be, as when the quota is a new one. */
   const free = () => Math.max(0, limit - used);
 
   async function countAgain(): Promise<void> {
     const before = used - onTheWay;
+    givenBack = 0;
     const started = performance.now();
     const counted = await count(dir);
-    // What came meanwhile may be counted twice, until the next time.
-    used = counted + (used - before);
+    // What came or went meanwhile may be counted too much, until the next time, and never too little.
+    used = counted + (used - before) + givenBack;
     const now = performance.now();
     mayCountAt = now + Math.max(RECOUNT_MS, RECOUNT_FACTOR * (now - started));
   }
@@ -74,7 +77,10 @@ export async function createQuota(dir: string, limit: number, count = countBytes
         onTheWay -= bytes;
       }
     },
-    giveBack: (bytes) => void (used -= bytes),
+    giveBack(bytes) {
+      used -= bytes;
+      givenBack += bytes;
+    },
   };
 }
 
@@ -93,16 +99,24 @@ async function countBytes(dir: string): Promise<number> {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) folders.push(path);
       // Synchronous, as in tree.ts: a trip to another thread takes ten times as long as the look.
-      else if (entry.isFile()) bytes += lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+      else if (entry.isFile()) bytes += sizeOf(path);
     }
   }
   return bytes;
 }
 
+function sizeOf(path: string): number {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  } catch {
+    return 0;
+  }
+}
+
 /** The part file, counting what it adds to the folder. `isKept` tells whether it stays there when it is suspended. */
-export function withQuota(part: PartFile, quota: Quota, path: string, isKept: boolean): PartFile {
+export function withQuota(part: PartFile, quota: Quota, { path, size }: Pick<Entry, 'path' | 'size'>, isKept: boolean): PartFile {
   /** How far it has been written or begun to be; before that, bytes are only written over. */
-  let end = part.durable.length * BLOCK_BYTES;
+  let end = Math.min(part.durable.length * BLOCK_BYTES, size ?? Infinity);
   let counted = end;
   const leave = (): void => void (counted = 0);
   const giveBack = (): void => {

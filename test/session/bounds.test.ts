@@ -72,6 +72,24 @@ describe('a file of 8 PB', () => {
   });
 });
 
+describe('a file that is there already', () => {
+  it.each([
+    ['ends twice while it is compared', 5, 2],
+    ['ends at another size', 6, 1],
+  ])('%s', async (_, size, times) => {
+    const dir = await tempDir();
+    await writeContent(join(dir, 'a'), 5);
+    const sink = createFileSink({ dir, onConflict: 'skip', maxSize: Infinity, peer: 'hostile' });
+    const { channel, offer, receiver } = await connectSender({ ...createMemorySink(), ...sink });
+    await offer(1);
+    expect(await channel.receive()).toMatchObject({ type: 'ready', id: 1, offset: 5 });
+    for (let time = 0; time < times; time++) void channel.send({ type: 'end', id: 1, digest: '0'.repeat(16), size });
+    expect(await channel.receive()).toMatchObject({ type: 'error', id: 0, code: 'protocol' });
+    await receiver.result;
+    expect(await readNames(dir)).toEqual(['a']);
+  });
+});
+
 describe('a sender', () => {
   it('may offer 100,000 entries in a row', async () => {
     const { receiver, channel, offer } = await connectSender();

@@ -1,11 +1,11 @@
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BLOCK_BYTES, type PartFile } from '../../src/ports.js';
 import { createFileSink } from '../../src/storage/file-sink.js';
 import { createQuota, type Quota } from '../../src/storage/quota.js';
-import { expectPart, offerFile, receiveFile, refusal } from '../contract/sink.contract.js';
+import { expectPart, offerDirectory, offerFile, receiveFile, refusal } from '../contract/sink.contract.js';
 import { readNames, tempDir } from '../support/folders.js';
 
 const RECOUNT_MS = 5_000;
@@ -89,6 +89,44 @@ describe('a quota', () => {
     expect(await receiveFile(sinkOf(dir, quota), 'empty', bytesOf(0))).toBe('empty');
     await quota.add('x', 0, () => Promise.resolve());
     await expect(quota.add('x', 1, () => Promise.resolve())).rejects.toThrow(refusal('no-space'));
+  });
+
+  it('gives back no more than was there of a broken transfer that ends within a block', async () => {
+    const dir = await tempDir();
+    const size = 8 * BLOCK_BYTES + 1;
+    const quota = await createQuota(dir, 10 * BLOCK_BYTES);
+    const offer = offerFile('large', size);
+    const part = expectPart(await sinkOf(dir, quota).open(offer));
+    for (let at = 0; at < size; at += BLOCK_BYTES) {
+      await part.write(bytesOf(Math.min(BLOCK_BYTES, size - at)), at);
+      part.confirm(at, 1n);
+    }
+    await part.suspend();
+    const again = expectPart(await sinkOf(dir, quota).open(offer));
+    expect(again.durable.length).toBe(9);
+    await again.discard();
+    expect(await quota.left(0)).toBe(10 * BLOCK_BYTES);
+  });
+
+  it('does not count twice what goes while it is counted', async () => {
+    const counts: ((bytes: number) => void)[] = [];
+    const made = createQuota('', 100, () => new Promise((resolve) => counts.push(resolve)));
+    counts.pop()?.(90);
+    const quota = await made;
+    const counting = quota.left(20);
+    // It is gone already when the count gets there.
+    quota.giveBack(50);
+    counts.pop()?.(40);
+    expect(await counting).toBe(60);
+  });
+
+  it('is not hidden from by folders that their sender wants closed, and does not fail at those it cannot look into', async () => {
+    const dir = await tempDir();
+    const sink = sinkOf(dir, await createQuota(dir, 100));
+    await receiveFile(sink, 'd/x', bytesOf(60));
+    await sink.place(offerDirectory('d', { mode: 0 }));
+    expect((await lstat(join(dir, 'd'))).mode & 0o777).toBe(0o500);
+    expect(await (await createQuota(dir, 100)).left(0)).toBe(40);
   });
 
   it('gives back what a commit did not store', async () => {
