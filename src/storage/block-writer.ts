@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { errnoOf } from '../errors.js';
+import { createWriteRuns, writeFully, type WriteRuns } from './write-runs.js';
 
 /** What O_DIRECT asks of offset, length and memory on every common disk. */
 const ALIGNMENT_BYTES = 4096;
@@ -17,6 +18,11 @@ export interface BlockWriter {
   close(): Promise<void>;
 }
 
+interface Direct {
+  readonly handle: FileHandle;
+  readonly runs: WriteRuns;
+}
+
 /**
  * Writes large aligned blocks straight to the disk, which costs a third of the
  * CPU and leaves next to nothing for fsync to do; everything else, and all of
@@ -25,14 +31,14 @@ export interface BlockWriter {
  * WebAssembly.Memory are; other memory is written through the page cache.
  */
 export function createBlockWriter(handle: FileHandle): BlockWriter {
-  let opening: Promise<FileHandle | undefined> | undefined;
+  let opening: Promise<Direct | undefined> | undefined;
   let refused = false;
 
   async function writeDirectly(block: Uint8Array, offset: number): Promise<boolean> {
     const direct = await (opening ??= openDirect(handle));
     if (!direct || refused) return false;
     try {
-      await writeFully(direct, block, offset);
+      await direct.runs.write(block, offset);
       return true;
     } catch (error) {
       // Some file systems take the flag and refuse the write.
@@ -49,7 +55,7 @@ export function createBlockWriter(handle: FileHandle): BlockWriter {
     },
     async close() {
       const direct = await opening;
-      await direct?.close().catch(() => undefined);
+      await direct?.handle.close().catch(() => undefined);
     },
   };
 }
@@ -60,14 +66,8 @@ function isAligned({ byteOffset, length }: Uint8Array, offset: number): boolean 
 }
 
 /** The same file once more, by its descriptor: its name may stand for another one by now. */
-async function openDirect({ fd }: FileHandle): Promise<FileHandle | undefined> {
+async function openDirect({ fd }: FileHandle): Promise<Direct | undefined> {
   if (O_DIRECT === undefined) return undefined;
-  return open(`/proc/self/fd/${fd}`, constants.O_WRONLY | O_DIRECT).catch(() => undefined);
-}
-
-async function writeFully(handle: FileHandle, block: Uint8Array, offset: number): Promise<void> {
-  for (let done = 0; done < block.length; ) {
-    const { bytesWritten } = await handle.write(block, done, block.length - done, offset + done);
-    done += bytesWritten;
-  }
+  const handle = await open(`/proc/self/fd/${fd}`, constants.O_WRONLY | O_DIRECT).catch(() => undefined);
+  return handle && { handle, runs: createWriteRuns(handle) };
 }

@@ -23,7 +23,7 @@ const FEW = 6;
 const LANES = 3;
 
 /** What changes a disk, and what is said to the other side or heard from it. */
-const FILES = ['openat', 'mkdir', 'write', 'pwrite64', 'ftruncate', 'fchmod', 'utimensat', 'fsync', 'fdatasync', 'link', 'rename', 'unlink', 'close'];
+const FILES = ['openat', 'mkdir', 'write', 'pwrite64', 'pwritev', 'ftruncate', 'fchmod', 'utimensat', 'fsync', 'fdatasync', 'link', 'rename', 'unlink', 'close'];
 const SOCKETS = ['accept4', 'connect', 'read', 'writev', 'shutdown'];
 /** What a sender keeps in its home. */
 const HOME = ['identity.pem', 'peers.json', 'state', 'state/digests'];
@@ -85,8 +85,8 @@ async function killAtEach<L>(lanes: readonly L[], calls: readonly Call[], kill: 
     }
   });
   console.log(`killed at ${struck.length} of ${calls.length} calls: ${[...new Set(struck.map(({ name }) => name))].sort().join(' ')}`);
-  // How often a side reads depends on how the bytes come; what it does to the disk does not.
-  const isOfDisk = ({ line }: Call) => /^(pwrite64|fchmod|utimensat|f(data)?sync|link|unlink|mkdir|ftruncate)/.test(line);
+  // How often a side reads, and how many blocks it writes together, depends on how the bytes come; what else it does to the disk does not.
+  const isOfDisk = ({ line }: Call) => /^(fchmod|utimensat|f(data)?sync|link|unlink|mkdir|ftruncate)/.test(line);
   expect(struck.filter(isOfDisk)).toEqual(expect.arrayContaining(calls.filter(isOfDisk)));
   expect(struck.length).toBeGreaterThan(calls.length * 0.8);
 }
@@ -123,7 +123,8 @@ describe('a receiver that is killed', () => {
     const wasStruck = status !== 0 || !isRunning(program);
     program.kill('SIGKILL');
     expect((await program.exit).signal).toBe('SIGKILL');
-    expect([0, 75], stderr).toContain(status);
+    // Who is killed while it accepts may not have been reached at all.
+    expect(name === 'accept4' ? [0, 69, 75] : [0, 75], stderr).toContain(status);
     if (status !== 0) expect(stderr).toMatch(oneSentence);
     const names = await expectNothingWrong(lane.dir, file);
     if (status === 0) expect(names).toEqual(['file.bin']);

@@ -53,7 +53,7 @@ const headOf = (content: Buffer, offset: number, length = BLOCK_BYTES): DataMess
 });
 
 const isOpen = () => true;
-const content = randomBytes(10 * BLOCK_BYTES);
+const content = randomBytes(14 * BLOCK_BYTES);
 
 function open(poolBlocks: number, delay?: () => Promise<void>) {
   const disk = createSlowPart();
@@ -96,19 +96,19 @@ describe('a block', () => {
 });
 
 it('a session holds a bounded part of the pool while the disk is slow', async () => {
-  const { takeNext, hold, finishOne, pool } = open(10);
+  const { takeNext, hold, finishOne, pool } = open(14);
   hold();
   let taken = 0;
   const taking = (async () => {
-    for (; taken < 10; taken++) await takeNext(taken);
+    for (; taken < 14; taken++) await takeNext(taken);
   })();
   await new Promise(setImmediate);
-  expect(taken).toBe(6);
+  expect(taken).toBe(10);
   finishOne();
   await new Promise(setImmediate);
-  expect(taken).toBe(7);
+  expect(taken).toBe(11);
   expect(pool.take()).toBeDefined();
-  for (let left = 0; left < 10; left++) {
+  for (let left = 0; left < 14; left++) {
     finishOne();
     await new Promise(setImmediate);
   }
