@@ -42,6 +42,13 @@ export interface Connection {
    */
   read(): Promise<Uint8Array | undefined>;
   /**
+   * Reads the next bytes to where they belong; `onBytes` hears of them as they
+   * come. Resolves with how many there are: all of `target`, or fewer if those
+   * were at hand or the peer has ended; 0 once it has. Rejects like read, and
+   * leaves `target` alone from then on.
+   */
+  readInto(target: Uint8Array, onBytes: (bytes: number) => void): Promise<number>;
+  /**
    * Queues the parts in order. Resolves when the operating system has taken
    * them, from when on the caller may reuse their memory. Rejects like read.
    */

@@ -20,6 +20,7 @@ export async function acceptCaller(
 ): Promise<Accepted | undefined> {
   const detected = await detectCaller(connection);
   if (detected) onFirstWord();
+  if (detected?.caller === 'ftx' || detected?.caller === 'classic') connection.shareReads();
   if (detected?.caller !== 'tls' || !own) return detected;
   // Loaded when needed: a receiver of unencrypted senders does not pay for it.
   const { acceptTls } = await import('./tls.js');

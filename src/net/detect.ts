@@ -1,5 +1,6 @@
 /** Who is calling: the first byte of a connection tells, PROTOCOL.md section 1. */
 import type { Connection } from '../ports.js';
+import { unread } from '../unread.js';
 
 export type Caller = 'ftx' | 'classic' | 'tls' | 'http' | 'unknown';
 
@@ -23,22 +24,6 @@ function classify(byte: number): Caller {
   if (byte >= 0x30 && byte <= 0x39) return 'classic';
   if (byte === 0x16) return 'tls';
   return byte >= 0x41 && byte <= 0x5a ? 'http' : 'unknown';
-}
-
-function unread(connection: Connection, bytes: Uint8Array): Connection {
-  let held: Uint8Array | undefined = bytes;
-  return {
-    peer: connection.peer,
-    read() {
-      if (!held) return connection.read();
-      const first = held;
-      held = undefined;
-      return Promise.resolve(first);
-    },
-    write: (parts) => connection.write(parts),
-    end: () => connection.end(),
-    destroy: (reason) => connection.destroy(reason),
-  };
 }
 
 /** Fatal TLS alerts: handshake_failure, and internal_error, which here means "try again". */

@@ -2,17 +2,12 @@
 import type { Socket } from 'node:net';
 import { errnoOf, FtxError } from '../errors.js';
 import type { Connection } from '../ports.js';
+import { Inflow } from './inflow.js';
+import { shareReads } from './shared-reads.js';
 
-/** Bytes that may wait to be read before the socket is paused. */
-const MAX_UNREAD_BYTES = 256 * 1024;
 /** How long a destroyed connection may still take to send what was written before. */
 const LINGER_MS = 1_000;
 const MAX_LINGERING = 24;
-
-interface Reader {
-  resolve(bytes: Uint8Array | undefined): void;
-  reject(reason: Error): void;
-}
 
 /**
  * Wraps a connected socket made with `allowHalfOpen`, and owns it from then on.
@@ -25,13 +20,11 @@ export class TcpConnection implements Connection {
   readonly #farewells: Farewells;
   #socket: Socket;
   #detach: () => void;
-  readonly #chunks: Uint8Array[] = [];
+  readonly #inflow = new Inflow();
   readonly #writers = new Set<(reason: Error) => void>();
-  #unread = 0;
-  #ended = false;
+  #isPaused = false;
   #upgrade: 'none' | 'under way' | 'done' = 'none';
   #failure: Error | undefined;
-  #reader: Reader | undefined;
 
   constructor(socket: Socket, farewells = commonFarewells) {
     this.#socket = socket;
@@ -56,8 +49,7 @@ export class TcpConnection implements Connection {
     socket.pause();
     // What goes wrong with it from here on, `wrap` or what came of it tells.
     socket.on('error', () => undefined);
-    for (const bytes of [read, ...this.#chunks.splice(0)].reverse()) socket.unshift(bytes);
-    this.#unread = 0;
+    for (const bytes of [read, ...this.#inflow.takeAll()].reverse()) socket.unshift(bytes);
     this.#upgrade = 'under way';
     const wrapped = await wrap(socket).catch((error: unknown) => {
       throw this.#failure ?? error;
@@ -72,14 +64,27 @@ export class TcpConnection implements Connection {
     return wrapped;
   }
 
+  /** For an accepted connection that many bytes are going to come over, as they are. */
+  shareReads(): void {
+    const sharing = shareReads(this.#socket, (bytes) => {
+      this.#isPaused = !this.#inflow.push(bytes, true);
+      return !this.#isPaused;
+    });
+    if (!sharing) return;
+    this.#detach();
+    this.#socket = sharing;
+    this.#detach = this.#attach(sharing);
+  }
+
   /** Returns what takes the listeners away again. */
   #attach(socket: Socket): () => void {
+    this.#isPaused = false;
     const listeners = {
-      data: (bytes: Uint8Array) => this.#receive(bytes),
-      end: () => {
-        this.#ended = true;
-        this.#deliver(undefined);
+      data: (bytes: Uint8Array) => {
+        this.#isPaused = !this.#inflow.push(bytes, false);
+        if (this.#isPaused) socket.pause();
       },
+      end: () => this.#inflow.end(),
       error: (error: Error) => this.#fail(describeLoss(this.peer, error)),
       close: () => this.#fail(describeLoss(this.peer)),
     };
@@ -92,15 +97,20 @@ export class TcpConnection implements Connection {
 
   /** What arrived before the connection was lost can still be read. */
   read(): Promise<Uint8Array | undefined> {
-    const bytes = this.#chunks.shift();
-    if (bytes) {
-      this.#unread -= bytes.length;
-      if (this.#chunks.length === 0) this.#socket.resume();
-      return Promise.resolve(bytes);
+    return this.#reading(this.#inflow.read());
+  }
+
+  readInto(target: Uint8Array, onBytes: (bytes: number) => void): Promise<number> {
+    return this.#reading(this.#inflow.readInto(target, onBytes));
+  }
+
+  /** What was taken made room for more. */
+  #reading<T>(read: Promise<T>): Promise<T> {
+    if (this.#isPaused && this.#inflow.isEmpty) {
+      this.#isPaused = false;
+      this.#socket.resume();
     }
-    if (this.#ended) return Promise.resolve(undefined);
-    if (this.#failure) return Promise.reject(this.#failure);
-    return new Promise((resolve, reject) => (this.#reader = { resolve, reject }));
+    return read;
   }
 
   write(parts: readonly Uint8Array[]): Promise<void> {
@@ -120,34 +130,16 @@ export class TcpConnection implements Connection {
   }
 
   destroy(reason: Error): void {
-    this.#chunks.length = 0;
-    this.#ended = false;
+    this.#inflow.clear();
     this.#fail(reason);
     // In the middle of an upgrade there are no last words.
     if (this.#upgrade === 'under way') this.#socket.destroy();
     else if (!this.#socket.destroyed) this.#farewells.linger(this.#socket);
   }
 
-  #receive(bytes: Uint8Array): void {
-    if (this.#reader) {
-      this.#deliver(bytes);
-    } else if (!this.#failure) {
-      this.#chunks.push(bytes);
-      this.#unread += bytes.length;
-      if (this.#unread >= MAX_UNREAD_BYTES) this.#socket.pause();
-    }
-  }
-
-  #deliver(bytes: Uint8Array | undefined): void {
-    const reader = this.#reader;
-    this.#reader = undefined;
-    reader?.resolve(bytes);
-  }
-
   #fail(reason: Error): void {
     this.#failure ??= reason;
-    this.#reader?.reject(this.#failure);
-    this.#reader = undefined;
+    this.#inflow.fail(this.#failure);
     for (const reject of this.#writers) reject(this.#failure);
     this.#writers.clear();
   }

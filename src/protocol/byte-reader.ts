@@ -23,8 +23,7 @@ export interface ByteReader {
 export function createByteReader(connection: Connection): ByteReader {
   let chunk: Uint8Array = new Uint8Array(0);
 
-  /** True once there is at least one byte, false at the end. */
-  async function more(): Promise<boolean> {
+  async function arrived(): Promise<boolean> {
     while (chunk.length === 0) {
       const next = await connection.read();
       if (next === undefined) return false;
@@ -33,45 +32,53 @@ export function createByteReader(connection: Connection): ByteReader {
     return true;
   }
 
-  async function consume(length: number, use: (part: Uint8Array, at: number) => void): Promise<void> {
-    for (let done = 0; done < length; ) {
-      if (!(await more()))
-        throw new FtxError('lost', `${connection.peer} closed the connection in the middle of a message.`);
-      const part = chunk.subarray(0, length - done);
-      use(part, done);
-      done += part.length;
-      chunk = chunk.subarray(part.length);
-    }
-  }
-
-  const fill = (target: Uint8Array) => consume(target.length, (part, at) => target.set(part, at));
-
   const peek = (length: number) => (chunk.length < length ? undefined : chunk.subarray(0, length));
   const drop = (length: number) => void (chunk = chunk.subarray(length));
 
+  function fillFromChunk(target: Uint8Array): number {
+    const here = chunk.subarray(0, target.length);
+    target.set(here);
+    drop(here.length);
+    return here.length;
+  }
+
+  /** What is not here yet goes straight to where it belongs. */
+  async function fill(target: Uint8Array): Promise<void> {
+    for (let done = fillFromChunk(target); done < target.length; ) {
+      const read = await connection.readInto(target.subarray(done), ignore);
+      if (read === 0) throw refuseEnd(connection.peer);
+      done += read;
+    }
+  }
+
   return {
-    arrived: more,
+    arrived,
     peek,
     drop,
-    fillAtOnce(target) {
-      const bytes = peek(target.length);
-      if (!bytes) return false;
-      target.set(bytes);
-      drop(bytes.length);
-      return true;
-    },
+    fillAtOnce: (target) => chunk.length >= target.length && fillFromChunk(target) === target.length,
     fill,
-    skip: (length) => consume(length, () => undefined),
-    async take(length) {
-      if (!(await more())) return undefined;
-      if (chunk.length < length) {
-        const bytes = new Uint8Array(length);
-        await fill(bytes);
-        return bytes;
+    async skip(length) {
+      for (let left = length; left > 0; ) {
+        if (!(await arrived())) throw refuseEnd(connection.peer);
+        const skipped = Math.min(chunk.length, left);
+        drop(skipped);
+        left -= skipped;
       }
-      const bytes = chunk.subarray(0, length);
-      chunk = chunk.subarray(length);
+    },
+    async take(length) {
+      if (!(await arrived())) return undefined;
+      const bytes = peek(length) ?? new Uint8Array(length);
+      if (chunk.length < length) await fill(bytes);
+      else drop(length);
       return bytes;
     },
   };
+}
+
+function refuseEnd(peer: string): FtxError {
+  return new FtxError('lost', `${peer} closed the connection in the middle of a message.`);
+}
+
+function ignore(): void {
+  // Nobody here counts.
 }

@@ -83,6 +83,7 @@ function sayingWhy(connection: Connection): Connection {
   return {
     peer: connection.peer,
     read: () => connection.read(),
+    readInto: (target, onBytes) => connection.readInto(target, onBytes),
     write: (parts) => connection.write(parts),
     end: () => connection.end(),
     destroy(reason) {

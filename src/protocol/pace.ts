@@ -64,6 +64,11 @@ export function createPace(connection: Connection, idleMs: number): Pace {
     connection: {
       peer: connection.peer,
       read,
+      readInto: (target, onBytes) =>
+        connection.readInto(target, (arrived) => {
+          bytes += arrived;
+          onBytes(arrived);
+        }),
       write: (parts) => connection.write(parts),
       end: () => connection.end(),
       destroy: (reason) => connection.destroy(reason),

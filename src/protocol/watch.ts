@@ -58,6 +58,13 @@ export function watchConnection(connection: Connection, idleMs: number): Watched
   return {
     peer: connection.peer,
     read: () => watched(connection.read()),
+    readInto: (target, onBytes) =>
+      watched(
+        connection.readInto(target, (arrived) => {
+          moved = performance.now();
+          onBytes(arrived);
+        }),
+      ),
     write: (parts) => watched(connection.write(parts)),
     end: () => connection.end(),
     destroy: (reason) => connection.destroy(reason),

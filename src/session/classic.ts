@@ -5,6 +5,7 @@ import { createByteReader, type ByteReader } from '../protocol/byte-reader.js';
 import type { Timeouts } from '../protocol/constants.js';
 import { createPace, slowestMs, type Pace } from '../protocol/pace.js';
 import { watchConnection, within } from '../protocol/watch.js';
+import { unread } from '../unread.js';
 import { createTally, finishTally, secondsSince, type SessionResult, type Tally } from './tally.js';
 
 /** The size is complete when no further byte has come for this long. */
@@ -141,14 +142,21 @@ function parseSize(text: string): number {
 /** The connection, with a read that has begun already as its first. */
 function startingWith(connection: Connection, first: Promise<Uint8Array | undefined>): Connection {
   let begun: typeof first | undefined = first;
+  let rest = connection;
   // It may fail before anyone waits for it.
   first.catch(() => undefined);
   return {
     peer: connection.peer,
     read() {
-      const next = begun ?? connection.read();
+      const next = begun ?? rest.read();
       begun = undefined;
       return next;
+    },
+    async readInto(target, onBytes) {
+      const bytes = await begun;
+      if (bytes) rest = unread(connection, bytes);
+      begun = undefined;
+      return rest.readInto(target, onBytes);
     },
     write: (parts) => connection.write(parts),
     end: () => connection.end(),

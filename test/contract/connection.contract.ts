@@ -60,6 +60,47 @@ export function describeConnection(name: string, make: () => Promise<readonly [C
       expect(await readText(left, 6)).toBe('answer');
     });
 
+    it('reads to where the bytes belong, tells of them as they come, and keeps the others', async () => {
+      const [left, right] = await open();
+      const target = new Uint8Array(6);
+      const arrived: number[] = [];
+      const fill = async () => {
+        for (let filled = 0; filled < target.length; )
+          filled += await right.readInto(target.subarray(filled), (bytes) => arrived.push(bytes));
+      };
+      say(left, 'abc');
+      const filling = fill();
+      say(left, 'defgh', 'ij');
+      await filling;
+      expect(Buffer.from(target).toString()).toBe('abcdef');
+      expect(arrived.reduce((sum, bytes) => sum + bytes, 0)).toBe(6);
+      expect(await readText(right, 4)).toBe('ghij');
+    });
+
+    it('reads into memory what is there when the peer ends, and then nothing', async () => {
+      const [left, right] = await open();
+      say(left, 'last');
+      left.end();
+      const target = new Uint8Array(6);
+      const ignore = () => undefined;
+      let filled = 0;
+      for (let read; (read = await right.readInto(target.subarray(filled), ignore)) > 0; ) filled += read;
+      expect(Buffer.from(target).toString()).toBe('last\0\0');
+      expect(await right.readInto(target, ignore)).toBe(0);
+    });
+
+    it('leaves memory alone once it is destroyed', async () => {
+      const [left, right] = await open();
+      const target = new Uint8Array(6);
+      const waiting = right.readInto(target, () => undefined);
+      right.destroy(reason);
+      await expect(waiting).rejects.toBe(reason);
+      // Its own wait may end with the connection's.
+      await left.write([bytes('late')]).catch(() => undefined);
+      await new Promise(setImmediate);
+      expect([...target]).toEqual(Array(6).fill(0));
+    });
+
     it('holds a write back while nobody reads', async () => {
       const [left, right] = await open();
       const block = new Uint8Array(1024 * 1024);

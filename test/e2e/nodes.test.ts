@@ -43,6 +43,18 @@ async function install(name: string, home: string): Promise<void> {
   }
 }
 
+/** Accepts a connection, and prints what comes over it. */
+const SHARES_READS = `
+  import { connect, createServer } from 'node:net';
+  import { shareReads } from './dist/net/shared-reads.js';
+  const server = createServer((socket) => {
+    const sharing = shareReads(socket, (bytes) => process.stdout.write('shared: ' + Buffer.from(bytes)));
+    sharing.resume().once('end', () => sharing.destroy());
+    server.close();
+  });
+  server.listen(0, () => connect(server.address().port).end('hello'));
+`;
+
 describe.each([22, 24])('under Node %i', (major) => {
   let found: Awaited<ReturnType<typeof findNode>>;
   beforeAll(async () => {
@@ -69,6 +81,12 @@ describe.each([22, 24])('under Node %i', (major) => {
       receiver.kill('SIGTERM');
       expect((await receiver.exit).status).toBe(143);
     }
+  });
+
+  test('it takes what arrives into shared memory', async (context) => {
+    if ('reason' in found) skipTest(context, found.reason);
+    const { stdout } = await run(found.node, ['--input-type=module', '--eval', SHARES_READS], { cwd: repository });
+    expect(stdout).toBe('shared: hello');
   });
 
   test('it pairs with this Node', async (context) => {

@@ -17,15 +17,20 @@ afterEach(() => {
 
 const loopback = (port: number) => ({ host: '127.0.0.1', port, timeoutMs: 10_000 });
 
-async function openPair(): Promise<readonly [Connection, Connection]> {
-  let accept: (connection: Connection) => void = () => undefined;
-  const accepted = new Promise<Connection>((resolve) => (accept = resolve));
+async function openPair(): Promise<readonly [TcpConnection, TcpConnection]> {
+  let accept: (connection: TcpConnection) => void = () => undefined;
+  const accepted = new Promise<TcpConnection>((resolve) => (accept = resolve));
   const listener = await listen({ port: 0, host: '127.0.0.1', onConnection: accept });
   listeners.push(listener);
   return Promise.all([dial(loopback(listener.port)), accepted]);
 }
 
 describeConnection('TCP', openPair);
+describeConnection('TCP into shared memory', async () => {
+  const [dialled, accepted] = await openPair();
+  accepted.shareReads();
+  return [dialled, accepted];
+});
 
 describe('a TCP connection', () => {
   async function acceptRaw(): Promise<[Connection, Socket]> {

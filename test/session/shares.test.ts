@@ -82,6 +82,7 @@ function throttleLink(connection: Connection): Connection {
   return {
     peer: connection.peer,
     read: () => connection.read(),
+    readInto: (target, onBytes) => connection.readInto(target, onBytes),
     write: async (parts) => {
       if (parts.some(({ length }) => length > 1000)) await pause();
       await connection.write(parts);

@@ -26,10 +26,12 @@ class Pipe {
     }
   }
 
-  async pull(): Promise<Uint8Array | undefined> {
+  async pull(most = Infinity): Promise<Uint8Array | undefined> {
     for (;;) {
       if (this.#readerGone) throw this.#readerGone;
-      const part = this.#queue.shift();
+      const whole = this.#queue.shift();
+      const part = whole?.subarray(0, most);
+      if (whole && part && part.length < whole.length) this.#queue.unshift(whole.subarray(part.length));
       if (part || this.#writerGone) {
         this.#held -= part?.length ?? 0;
         if (this.#held <= CAPACITY_BYTES) this.#wakeWriters();
@@ -67,6 +69,7 @@ function endpoint(peer: string, incoming: Pipe, outgoing: Pipe): Connection {
   return {
     peer,
     read: () => incoming.pull(),
+    readInto: async (target, onBytes) => put((await incoming.pull(target.length)) ?? NOTHING, target, onBytes),
     write: (parts) => outgoing.push(parts),
     end: () => outgoing.end('ended'),
     destroy(reason) {
@@ -74,6 +77,14 @@ function endpoint(peer: string, incoming: Pipe, outgoing: Pipe): Connection {
       outgoing.end(reason);
     },
   };
+}
+
+const NOTHING = new Uint8Array(0);
+
+function put(part: Uint8Array, target: Uint8Array, onBytes: (bytes: number) => void): number {
+  target.set(part);
+  onBytes(part.length);
+  return part.length;
 }
 
 /** Two Connections joined in memory. */
@@ -89,13 +100,20 @@ export function scriptedConnection(parts: readonly Uint8Array[], atEnd: 'end' | 
   const written: Uint8Array[] = [];
   let failure: Error | undefined;
   let fail: (reason: Error) => void = () => undefined;
+  function read(): Promise<Uint8Array | undefined> {
+    if (failure) return Promise.reject(failure);
+    const part = left.shift();
+    if (part || atEnd === 'end') return Promise.resolve(part);
+    return new Promise((_, reject) => (fail = reject));
+  }
   const connection: Connection = {
     peer: 'script',
-    read() {
-      if (failure) return Promise.reject(failure);
-      const part = left.shift();
-      if (part || atEnd === 'end') return Promise.resolve(part);
-      return new Promise((_, reject) => (fail = reject));
+    read,
+    async readInto(target, onBytes) {
+      const whole = (await read()) ?? NOTHING;
+      const part = whole.subarray(0, target.length);
+      if (part.length < whole.length) left.unshift(whole.subarray(part.length));
+      return put(part, target, onBytes);
     },
     write(more) {
       if (failure) return Promise.reject(failure);

@@ -88,6 +88,7 @@ export function tamperWith(connection: Connection, tamper: (part: Uint8Array) =>
   return {
     peer: connection.peer,
     read: () => connection.read(),
+    readInto: (target, onBytes) => connection.readInto(target, onBytes),
     write: (parts) => connection.write(parts.flatMap((part) => tamper(Uint8Array.from(part)))),
     end: () => connection.end(),
     destroy: (reason) => connection.destroy(reason),

@@ -33,6 +33,7 @@ function slowDown(connection: Connection, bytesPerSecond: number, onBytes: (sum:
   return {
     peer: connection.peer,
     read: () => connection.read(),
+    readInto: (target, onBytes) => connection.readInto(target, onBytes),
     // Writes wait for each other: the session may ask for several at once.
     write: (parts) => (last = parts.reduce((before, part) => before.then(() => writeSlowly(part)), last)),
     end: () => connection.end(),
