@@ -3,10 +3,16 @@
  * is in memory takes a few microseconds, and a trip to another thread 40. A
  * call that does keep the process waiting is followed by a pause in which all
  * go by way of threads, so that a slow disk costs a small part of the time.
+ * One that was merely interrupted, by another process that wanted the
+ * processor, is not.
  */
 
-/** Nothing that is in memory takes so long. */
+/** Nothing that is in memory takes so long, unless it is interrupted. */
 const SLOW_MS = 1;
+/** No interruption takes so long. */
+const SURELY_SLOW_MS = 20;
+/** Interruptions are further apart: a call takes far less time than a process may keep the processor. */
+const NEAR_CALLS = 8;
 const PAUSE_TIMES = 20;
 
 export interface Prompt {
@@ -19,6 +25,15 @@ export interface Prompt {
 /** `now` gives milliseconds. */
 export function createPrompt(now: () => number = () => performance.now()): Prompt {
   let pauseEnds = -Infinity;
+  let callsSinceSlow = Infinity;
+
+  function note(taken: number): void {
+    callsSinceSlow += 1;
+    if (taken < SLOW_MS) return;
+    if (taken >= SURELY_SLOW_MS || callsSinceSlow <= NEAR_CALLS) pauseEnds = now() + PAUSE_TIMES * taken;
+    callsSinceSlow = 0;
+  }
+
   return {
     isPrompt: () => now() >= pauseEnds,
     time(calls) {
@@ -26,8 +41,7 @@ export function createPrompt(now: () => number = () => performance.now()): Promp
       try {
         return calls();
       } finally {
-        const taken = now() - started;
-        if (taken >= SLOW_MS) pauseEnds = now() + PAUSE_TIMES * taken;
+        note(now() - started);
       }
     },
   };

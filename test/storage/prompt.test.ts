@@ -9,12 +9,23 @@ function makePrompt() {
 }
 
 describe('a disk', () => {
-  it('is prompt until a call takes a millisecond', () => {
+  it('is prompt until two calls take a millisecond, one soon after the other', () => {
     const { prompt, take } = makePrompt();
     for (let call = 0; call < 1000; call++) take(0.9);
+    take(1);
+    for (let call = 0; call < 7; call++) take(0.1);
     expect(prompt.isPrompt()).toBe(true);
     take(1);
     expect(prompt.isPrompt()).toBe(false);
+  });
+
+  it('is prompt while calls are interrupted now and then', () => {
+    const { prompt, take } = makePrompt();
+    for (let call = 0; call < 100; call++) {
+      take(19);
+      for (let other = 0; other < 8; other++) take(0.1);
+      expect(prompt.isPrompt()).toBe(true);
+    }
   });
 
   it('is given twenty times as long as it took', () => {
@@ -29,7 +40,7 @@ describe('a disk', () => {
   it('is timed when a call fails, too', () => {
     const { prompt, wait } = makePrompt();
     const fail = () => prompt.time(() => {
-      wait(5);
+      wait(20);
       throw new Error('EIO');
     });
     expect(fail).toThrow('EIO');
