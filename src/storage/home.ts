@@ -1,12 +1,11 @@
 /** The folder with what an installation keeps: its identity and the peers it knows. */
-import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, extname, join, resolve } from 'node:path';
 import { errnoOf, FtxError } from '../errors.js';
 import { createIdentity, formatIdentity, parseIdentity, type Identity } from '../identity/identity.js';
 import { syncFolder } from './durable-folder.js';
-import { removeAbandoned } from './file-lock.js';
-import { makeOwnerMark } from './owner.js';
+import { isOwnerGone, makeOwnerMark } from './owner.js';
 
 const IDENTITY_FILE = 'identity.pem';
 const READ_BY_OTHERS = 0o077;
@@ -65,6 +64,13 @@ export async function placeFile(path: string, text: string, place: (from: string
   } finally {
     await unlink(temporary).catch(() => undefined);
   }
+}
+
+/** Removes what somebody who was killed was about to place: its name ends in a dot and his mark. */
+export async function removeAbandoned(home: string): Promise<void> {
+  const names = await readdir(home).catch(() => []);
+  const abandoned = names.filter((name) => isOwnerGone(extname(name).slice(1)));
+  await Promise.all(abandoned.map((name) => unlink(join(home, name)).catch(() => undefined)));
 }
 
 /** Undefined when there is none; FtxError `home` when its permission bits have one of `forbidden`. */

@@ -3,8 +3,8 @@ import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError } from '../errors.js';
 import { isFingerprint, type Fingerprint } from '../identity/fingerprint.js';
-import { withLock } from './file-lock.js';
-import { homeFailure, placeFile, readPrivateFile } from './home.js';
+import { homeFailure, placeFile, readPrivateFile, removeAbandoned } from './home.js';
+import { withLock } from './lock.js';
 
 const PEERS_FILE = 'peers.json';
 const VERSION = 1;
@@ -72,6 +72,7 @@ async function changePeers<T>(home: string, change: (peers: ChangingPeers) => T)
   const path = join(home, PEERS_FILE);
   try {
     await mkdir(home, { recursive: true, mode: 0o700 });
+    await removeAbandoned(home);
     return await withLock(`${path}.lock`, async () => {
       const known = await readKnownPeers(home);
       const peers = { hosts: new Map(known.hosts), senders: new Map(known.senders) };

@@ -5,7 +5,8 @@ import { FtxError } from '../errors.js';
 import { BLOCK_BYTES } from '../ports.js';
 import { readJournal } from './block-journal.js';
 import { holdWay, releaseFolder, type HeldFolder, type Way } from './held-folder.js';
-import { isLocked, LOCK_SUFFIX } from './part-lock.js';
+import { LOCK_SUFFIX, readOwner, TAKEOVER_SUFFIX, takeLock } from './lock.js';
+import { isOwnerGone } from './owner.js';
 import { isAbandoned, PART_SUFFIX } from './part-name.js';
 import { JOURNAL_SUFFIX, parseBinding } from './resumable-part.js';
 import { RESERVED_PREFIX } from './safe-path.js';
@@ -46,11 +47,20 @@ async function describePart(journalFile: string): Promise<LeftPart | undefined> 
 export async function removeOldParts(dir: string, keepMs: number): Promise<string[]> {
   const removed: string[] = [];
   for await (const { file, path } of findLeftovers(dir)) {
-    // Whoever takes a file away at the same moment has done what was wanted.
-    const isOver = isAbandoned(basename(file)) || ((await readAgeMs(file).catch(() => 0)) > keepMs && !(await isLocked(lockOf(file))));
-    if (isOver && (await unlink(file).then(() => true, () => false))) removed.push(path);
+    if (await removeIfOver(file, keepMs)) removed.push(path);
   }
   return removed;
+}
+
+/** Whoever takes a file away at the same moment has done what was wanted. */
+async function removeIfOver(file: string, keepMs: number): Promise<boolean> {
+  const remove = () => unlink(file).then(() => true, () => false);
+  if (isAbandoned(basename(file))) return remove();
+  const isOver = (await readAgeMs(file).catch(() => 0)) > keepMs || (file.endsWith(TAKEOVER_SUFFIX) && isOwnerGone(await readOwner(file)));
+  // Nobody is at it, nor begins to be.
+  const unlock = isOver ? await takeLock(lockOf(file)) : undefined;
+  if (!unlock) return false;
+  return remove().finally(unlock);
 }
 
 function lockOf(file: string): string {

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { errnoOf } from '../errors.js';
 import { BLOCK_BYTES, type Entry, type PartFile } from '../ports.js';
 import { countFromStart, openJournal, readJournal, type BlockJournal } from './block-journal.js';
+import { LOCK_SUFFIX, takeLock } from './lock.js';
 import { DiskPart, type PartFileOptions } from './part-file.js';
-import { isLocked, lockPart, LOCK_SUFFIX } from './part-lock.js';
 import { PART_SUFFIX } from './part-name.js';
 import { RESERVED_PREFIX } from './safe-path.js';
 
@@ -45,8 +45,12 @@ function bindTo({ path, size, mtimeNs }: Entry, peer: string): { binding: string
 export async function removeResumablePart({ offer, place }: Pick<PartFileOptions, 'offer' | 'place'>, peer: string): Promise<void> {
   if (!isWorthKeeping(offer)) return;
   const path = join(place.folder, bindTo(offer, peer).stem);
-  if (inUse.has(path + PART_SUFFIX) || (await isLocked(path + LOCK_SUFFIX))) return;
-  await Promise.all([PART_SUFFIX, JOURNAL_SUFFIX, LOCK_SUFFIX].map((suffix) => unlink(path + suffix).catch(() => undefined)));
+  const left = [PART_SUFFIX, JOURNAL_SUFFIX, LOCK_SUFFIX].filter((suffix) => lstatSync(path + suffix, { throwIfNoEntry: false }));
+  if (left.length === 0 || inUse.has(path + PART_SUFFIX)) return;
+  const unlock = await takeLock(path + LOCK_SUFFIX);
+  if (!unlock) return;
+  await Promise.all([PART_SUFFIX, JOURNAL_SUFFIX].map((suffix) => unlink(path + suffix).catch(() => undefined)));
+  await unlock();
 }
 
 /** Undefined while another session has it, of this or another receiver, or when the file is not worth it. */
@@ -118,7 +122,7 @@ async function claim(path: string, lockPath: string): Promise<(() => Promise<voi
   if (inUse.has(path)) return undefined;
   let free: () => void = () => undefined;
   inUse.set(path, new Promise<void>((resolve) => (free = resolve)));
-  const unlock = await lockPart(lockPath);
+  const unlock = await takeLock(lockPath);
   const release = async () => {
     await unlock?.();
     inUse.delete(path);

@@ -1,4 +1,4 @@
-import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { forgetHost, forgetSenders, readKnownPeers, rememberHost, rememberSender } from '../../src/storage/known-peers.js';
@@ -64,6 +64,7 @@ describe('known peers', () => {
   it.each([MARK_OF_THE_DEAD, ''])('do not wait for a process that was killed (%j)', async (mark) => {
     const home = await tempDir();
     await writeFile(join(home, 'peers.json.lock'), mark);
+    await symlink(mark || 'nobody', join(home, 'peers.json.lock.lock'));
     for (const name of ['peers.json', 'peers.json.lock', 'identity.pem']) await writeFile(join(home, `${name}.${MARK_OF_THE_DEAD}`), 'left');
     expect(await rememberHost(home, 'host:6000', A)).toBe(A);
     expect(await readdir(home)).toEqual(['peers.json']);

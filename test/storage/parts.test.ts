@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { BLOCK_BYTES } from '../../src/ports.js';
 import { createFileSink } from '../../src/storage/file-sink.js';
+import { makeOwnerMark } from '../../src/storage/owner.js';
 import { listParts, removeOldParts } from '../../src/storage/parts.js';
 import { expectPart, offerFile } from '../contract/sink.contract.js';
 import { tempDir } from '../support/folders.js';
+import { DEAD_PID, giveTo } from '../support/owners.js';
 
 const SIZE = 20 * BLOCK_BYTES;
 const HOUR_MS = 3_600_000;
@@ -58,6 +60,15 @@ it('removes what is old, and nothing else', async () => {
   expect(removed).toHaveLength(3);
   expect((await readdir(join(dir, 'old'))).sort()).toEqual(['.ftx-notes', 'mine.part']);
   expect(await readdir(join(dir, 'new'))).toHaveLength(2);
+});
+
+it('removes at once the lock of one who was killed while he took a lock over, and that of nobody else', async () => {
+  const dir = await tempDir();
+  const gone = giveTo(DEAD_PID, makeOwnerMark());
+  await symlink(gone, join(dir, '.ftx-0000000000000000.lock.lock'));
+  await symlink(makeOwnerMark(), join(dir, '.ftx-0000000000000001.lock.lock'));
+  expect(await removeOldParts(dir, HOUR_MS)).toEqual(['.ftx-0000000000000000.lock.lock']);
+  expect(await readdir(dir)).toEqual(['.ftx-0000000000000001.lock.lock']);
 });
 
 it('follows no link out of the folder', async () => {

@@ -1,16 +1,16 @@
 import { readlinkSync } from 'node:fs';
-import { readdir, symlink } from 'node:fs/promises';
+import { readdir, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { isLocked, takeLock } from '../../src/storage/lock.js';
 import { makeOwnerMark } from '../../src/storage/owner.js';
-import { isLocked, lockPart } from '../../src/storage/part-lock.js';
 import { tempDir } from '../support/folders.js';
 import { DEAD_PID, findLivingPid, giveTo } from '../support/owners.js';
 
 describe('a lock', () => {
   it('is there until it is given back', async () => {
     const dir = await tempDir();
-    const unlock = await lockPart(join(dir, 'lock'));
+    const unlock = await takeLock(join(dir, 'lock'));
     expect(await isLocked(join(dir, 'lock'))).toBe(true);
     await unlock!();
     expect(await readdir(dir)).toEqual([]);
@@ -24,7 +24,7 @@ describe('a lock', () => {
     const path = join(await tempDir(), 'lock');
     await symlink(makeOwner(), path);
     expect(await isLocked(path)).toBe(true);
-    expect(await lockPart(path)).toBeUndefined();
+    expect(await takeLock(path)).toBeUndefined();
   });
 
   it.each([
@@ -34,11 +34,29 @@ describe('a lock', () => {
     const path = join(await tempDir(), 'lock');
     await symlink(owner, path);
     expect(await isLocked(path)).toBe(false);
-    expect(await lockPart(path)).toBeDefined();
+    expect(await takeLock(path)).toBeDefined();
     expect(readlinkSync(path)).not.toBe(owner);
   });
 
+  it('that another has taken over is not given back', async () => {
+    const path = join(await tempDir(), 'lock');
+    const unlock = await takeLock(path);
+    await unlink(path);
+    await symlink('of another', path);
+    await unlock!();
+    expect(readlinkSync(path)).toBe('of another');
+  });
+
+  it('is left to whoever is taking it over', async () => {
+    const path = join(await tempDir(), 'lock');
+    await symlink(giveTo(DEAD_PID, makeOwnerMark()), path);
+    const finish = await takeLock(`${path}.lock`);
+    expect(await takeLock(path)).toBeUndefined();
+    await finish!();
+    expect(await takeLock(path)).toBeDefined();
+  });
+
   it('that cannot be made keeps nobody from anything', async () => {
-    expect(await lockPart('/proc/nowhere/lock')).toBeDefined();
+    expect(await takeLock('/proc/nowhere/lock')).toBeDefined();
   });
 });
