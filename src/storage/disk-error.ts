@@ -49,9 +49,9 @@ export function showPath(path: string): string {
   return `${path.slice(0, half)}…${path.slice(-half)}`.toWellFormed();
 }
 
-/** `10 GiB`, `1.5 KiB`, `17 bytes`. */
+/** `10 GiB`, `1.5 KiB`, `17 bytes`, `1 byte`. */
 export function showBytes(bytes: number): string {
-  if (bytes < 1024) return `${bytes} bytes`;
+  if (bytes < 1024) return bytes === 1 ? '1 byte' : `${bytes} bytes`;
   const power = Math.min(Math.floor(Math.log2(bytes) / 10), UNITS.length);
   return `${Number((bytes / 1024 ** power).toFixed(1))} ${UNITS[power - 1] ?? ''}`;
 }

@@ -46,12 +46,14 @@ describe('describeDiskError', () => {
 describe('what is shown', () => {
   it.each([
     [0, '0 bytes'],
+    [1, '1 byte'],
+    [2, '2 bytes'],
     [1023, '1023 bytes'],
     [1024, '1 KiB'],
     [1536, '1.5 KiB'],
     [10 * 1024 ** 3, '10 GiB'],
     [Number.MAX_SAFE_INTEGER, '8 PiB'],
-  ])('%i bytes as %s', (bytes, text) => {
+  ])('of %i it says %s', (bytes, text) => {
     expect(showBytes(bytes)).toBe(text);
   });
 

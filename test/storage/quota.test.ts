@@ -36,7 +36,7 @@ describe('a quota', () => {
     const sink = sinkOf(dir, quota);
     expect(await receiveFile(sink, 'c', bytesOf(50))).toBe('c');
     await expect(sink.open(offerFile('e', 1))).rejects.toThrow(
-      'e: 1 bytes is more than the 0 bytes left of the 150 bytes that the receiver\'s folder may hold. Take something out of it, or raise --quota there.',
+      'e: 1 byte is more than the 0 bytes left of the 150 bytes that the receiver\'s folder may hold. Take something out of it, or raise --quota there.',
     );
     expect(await receiveFile(sink, 'empty', bytesOf(0))).toBe('empty');
   });
