@@ -13,6 +13,8 @@ export type * from './figures.js';
 export const CHUNK_BYTES = 1024;
 /** 1 MiB, 1024 chunks: the unit of I/O and of checksums. */
 export const BLOCK_BYTES = 1024 * CHUNK_BYTES;
+/** Smaller files are sent again in less time than it takes to keep account of them. */
+export const MIN_RESUMABLE_BYTES = 8 * BLOCK_BYTES;
 
 export type EntryKind = 'file' | 'directory' | 'symlink';
 

@@ -49,7 +49,7 @@ export function createSendReport({ json, quiet }: Appearance, io: CliIo, to: Add
     },
     fail: (failure, stopped) => {
       end();
-      view.print(stopped ? `ftx: stopped: ${text.describeArrived()}.` : describeFailure(failure));
+      view.print(stopped ? `ftx: stopped: ${text.describeStop()}` : describeFailure(failure));
       if (failure.code === 'usage') return;
       lines?.fail(failure);
       lines?.finish(tally.summary((io.now() - startMs) / 1000));

@@ -1,10 +1,10 @@
 import { spellFingerprint, type Fingerprint } from '../identity/fingerprint.js';
-import type { Summary, TransferEvent } from '../ports.js';
+import { MIN_RESUMABLE_BYTES, type Summary, type TransferEvent } from '../ports.js';
 import { formatAddress, type Address } from './address.js';
 import { escapeText } from './escape.js';
 import { describeReason } from './failure.js';
 import { describeLosses, formatBytes, formatRate, formatSeconds } from './format.js';
-import type { Tally } from './tally.js';
+import { isEnd, type Tally } from './tally.js';
 
 const MIN_LIMIT_SECONDS = 1;
 
@@ -15,6 +15,8 @@ export interface SendText {
   readonly summarize: (summary: Summary) => string;
   /** What had arrived when the session broke off: `2 files stored on host`. */
   readonly describeArrived: () => string;
+  /** The same when the user has stopped it, and whether the receiver keeps what there is of others: `nothing stored on host. …` */
+  readonly describeStop: () => string;
 }
 
 export function createSendText(to: Address, tally: Tally): SendText {
@@ -22,17 +24,19 @@ export function createSendText(to: Address, tally: Tally): SendText {
   let newName = '';
   let renamed = 0;
   let already = 0;
+  const broken = createBroken();
 
   function describe(event: TransferEvent): string | undefined {
     tally.apply(event);
+    broken.note(event);
     if (event.type === 'refused') return `ftx: ${escapeText(event.path)} was refused: ${describeReason(event)}`;
     if (event.type === 'failed' && event.path !== null) {
       return `ftx: ${escapeText(event.path)}: ${describeReason({ ...event, path: event.path })}`;
     }
     if (event.type === 'retrying') return describeRetry(event);
     if (event.type === 'resumed') return `going on with ${escapeText(event.path)} where it stopped, at ${formatBytes(event.bytes)}`;
-    if (event.type === 'peer') return describePeer(event.identity);
-    if (event.type === 'paired') return describePairing(event.identity);
+    if (event.type === 'peer') return describePeer(target, event.identity);
+    if (event.type === 'paired') return describePairing(target, event.identity);
     if (event.type !== 'stored') return undefined;
     if (event.already) already += 1;
     if (event.as !== event.path) {
@@ -40,14 +44,6 @@ export function createSendText(to: Address, tally: Tally): SendText {
       newName = event.as;
     }
     return undefined;
-  }
-
-  function describePeer(identity: Fingerprint): string {
-    return `${target} is new here: it is ${spellFingerprint(identity)} (${identity}), and from now on no other is taken for it`;
-  }
-
-  function describePairing(identity: Fingerprint): string {
-    return `paired with ${target}: it is ${spellFingerprint(identity)} (${identity}), and from now on neither side asks again`;
   }
 
   function describeNames(): string {
@@ -65,11 +61,36 @@ export function createSendText(to: Address, tally: Tally): SendText {
     return what + there + describeLosses(result) + describeLimit(result);
   }
 
+  const describeArrived = () => `${tally.describe()} stored on ${target}`;
   return {
     describe,
     summarize,
-    describeArrived: () => `${tally.describe()} stored on ${target}`,
+    describeArrived,
+    describeStop: () => `${describeArrived()}.${broken.isLeft() ? ' The same command goes on where it stopped.' : ''}`,
   };
+}
+
+/** Files that have come in part, and are large enough to be kept. A classic receiver keeps none. */
+function createBroken() {
+  const paths = new Set<string>();
+  let isClassic = false;
+  return {
+    note(event: TransferEvent): void {
+      if (event.type === 'connected') isClassic = event.protocol === 'classic';
+      else if (event.type === 'progress' || event.type === 'resumed') {
+        if (!isClassic && (event.size ?? 0) >= MIN_RESUMABLE_BYTES) paths.add(event.path);
+      } else if (isEnd(event) && event.path !== null) paths.delete(event.path);
+    },
+    isLeft: () => paths.size > 0,
+  };
+}
+
+function describePeer(target: string, identity: Fingerprint): string {
+  return `${target} is new here: it is ${spellFingerprint(identity)} (${identity}), and from now on no other is taken for it`;
+}
+
+function describePairing(target: string, identity: Fingerprint): string {
+  return `paired with ${target}: it is ${spellFingerprint(identity)} (${identity}), and from now on neither side asks again`;
 }
 
 /** Of a transfer that was over at once it says nothing worth knowing. */

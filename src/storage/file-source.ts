@@ -1,10 +1,9 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { FtxError, errnoOf } from '../errors.js';
-import { BLOCK_BYTES, type Source } from '../ports.js';
+import { BLOCK_BYTES, MIN_RESUMABLE_BYTES, type Source } from '../ports.js';
 import { showPath } from './disk-error.js';
 import { createPrompt } from './prompt.js';
-import { MIN_RESUMABLE_BYTES } from './resumable-part.js';
 import { createSourceJournal } from './source-journal.js';
 import { readAhead, RING, type ReadBlock } from './read-ahead.js';
 

@@ -4,7 +4,7 @@ import { lstatSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../errors.js';
-import { BLOCK_BYTES, type Entry, type PartFile } from '../ports.js';
+import { BLOCK_BYTES, MIN_RESUMABLE_BYTES, type Entry, type PartFile } from '../ports.js';
 import { countFromStart, openJournal, readJournal, type BlockJournal } from './block-journal.js';
 import { LOCK_SUFFIX, takeLock } from './lock.js';
 import { DiskPart, type PartFileOptions } from './part-file.js';
@@ -12,8 +12,6 @@ import { PART_SUFFIX } from './part-name.js';
 import { RESERVED_PREFIX } from './safe-path.js';
 
 export const JOURNAL_SUFFIX = '.journal';
-/** Smaller files are sent again in less time than it takes to keep account of them. */
-export const MIN_RESUMABLE_BYTES = 8 * BLOCK_BYTES;
 /** Blocks that a crash may cost, or the time in which they came; each checkpoint waits for the disk. */
 const CHECKPOINT_BLOCKS = 32;
 const CHECKPOINT_MS = 1_000;

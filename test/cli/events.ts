@@ -23,6 +23,8 @@ export const progress = (
   { size = 1000, total = null, session = 1 }: { size?: number | null; total?: Totals | null; session?: number } = {},
 ): TransferEvent => ({ type: 'progress', session, path, bytes, size, total });
 
+export const resumed = (path: string, bytes: number, size: number): TransferEvent => ({ type: 'resumed', session: 1, path, bytes, size });
+
 type Stored = Extract<TransferEvent, { type: 'stored' }>;
 
 export const stored = (path: string, size = 0, more: Partial<Stored> = {}): Stored => ({

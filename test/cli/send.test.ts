@@ -3,7 +3,7 @@ import { runSend, type SendArguments } from '../../src/cli/send.js';
 import { FtxError } from '../../src/errors.js';
 import type { TransferEvent } from '../../src/ports.js';
 import type { SendOptions, SendResult } from '../../src/send.js';
-import { connected, failed, offered, progress, refused, stored, summary } from './events.js';
+import { connected, failed, offered, progress, refused, resumed, stored, summary } from './events.js';
 import { fakeIo, fakeTerminal, type FakeIo } from './fake-io.js';
 
 type Library = (options: SendOptions) => Promise<SendResult>;
@@ -161,6 +161,30 @@ describe('a signal', () => {
     expect(io.stderr.text()).toBe('ftx: stopped: 1 file stored on host.\n');
     expect(jsonOf(io).at(-2)).toMatchObject({ type: 'failed', code: 'aborted' });
     expect([io.exits, io.signalListeners()]).toEqual([[], 0]);
+  });
+
+  const MIB = 1024 ** 2;
+  const goesOn = 'ftx: stopped: nothing stored on host. The same command goes on where it stopped.\n';
+  const isOver = 'ftx: stopped: nothing stored on host.\n';
+  const half = (path: string, size: number | null) => [offered(path, size), progress(path, 4 * MIB, { size })];
+  test.each<[string, TransferEvent[], string, Partial<SendArguments>?]>([
+    ['a file that has come in part', half('a', 8 * MIB), goesOn],
+    ['a file that goes on where an earlier one stopped', [offered('a', 8 * MIB), resumed('a', MIB, 8 * MIB)], `going on with a where it stopped, at 1.0 MB\n${goesOn}`],
+    ['such a file beside one that was refused', [...half('a', 8 * MIB), refused('b', 'exists', '')], `ftx: b was refused: \n${goesOn}`],
+    ['a file too small to be kept', half('a', 8 * MIB - 1), isOver],
+    ['a file of which nothing has moved', [offered('a', 8 * MIB)], isOver],
+    ['a file that was refused in the middle', [...half('a', 8 * MIB), refused('a', 'no-space', 'Full.')], `ftx: a was refused: Full.\n${isOver}`],
+    ['a stream', half('a', null), isOver, { paths: ['-'], name: 'a' }],
+    ['a classic transfer', [{ ...connected(), protocol: 'classic' } as TransferEvent, ...half('a', 8 * MIB)], isOver, { classic: true }],
+    ['a dry run', [], 'ftx: stopped: nothing was sent.\n', { dryRun: true }],
+  ])('in %s tells whether it can go on', async (_what, events, sentence, args) => {
+    const io = fakeIo();
+    const { send, running } = abortable([connected(), ...events]);
+    const ended = runSend({ ...ARGS, ...args }, io, send);
+    await running;
+    io.raise('SIGINT');
+    await ended;
+    expect(io.stderr.text()).toBe(sentence);
   });
 
   test('a second one leaves at once and gives the terminal back', async () => {
