@@ -1,26 +1,14 @@
-import { lstat, mkdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createFileSink, type FileSinkOptions } from '../../src/storage/file-sink.js';
 import {
-  type SinkContract, describeSink, expectPart, offerDirectory, offerFile, offerLink, receiveFile, refusal,
+  describeSink, expectPart, offerDirectory, offerFile, offerLink, receiveFile, refusal,
 } from '../contract/sink.contract.js';
 import { describePlan } from '../contract/plan.contract.js';
 import { toAlignedMemory } from '../support/aligned-memory.js';
 import { readNames, tempDir } from '../support/folders.js';
-
-const onDisk: SinkContract<string> = {
-  makeStore: tempDir,
-  makeSink: (dir, options) => createFileSink({ dir, ...options }),
-  readNames,
-  readFile: (dir, path) => readFile(join(dir, path)),
-  readTarget: (dir, path) => readlink(join(dir, path)),
-  readAttributes: async (dir, path) => {
-    const { mode, mtimeNs } = await lstat(join(dir, path), { bigint: true });
-    // The time is kept to the microsecond.
-    return { mode: Number(mode & 0o7777n), mtimeNs: (mtimeNs / 1000n) * 1000n };
-  },
-};
+import { onDisk } from '../support/on-disk.js';
 
 describeSink('the file sink', onDisk);
 describePlan('the file sink', onDisk);

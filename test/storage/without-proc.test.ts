@@ -1,12 +1,13 @@
 /** The file sink where no folder can be held by a descriptor, as on other systems than Linux. */
 import type { PathLike } from 'node:fs';
-import { lstat, readFile, readlink, symlink } from 'node:fs/promises';
+import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { createFileSink } from '../../src/storage/file-sink.js';
 import { HOLDS_BY_DESCRIPTOR } from '../../src/storage/held-folder.js';
 import { describeSink, offerFile, refusal } from '../contract/sink.contract.js';
-import { readNames, tempDir } from '../support/folders.js';
+import { tempDir } from '../support/folders.js';
+import { onDisk } from '../support/on-disk.js';
 
 vi.mock('node:fs', async (importOriginal) => {
   const real = await importOriginal<typeof import('node:fs')>();
@@ -17,17 +18,7 @@ it('is what is tested here', () => {
   expect(HOLDS_BY_DESCRIPTOR).toBe(false);
 });
 
-describeSink('the file sink by paths alone', {
-  makeStore: tempDir,
-  makeSink: (dir, options) => createFileSink({ dir, ...options }),
-  readNames,
-  readFile: (dir, path) => readFile(join(dir, path)),
-  readTarget: (dir, path) => readlink(join(dir, path)),
-  readAttributes: async (dir, path) => {
-    const { mode, mtimeNs } = await lstat(join(dir, path), { bigint: true });
-    return { mode: Number(mode & 0o7777n), mtimeNs: (mtimeNs / 1000n) * 1000n };
-  },
-});
+describeSink('the file sink by paths alone', onDisk);
 
 it('follows no link that is there', async () => {
   const dir = await tempDir();
