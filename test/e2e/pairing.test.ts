@@ -1,13 +1,13 @@
 /** Who gets into a receiver that is not open, by which code, and who does not. */
 import { once } from 'node:events';
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { TransferEvent } from '../../src/ports.js';
 import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
 import { pairAsSender } from '../../src/session/pairing.js';
 import { receive } from '../../src/receive.js';
+import { eavesdrop } from '../support/eavesdropper.js';
 import { readNames, tempDir } from '../support/folders.js';
 import { identityOf, newHome, note, peersOf, sendFrom, sendWithCode, startPairing, wrongCode, type Home } from '../support/homes.js';
 import { callAsStranger, standBetween, tryCode } from '../support/hostile-tls.js';
@@ -261,18 +261,10 @@ describe('somebody in the middle', () => {
   test('who says again what he has recorded of a pairing is not let in, and takes no try', async () => {
     const [here, there] = [await newHome(), await newHome()];
     const receiver = await startPairing(there.env);
-    const said: Buffer[] = [];
-    const server = createServer((socket) => {
-      const onward = connect(receiver.port, '127.0.0.1').on('error', () => undefined);
-      socket.on('error', () => undefined).on('data', (data) => said.push(data));
-      socket.pipe(onward).pipe(socket);
-    }).listen(0, '127.0.0.1');
-    onTestFinished(() => void server.close());
-    await once(server, 'listening');
-    expect((await sendWithCode(here.env, `127.0.0.1:${(server.address() as AddressInfo).port}`, wrongCode(receiver.code))).status).toBe(UNPAIRED);
+    const middle = await eavesdrop(receiver.port);
+    expect((await sendWithCode(here.env, middle.address, wrongCode(receiver.code))).status).toBe(UNPAIRED);
     await receiver.program.output('stderr', '2 tries left');
-    const replay = connect(receiver.port, '127.0.0.1', () => replay.end(Buffer.concat(said)));
-    await once(replay.on('error', () => undefined).resume(), 'close');
+    await middle.sayAgain();
     expect(failuresOf(receiver)).toHaveLength(1);
     expect((await sendWithCode(here.env, receiver.address, receiver.code)).status).toBe(0);
   });

@@ -2,42 +2,21 @@
 import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
-import { connect as connectTls, createServer as createTlsServer, type SecureVersion, type TLSSocket } from 'node:tls';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { connect as connectTls, type SecureVersion } from 'node:tls';
+import { describe, expect, test } from 'vitest';
 import { createIdentity } from '../../src/identity/identity.js';
+import { eavesdrop } from '../support/eavesdropper.js';
 import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { send, sendPlain, startPlainReceiver, startReceiver, type Mailbox } from '../support/mailbox.js';
 import { identityOf, newHome, note, sendFrom } from '../support/homes.js';
+import { standBetween } from '../support/hostile-tls.js';
 import { endOf, runFtx, startProgram } from '../support/processes.js';
 import { startProxy } from '../support/proxy.js';
 import { jargon } from '../support/sentences.js';
 import { skipTest } from '../support/skips.js';
 import { serve } from '../support/strangers.js';
-
-/** A server in the middle that records what it hears, with a TLS identity of its own or none. */
-async function standBetween(talk: 'tls' | 'record', receiver?: Mailbox) {
-  const heard: Buffer[] = [];
-  const { key, certificate: cert } = createIdentity();
-  const hear = (socket: Socket | TLSSocket): void => {
-    socket.on('error', () => undefined).on('data', (data: Buffer) => heard.push(data));
-  };
-  const server =
-    talk === 'tls'
-      ? createTlsServer({ key, cert, ALPNProtocols: ['ftx/1'] }, hear)
-      : createServer((socket) => {
-          hear(socket);
-          if (!receiver) return;
-          const onward = connect(receiver.port, '127.0.0.1').on('error', () => undefined);
-          onward.on('data', (data) => heard.push(data));
-          socket.pipe(onward).pipe(socket);
-        });
-  server.listen(0, '127.0.0.1');
-  onTestFinished(() => void server.close());
-  await once(server, 'listening');
-  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, heard: () => Buffer.concat(heard) };
-}
 
 interface Answer {
   readonly protocol: string | null;
@@ -129,10 +108,10 @@ describe('somebody in the middle', () => {
   test('with another identity than the one that is given hears no name, also at the first meeting', async () => {
     const { env } = await newHome();
     const wanted = `sha256:${'0'.repeat(64)}`;
-    const middle = await standBetween('tls');
+    const middle = await standBetween((await startReceiver()).port);
     const { status, stderr } = await sendFrom(env, middle.address, '--peer', wanted, '--json');
     expect([status, stderr]).toEqual([77, expect.stringContaining(wanted)]);
-    expect(middle.heard().length).toBe(0);
+    expect(middle.heard()).toBe('');
     expect((await runFtx(['peers'], { env })).stdout).toBe('');
   });
 
@@ -146,7 +125,7 @@ describe('somebody in the middle', () => {
 
   test('who only listens learns neither name nor content', async () => {
     const receiver = await startReceiver();
-    const middle = await standBetween('record', receiver);
+    const middle = await eavesdrop(receiver.port);
     const path = join(await tempDir(), 'very-secret-name.txt');
     const content = 'a line that nobody else shall read\n'.repeat(1000);
     await writeFile(path, content);
@@ -159,17 +138,9 @@ describe('somebody in the middle', () => {
 
   test('who says again what he has recorded gets nowhere', async () => {
     const receiver = await startReceiver();
-    const said: Buffer[] = [];
-    const server = createServer((socket) => {
-      const onward = connect(receiver.port, '127.0.0.1').on('error', () => undefined);
-      socket.on('error', () => undefined).on('data', (data) => said.push(data));
-      socket.pipe(onward).pipe(socket);
-    }).listen(0, '127.0.0.1');
-    onTestFinished(() => void server.close());
-    await once(server, 'listening');
-    expect((await send(`127.0.0.1:${(server.address() as AddressInfo).port}`, note)).status).toBe(0);
-    const replay = connect(receiver.port, '127.0.0.1', () => replay.end(Buffer.concat(said)));
-    await once(replay.on('error', () => undefined).resume(), 'close');
+    const middle = await eavesdrop(receiver.port);
+    expect((await send(middle.address, note)).status).toBe(0);
+    await middle.sayAgain();
     expect(await readNames(receiver.dir)).toEqual(['notes.txt']);
     expect(receiver.program.events().filter(({ type }) => type === 'connected')).toHaveLength(1);
   });
