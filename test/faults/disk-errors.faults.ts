@@ -44,6 +44,17 @@ async function sendInto(receiver: Mailbox, file: string, options: TraceOptions) 
   return { exit, calls: await trace.stop() };
 }
 
+/** Sends a file of this size into a fault that it does not survive: nothing is left of it, and it is taken when it is sent again. */
+async function expectLost(size: number, options: TraceOptions, status = 74, says = BROKEN): Promise<Call[]> {
+  const receiver = await startWarm();
+  const file = await makeFile(size);
+  const { exit, calls } = await sendInto(receiver, file, options);
+  expectFailure(exit, status, says);
+  expect(await readNames(receiver.dir)).toEqual([]);
+  await expectTaken(receiver, file);
+  return calls;
+}
+
 const FULL = /file\.bin.*: the receiver's disk is full/;
 const NO_MORE_FILES = /file\.bin.*: the receiver's disk can take no more files/;
 const BROKEN = /file\.bin.*: the receiver's disk reported an error/;
@@ -66,14 +77,9 @@ describe('a system call of the receiver that fails', () => {
     ['a disk that turns read-only at the end', 'link', 'error=EROFS', SMALL, 77, READ_ONLY],
     ['too many open files', 'openat', 'error=EMFILE:when=1', SMALL, 75, /file\.bin: the receiver has too many files open; try again/],
   ])('%s', async (_, call, fault, size, status, says) => {
-    const receiver = await startWarm();
-    const file = await makeFile(size);
     // What changes only the file's own account is done on the main thread, where Node opens files too.
     const threads = call === 'fchmod' || call === 'utimensat' ? 'main' : 'others';
-    const { exit } = await sendInto(receiver, file, { calls: call.split(','), fault, threads });
-    expectFailure(exit, status, says);
-    expect(await readNames(receiver.dir)).toEqual([]);
-    await expectTaken(receiver, file);
+    await expectLost(size, { calls: call.split(','), fault, threads }, status, says);
   });
 
   test('EIO at the rename that is to replace an old file leaves the old one', async () => {
@@ -96,34 +102,19 @@ describe('an fsync that fails is not tried again', () => {
     ['of a small file', SMALL],
     ['of a large one', RESUMABLE],
   ])('%s', async (_, size) => {
-    const receiver = await startWarm();
-    const file = await makeFile(size);
-    const { exit, calls } = await sendInto(receiver, file, { calls: SYNCS, fault: 'error=EIO:when=1' });
-    expectFailure(exit, 74, BROKEN);
+    const calls = await expectLost(size, { calls: SYNCS, fault: 'error=EIO:when=1' });
     expect(count(calls, '.part')).toBe(1);
-    expect(await readNames(receiver.dir)).toEqual([]);
-    await expectTaken(receiver, file);
   });
 
   test('of the folder', async () => {
-    const receiver = await startWarm();
-    const file = await makeFile(SMALL);
-    const { exit, calls } = await sendInto(receiver, file, { calls: SYNCS, fault: 'error=EIO:when=2' });
-    expectFailure(exit, 74, BROKEN);
+    const calls = await expectLost(SMALL, { calls: SYNCS, fault: 'error=EIO:when=2' });
     expect([count(calls, '.part'), count(calls, '/received')]).toEqual([1, 1]);
-    expect(await readNames(receiver.dir)).toEqual([]);
-    await expectTaken(receiver, file);
   });
 
   test('at a checkpoint: the file is lost, although a later one would succeed', async () => {
-    const receiver = await startWarm();
-    const file = await makeFile(LONG);
-    const { exit, calls } = await sendInto(receiver, file, { calls: SYNCS, fault: 'error=EIO:when=1' });
-    expectFailure(exit, 74, BROKEN);
+    const calls = await expectLost(LONG, { calls: SYNCS, fault: 'error=EIO:when=1' });
     expect(calls[0]?.line).toMatch(/^fdatasync\(.*\.part>.*EIO/);
     expect(count(calls, '.part')).toBe(1);
-    expect(await readNames(receiver.dir)).toEqual([]);
-    await expectTaken(receiver, file);
   });
 });
 
