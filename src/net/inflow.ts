@@ -32,8 +32,9 @@ export class Inflow {
     return this.#unread < MAX_UNREAD_BYTES;
   }
 
-  /** The peer has ended. */
+  /** The peer has ended; once something has failed, that is what every read is told. */
   end(): void {
+    if (this.#failure) return;
     this.#ended = true;
     this.#reader?.end();
   }
@@ -60,7 +61,7 @@ export class Inflow {
   read(): Promise<Uint8Array | undefined> {
     const bytes = this.#queue.shift();
     this.#unread -= bytes?.length ?? 0;
-    if (bytes || (this.#ended && !this.#reader)) return Promise.resolve(bytes);
+    if (bytes || this.#ended) return Promise.resolve(bytes);
     return this.#wait((resolve) => ({
       take(part, isShared) {
         resolve(isShared ? Uint8Array.from(part) : part);

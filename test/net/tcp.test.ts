@@ -33,13 +33,13 @@ describeConnection('TCP into shared memory', async () => {
 });
 
 describe('a TCP connection', () => {
-  async function acceptRaw(): Promise<[Connection, Socket]> {
+  async function acceptRaw(): Promise<[TcpConnection, Socket, Socket]> {
     const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
     servers.push(server);
     await once(server, 'listening');
     const raw = connect((server.address() as AddressInfo).port, '127.0.0.1');
     const [socket] = (await once(server, 'connection')) as [Socket];
-    return [new TcpConnection(socket), raw];
+    return [new TcpConnection(socket), raw, socket];
   }
 
   it('that is reset rejects with lost', async () => {
@@ -57,6 +57,17 @@ describe('a TCP connection', () => {
     await once(raw, 'close');
     expect(Buffer.from((await connection.read())!).toString()).toBe('late');
     expect(await connection.read()).toBeUndefined();
+  });
+
+  it.each([false, true])('that was destroyed before its peer ended says why (shared reads: %s)', async (isShared) => {
+    const [connection, raw, socket] = await acceptRaw();
+    if (isShared) connection.shareReads();
+    const reason = new Error('no time');
+    connection.destroy(reason);
+    raw.end();
+    await once(socket, 'close');
+    await expect(connection.read()).rejects.toBe(reason);
+    await expect(connection.readInto(new Uint8Array(1), () => undefined)).rejects.toBe(reason);
   });
 
   it('that was destroyed lingers only while few others do', async () => {
