@@ -1,7 +1,7 @@
 /** Bytes put back into a Connection. */
 import type { Connection } from './ports.js';
 
-/** The connection, with `bytes` that were read from it to be read once more. */
+/** The connection, with `bytes` that were read from it, not empty, to be read once more. */
 export function unread(connection: Connection, bytes: Uint8Array): Connection {
   let held: Uint8Array | undefined = bytes;
   return {

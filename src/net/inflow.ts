@@ -26,7 +26,7 @@ export class Inflow {
   push(bytes: Uint8Array, isShared: boolean): boolean {
     const rest = bytes.subarray(this.#reader?.take(bytes, isShared) ?? 0);
     if (rest.length > 0 && !this.#failure) {
-      this.#queue.push(isShared ? Uint8Array.from(rest) : rest);
+      this.#queue.push(isShared ? new Uint8Array(rest) : rest);
       this.#unread += rest.length;
     }
     return this.#unread < MAX_UNREAD_BYTES;
@@ -64,7 +64,7 @@ export class Inflow {
     if (bytes || this.#ended) return Promise.resolve(bytes);
     return this.#wait((resolve) => ({
       take(part, isShared) {
-        resolve(isShared ? Uint8Array.from(part) : part);
+        resolve(isShared ? new Uint8Array(part) : part);
         return part.length;
       },
       end: () => resolve(undefined),

@@ -64,7 +64,7 @@ export class TcpConnection implements Connection {
     return wrapped;
   }
 
-  /** For an accepted connection that many bytes are going to come over, as they are. */
+  /** Makes reading cheaper where that is possible, on an accepted connection that is not going to be upgraded. */
   shareReads(): void {
     const sharing = shareReads(this.#socket, (bytes) => {
       this.#isPaused = !this.#inflow.push(bytes, true);

@@ -19,9 +19,12 @@ export interface ByteReader {
   skip(length: number): Promise<void>;
 }
 
+/** Rather than an empty part of what was read, which would keep all of that in memory for as long as nothing else comes. */
+const NOTHING: Uint8Array = new Uint8Array(0);
+
 /** Every method throws FtxError `lost` when the peer ends in the middle. */
 export function createByteReader(connection: Connection): ByteReader {
-  let chunk: Uint8Array = new Uint8Array(0);
+  let chunk = NOTHING;
 
   async function arrived(): Promise<boolean> {
     while (chunk.length === 0) {
@@ -33,7 +36,7 @@ export function createByteReader(connection: Connection): ByteReader {
   }
 
   const peek = (length: number) => (chunk.length < length ? undefined : chunk.subarray(0, length));
-  const drop = (length: number) => void (chunk = chunk.subarray(length));
+  const drop = (length: number) => void (chunk = length < chunk.length ? chunk.subarray(length) : NOTHING);
 
   function fillFromChunk(target: Uint8Array): number {
     const here = chunk.subarray(0, target.length);
@@ -55,21 +58,23 @@ export function createByteReader(connection: Connection): ByteReader {
     arrived,
     peek,
     drop,
-    fillAtOnce: (target) => chunk.length >= target.length && fillFromChunk(target) === target.length,
+    fillAtOnce(target) {
+      if (chunk.length < target.length) return false;
+      fillFromChunk(target);
+      return true;
+    },
     fill,
     async skip(length) {
-      for (let left = length; left > 0; ) {
+      for (let left = length, skipped; left > 0; left -= skipped) {
         if (!(await arrived())) throw refuseEnd(connection.peer);
-        const skipped = Math.min(chunk.length, left);
+        skipped = Math.min(chunk.length, left);
         drop(skipped);
-        left -= skipped;
       }
     },
     async take(length) {
       if (!(await arrived())) return undefined;
-      const bytes = peek(length) ?? new Uint8Array(length);
-      if (chunk.length < length) await fill(bytes);
-      else drop(length);
+      const bytes = new Uint8Array(length);
+      await fill(bytes);
       return bytes;
     },
   };

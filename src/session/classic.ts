@@ -142,6 +142,7 @@ function parseSize(text: string): number {
 /** The connection, with a read that has begun already as its first. */
 function startingWith(connection: Connection, first: Promise<Uint8Array | undefined>): Connection {
   let begun: typeof first | undefined = first;
+  /** With what a readInto has left over of it. */
   let rest = connection;
   // It may fail before anyone waits for it.
   first.catch(() => undefined);
