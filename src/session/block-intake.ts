@@ -9,7 +9,7 @@ import type { ReceiverWatch } from './shares.js';
 /** Blocks up to this, and the pieces of larger ones, get memory of their own: a pooled megabyte would be wasted on them. */
 const PIECE_BYTES = 64 * 1024;
 /** Pooled blocks one session may hold while the disk writes them. */
-const MAX_HELD = 10;
+const MAX_HELD = 8;
 /** A block that takes longer to arrive comes from a sender that is too slow to hold pooled memory for. */
 const SLOW_MS = 250;
 
