@@ -10,7 +10,7 @@ import type { Fingerprint } from './identity/fingerprint.js';
 export type * from './figures.js';
 
 /** 1 KiB: the unit in which a file is announced, resumed and counted. */
-export const CHUNK_BYTES = 1024;
+const CHUNK_BYTES = 1024;
 /** 1 MiB, 1024 chunks: the unit of I/O and of checksums. */
 export const BLOCK_BYTES = 1024 * CHUNK_BYTES;
 /** Smaller files are sent again in less time than it takes to keep account of them. */

@@ -1,4 +1,9 @@
-import type { OutputStream } from './io.js';
+export interface OutputStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+  write(text: string): boolean;
+}
 
 /** A peer can cause any number of lines, and who reads them may be slow: what waits to be written stays in memory. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;

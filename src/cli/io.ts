@@ -1,13 +1,6 @@
 import type { Readable } from 'node:stream';
-import { boundOutput } from './bounded-output.js';
+import { boundOutput, type OutputStream } from './bounded-output.js';
 import { toJsonLine } from './escape.js';
-
-export interface OutputStream {
-  readonly isTTY?: boolean;
-  readonly columns?: number;
-  readonly rows?: number;
-  write(text: string): boolean;
-}
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';
 

@@ -2,7 +2,6 @@ import { InvalidArgumentError } from 'commander';
 
 const SIZE = /^(\d+(?:\.\d+)?)(?:([KMGTP])(?:iB)?)?$/i;
 const POWERS_OF_1024 = 'KMGTP';
-// setTimeout fires at once beyond 2^31 - 1 milliseconds
 /** What the protocol lets a side announce as its limit. */
 const MIN_MS = 100;
 const MAX_SECONDS = 24 * 60 * 60;

@@ -1,7 +1,7 @@
 import cliProgress from 'cli-progress';
 import type { EventListener } from '../ports.js';
 import { describeReceive, describeSend } from './bar-lines.js';
-import type { OutputStream } from './io.js';
+import type { OutputStream } from './bounded-output.js';
 import { createProgressModel, type ProgressModel } from './progress-model.js';
 import type { View } from './view.js';
 

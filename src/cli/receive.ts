@@ -9,7 +9,8 @@ import { runListParts } from './list-parts.js';
 import { createReceiveText, describeCode, type OnConflict } from './receive-text.js';
 import { watchSignals } from './signals.js';
 import { createTally } from './tally.js';
-import { openView, type View } from './view.js';
+import { openView } from './open-view.js';
+import type { View } from './view.js';
 
 const GRACE_MS = 10_000;
 

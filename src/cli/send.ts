@@ -5,7 +5,7 @@ import { askCode } from './ask-code.js';
 import type { CliIo } from './io.js';
 import { createSendReport } from './send-report.js';
 import { watchSignals } from './signals.js';
-import { openView } from './view.js';
+import { openView } from './open-view.js';
 
 const STANDARD_INPUT = '-';
 

@@ -1,5 +1,5 @@
 /** Who somebody is: the SHA-256 of a public key. */
-import { createHash, X509Certificate, type KeyObject } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
 import { FtxError } from '../errors.js';
 
 /** `sha256:` and 64 hex digits, over the DER of the key's SubjectPublicKeyInfo (RFC 5280, 4.1.2.7). */
@@ -14,10 +14,6 @@ const GROUP_LETTERS = 4;
 export function fingerprintOf(key: KeyObject): Fingerprint {
   const der = key.export({ type: 'spki', format: 'der' });
   return `sha256:${createHash('sha256').update(der).digest('hex')}`;
-}
-
-export function fingerprintOfCertificate(certificate: string): Fingerprint {
-  return fingerprintOf(new X509Certificate(certificate).publicKey);
 }
 
 export function isFingerprint(text: string): text is Fingerprint {

@@ -2,8 +2,7 @@
 import { digestBlock } from '../checksum.js';
 import { FtxError, toFtxError } from '../errors.js';
 import * as limits from './constants.js';
-import { controlToJson, parseControl } from './messages.js';
-import type { ControlMessage, DataMessage, HaveMessage, Message, MessageType } from './messages.js';
+import { controlToJson, parseControl, type ControlMessage, type DataMessage, type HaveMessage, type Message, type MessageType } from './messages.js';
 
 /** Type numbers are positions in this list, counted from 1. */
 const TYPES: readonly (MessageType | undefined)[] = [

@@ -1,5 +1,5 @@
-import { fchmodSync, futimesSync } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
+import { fchmodSync, futimesSync, type Stats } from 'node:fs';
+import { lstat, type FileHandle } from 'node:fs/promises';
 import { errnoOf } from '../errors.js';
 
 /** What a 64-bit count of nanoseconds reaches: the years 1677 to 2262. */
@@ -26,4 +26,13 @@ export function setTimes({ fd }: FileHandle, mtimeNs: bigint): void {
   const seconds = (microseconds + (microseconds < 0 ? -0.5 : 0.5)) / 1e6;
   // As text: a negative number means "now" to Node.
   futimesSync(fd, String(seconds), String(seconds));
+}
+
+export async function lstatIfAny(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }

@@ -4,10 +4,9 @@ import { link, rename, symlink, unlink, type FileHandle } from 'node:fs/promises
 import { join } from 'node:path';
 import { FtxError, errnoOf } from '../errors.js';
 import type { Entry } from '../ports.js';
-import { setMode, setTimes } from './attributes.js';
+import { setMode, setTimes, lstatIfAny } from './attributes.js';
 import { refuseExisting, type ConflictPolicy } from './conflict.js';
 import { showPath } from './disk-error.js';
-import { lstatIfAny } from './durable-folder.js';
 import { claimFreeName } from './free-name.js';
 import { makePartName } from './part-name.js';
 import type { Place } from './place.js';

@@ -1,11 +1,10 @@
 /** Folders below the receiver's root, made durable, with no symbolic link followed on the way. */
 import { randomUUID } from 'node:crypto';
-import { open, unlink } from 'node:fs/promises';
+import { open, unlink, mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { FtxError, errnoOf } from '../errors.js';
 import { showPath } from './disk-error.js';
 import { DURABLE, type Durability } from './durability.js';
-import { makeFolder } from './durable-folder.js';
 import { holdFolder, holdKnown, holdRoot, releaseFolder, type HeldFolder } from './held-folder.js';
 import { createMadeFolders, PRIVATE_MODE, wasLeftUnfinished, type MadeFolders } from './made-folders.js';
 import { makePartName } from './part-name.js';
@@ -184,5 +183,16 @@ function describeObstacle(error: unknown): string {
     case undefined:
     default:
       return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Makes one folder, as durable in the one it is in as that says. */
+export async function makeFolder(path: string, durability: Durability, mode?: number): Promise<void> {
+  await mkdir(path, mode);
+  try {
+    await durability.folder(dirname(path));
+  } catch (error) {
+    await rmdir(path).catch(() => undefined);
+    throw error;
   }
 }

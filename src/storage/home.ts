@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, extname, join, resolve } from 'node:path';
 import { errnoOf, FtxError } from '../errors.js';
 import { createIdentity, formatIdentity, parseIdentity, type Identity } from '../identity/identity.js';
-import { syncFolder } from './durable-folder.js';
+import { syncFolder } from './durability.js';
 import { isOwnerGone, makeOwnerMark } from './owner.js';
 
 const IDENTITY_FILE = 'identity.pem';

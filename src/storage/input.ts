@@ -2,23 +2,14 @@ import { constants, type BigIntStats } from 'node:fs';
 import { lstat, open, opendir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { FtxError, errnoOf } from '../errors.js';
-import { describeReadError } from './file-source.js';
+import { describeReadError, type FoundFile } from './read-file.js';
 import { showPath } from './disk-error.js';
-
-/** A file or folder that the user named. */
-export interface Input {
-  /** Where it is, with every link on the way resolved. */
-  readonly file: string;
-  /** What it is called at the receiver. */
-  readonly path: string;
-  readonly stats: BigIntStats;
-}
 
 /**
  * Looks at one path from the command line. A link is followed, because the
  * user named it. Throws FtxError `not-found`, `unreadable`, `unsupported` or `usage`.
  */
-export async function describeInput(path: string, name?: string): Promise<Input> {
+export async function describeInput(path: string, name?: string): Promise<FoundFile> {
   const stats = await statInput(path);
   if (!stats.isFile() && !stats.isDirectory()) throw describeSpecial(path, stats);
   try {

@@ -5,7 +5,7 @@ import { FtxError } from '../errors.js';
 import type { Entry, Outlook, Plan, Room } from '../ports.js';
 import { decideFile, decideLink, refuseExisting, type ConflictPolicy } from './conflict.js';
 import { describeDiskError, showBytes, showPath } from './disk-error.js';
-import { lstatIfAny } from './durable-folder.js';
+import { lstatIfAny } from './attributes.js';
 import { refuseLength, refuseParent } from './folders.js';
 import { findFreeName } from './free-name.js';
 import { refuseSize } from './part-file.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { FtxError } from '../errors.js';
 import type { PartFile, PresentFile } from '../ports.js';
 import { showPath } from './disk-error.js';
-import { readFile } from './file-source.js';
+import { readFile } from './read-file.js';
 import type { HeldPlace, Place } from './place.js';
 
 export interface PresentOptions {

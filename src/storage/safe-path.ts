@@ -10,7 +10,6 @@ const COMPONENTS_MAX = 100;
 const TARGET_BYTES_MAX = 4095;
 /** How the names of part files begin, which no entry may claim. */
 export const RESERVED_PREFIX = '.ftx-';
-export const PART_SUFFIX = '.part';
 
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 const DRIVE = /^[a-z]:/i;

@@ -4,7 +4,7 @@ import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SourceJournal } from '../ports.js';
 import { countFromStart, openJournal, type BlockJournal } from './block-journal.js';
-import type { KnownFile } from './file-source.js';
+import type { FoundFile } from './read-file.js';
 
 const SUFFIX = '.digests';
 /** Blocks, or the time in which they came, that a crash may cost. */
@@ -18,7 +18,7 @@ const KEEP_MS = 30 * 24 * 60 * 60 * 1000;
  * it worthless. Nothing here ever fails a transfer: without a journal, the
  * file is read again.
  */
-export function createSourceJournal({ file, stats }: KnownFile, stateDir: string): SourceJournal {
+export function createSourceJournal({ file, stats }: FoundFile, stateDir: string): SourceJournal {
   const name = createHash('sha256').update(file).digest('hex').slice(0, 32);
   const binding = JSON.stringify([file, stats.dev, stats.ino, stats.size, stats.mtimeNs].map(String));
   let opening: Promise<BlockJournal | undefined> | undefined;

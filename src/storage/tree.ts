@@ -1,12 +1,13 @@
 /** Files and folders that a user named, as Sources. */
-import { lstatSync, type BigIntStats } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { readdir, readlink } from 'node:fs/promises';
 import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
 import { abortReason, FtxError, errnoOf } from '../errors.js';
 import type { Entry, Source } from '../ports.js';
 import { showPath } from './disk-error.js';
-import { createFileSource, describeReadError } from './file-source.js';
+import { createFileSource } from './file-source.js';
+import { describeReadError, type FoundFile } from './read-file.js';
 import { describeInput, describeSpecial } from './input.js';
 
 export interface ReadOptions {
@@ -20,15 +21,6 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Where digests of large files are kept until they are stored; without it none are. */
   readonly stateDir?: string | undefined;
-}
-
-/** Something found on disk. */
-interface Found {
-  /** Where it is. */
-  readonly file: string;
-  /** What it is called at the receiver. */
-  readonly path: string;
-  readonly stats: BigIntStats;
 }
 
 interface Walk {
@@ -62,7 +54,7 @@ function rethrow(_path: string, error: FtxError): never {
 }
 
 /** With a stack of its own: recursion would end at some depth of folders, which a peer can make. */
-async function* readInput(walk: Walk, input: Found): AsyncGenerator<Source> {
+async function* readInput(walk: Walk, input: FoundFile): AsyncGenerator<Source> {
   if (!input.stats.isDirectory()) {
     yield createFileSource(input, walk.stateDir);
     return;
@@ -83,12 +75,12 @@ async function* readInput(walk: Walk, input: Found): AsyncGenerator<Source> {
 }
 
 /** The last one first, to be taken from the end; undefined when the folder cannot be read. */
-async function listNames(walk: Walk, { file, path }: Found): Promise<Buffer[] | undefined> {
+async function listNames(walk: Walk, { file, path }: FoundFile): Promise<Buffer[] | undefined> {
   const names = await attempt(walk, path, () => readdir(file, { encoding: 'buffer' }));
   return names?.sort((a, b) => b.compare(a));
 }
 
-async function findEntry(walk: Walk, folder: Found, bytes: Buffer): Promise<Found | undefined> {
+async function findEntry(walk: Walk, folder: FoundFile, bytes: Buffer): Promise<FoundFile | undefined> {
   const name = bytes.toString();
   const file = join(folder.file, name);
   const path = `${folder.path}/${name}`;
@@ -101,13 +93,13 @@ async function findEntry(walk: Walk, folder: Found, bytes: Buffer): Promise<Foun
   return stats && { file, path, stats };
 }
 
-async function* readLeaf(walk: Walk, found: Found): AsyncGenerator<Source> {
+async function* readLeaf(walk: Walk, found: FoundFile): AsyncGenerator<Source> {
   if (found.stats.isFile()) yield createFileSource(found, walk.stateDir);
   else if (found.stats.isSymbolicLink()) yield* readLink(walk, found);
   else walk.report(found.path, describeSpecial(found.path, found.stats));
 }
 
-async function* readLink(walk: Walk, found: Found): AsyncGenerator<Source> {
+async function* readLink(walk: Walk, found: FoundFile): AsyncGenerator<Source> {
   const target = await attempt(walk, found.path, () => readlink(found.file, { encoding: 'buffer' }));
   if (!target) return;
   if (isUtf8(target)) yield createEmptySource(toEntry(found, { kind: 'symlink', target: target.toString() }));
@@ -135,7 +127,7 @@ function refuseEncoding(path: string, what: 'name' | 'target'): FtxError {
   return new FtxError('unreadable', `${showPath(path)}: its ${what} is not valid UTF-8, so it cannot be sent.`);
 }
 
-function toEntry({ path, stats }: Found, rest: Pick<Entry, 'kind' | 'target'>): Entry {
+function toEntry({ path, stats }: FoundFile, rest: Pick<Entry, 'kind' | 'target'>): Entry {
   return { ...rest, path, size: 0, mtimeNs: stats.mtimeNs, mode: Number(stats.mode & 0o777n) };
 }
 

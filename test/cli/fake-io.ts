@@ -1,7 +1,8 @@
 /** A process and a terminal for tests of the CLI: no real stream, clock or signal. */
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
-import type { CliIo, OutputStream, StopSignal } from '../../src/cli/io.js';
+import type { CliIo, StopSignal } from '../../src/cli/io.js';
+import type { OutputStream } from '../../src/cli/bounded-output.js';
 import { displayWidth } from '../../src/cli/width.js';
 
 export interface FakeStream extends OutputStream {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createProgressView } from '../../src/cli/progress-view.js';
-import { openView, type View } from '../../src/cli/view.js';
+import { openView } from '../../src/cli/open-view.js';
+import type { View } from '../../src/cli/view.js';
 import { connected, done, offered, progress, stored } from './events.js';
 import { fakeIo, fakeStream, fakeTerminal, type FakeTerminal } from './fake-io.js';
 

@@ -1,10 +1,9 @@
-import { describe } from 'vitest';
+import { describe, afterEach, expect, it } from 'vitest';
 import { createIdentity } from '../../src/identity/identity.js';
 import { listen, type Listener } from '../../src/net/listen.js';
 import { dial } from '../../src/net/dial.js';
 import type { TcpConnection } from '../../src/net/tcp.js';
 import { acceptTls, startTls } from '../../src/net/tls.js';
-import { afterEach, expect, it } from 'vitest';
 import { describeConnection } from '../contract/connection.contract.js';
 
 const identities = { receiver: createIdentity(), sender: createIdentity() };

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { digestBlock } from '../../src/checksum.js';
-import type { PartFile } from '../../src/ports.js';
-import { BLOCK_BYTES } from '../../src/ports.js';
+import { type PartFile, BLOCK_BYTES } from '../../src/ports.js';
 import type { Channel } from '../../src/protocol/channel.js';
 import type { DataMessage } from '../../src/protocol/messages.js';
 import { BlockIntake } from '../../src/session/block-intake.js';

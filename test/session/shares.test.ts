@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Connection, Sink, Source } from '../../src/ports.js';
-import { BLOCK_BYTES } from '../../src/ports.js';
+import { type Connection, type Sink, type Source, BLOCK_BYTES } from '../../src/ports.js';
 import { createReceiverWatch, createStopwatch, findLimit } from '../../src/session/shares.js';
 import type { SessionResult } from '../../src/session/tally.js';
 import { connectionPair } from '../support/memory-connection.js';

@@ -1,7 +1,6 @@
 /** A Sink without a disk, for session tests; held to the same contract as the one over a folder. */
 import { FtxError } from '../../src/errors.js';
-import type { Entry, Outlook, PartFile, Placed, Plan, PresentFile, Sink } from '../../src/ports.js';
-import { BLOCK_BYTES } from '../../src/ports.js';
+import { type Entry, type Outlook, type PartFile, type Placed, type Plan, type PresentFile, type Sink, BLOCK_BYTES } from '../../src/ports.js';
 import { numberName } from '../../src/storage/free-name.js';
 import { checkLinkTarget, parsePath } from '../../src/storage/safe-path.js';
 
