@@ -1,6 +1,23 @@
-export { FtxError, type ErrorCode } from './errors.js';
-export type { EntryKind, EventListener, Limit, ReceiverShares, SenderShares, Summary, Totals, TransferEvent, WireProtocol } from './ports.js';
-export { listParts, receive, type LeftPart, type Receiver, type ReceiveOptions, type ReceiveResult } from './receive.js';
-export { spellFingerprint, type Fingerprint } from './identity/fingerprint.js';
-export { forgetPeer, forgetSender, listPeers, readOwnIdentity, type KnownPeer } from './peers.js';
-export { send, type SendOptions, type SendResult } from './send.js';
+export { FtxError, type ErrorCode } from './core/errors.js';
+export type { EntryKind } from './core/entry.js';
+export type {
+  EventListener,
+  Limit,
+  ReceiverShares,
+  SenderShares,
+  Summary,
+  Totals,
+  TransferEvent,
+  WireProtocol,
+} from './core/events.js';
+export {
+  listParts,
+  receive,
+  type LeftPart,
+  type Receiver,
+  type ReceiveOptions,
+  type ReceiveResult,
+} from './mailbox/receive.js';
+export { spellFingerprint, type Fingerprint } from './core/fingerprint.js';
+export { forgetPeer, forgetSender, listPeers, readOwnIdentity, type KnownPeer } from './home/peers.js';
+export { send, type SendOptions, type SendResult } from './client/send.js';

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.js';
+import type { ErrorCode } from '../core/errors.js';
 
 /** Exit statuses after sysexits.h; 130 and 143 are 128 plus the signal's number. */
 export const EXIT = {

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import { errnoOf } from '../errors.js';
+import { errnoOf } from '../core/errors.js';
 import { EXIT } from './exit-codes.js';
-import { describeFailure } from './failure.js';
-import { processIo } from './io.js';
+import { describeFailure } from './screen/failure.js';
+import { processIo } from './screen/io.js';
 import { runProgram } from './program.js';
 
 let outputFailed = false;
@@ -28,11 +28,11 @@ const ended = runProgram(
   process.argv.slice(2),
   {
     // loaded when needed: a command does not pay for the other's modules
-    send: async (args, io) => (await import('./send.js')).runSend(args, io),
-    id: async (args, io) => (await import('./peers.js')).runId(args, io),
-    peers: async (args, io) => (await import('./peers.js')).runPeers(args, io),
-    forget: async (host, io) => (await import('./peers.js')).runForget(host, io),
-    receive: async (args, io) => (await import('./receive.js')).runReceive(args, io),
+    send: async (args, io) => (await import('./commands/send.js')).runSend(args, io),
+    id: async (args, io) => (await import('./commands/peers.js')).runId(args, io),
+    peers: async (args, io) => (await import('./commands/peers.js')).runPeers(args, io),
+    forget: async (host, io) => (await import('./commands/peers.js')).runForget(host, io),
+    receive: async (args, io) => (await import('./commands/receive.js')).runReceive(args, io),
   },
   processIo(),
 );

@@ -10,7 +10,9 @@ const MAX_SECONDS = 24 * 60 * 60;
 export function parseSize(text: string): number {
   const match = SIZE.exec(text);
   if (match === null) {
-    throw new InvalidArgumentError('A size is a number of bytes, or one with K, M, G or T (powers of 1024), like 500M or 10GiB.');
+    throw new InvalidArgumentError(
+      'A size is a number of bytes, or one with K, M, G or T (powers of 1024), like 500M or 10GiB.',
+    );
   }
   const exponent = match[2] === undefined ? 0 : POWERS_OF_1024.indexOf(match[2].toUpperCase()) + 1;
   const bytes = Math.floor(Number(match[1]) * 1024 ** exponent);

@@ -1,15 +1,23 @@
 import { Command, CommanderError, Option } from 'commander';
-import { toFtxError } from '../errors.js';
-import { VERSION } from '../version.js';
-import { DEFAULT_KEEP_PARTS_MS, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_FILES, DEFAULT_MAX_SIZE, DEFAULT_PORT, DEFAULT_RETRIES, DEFAULT_TIMEOUT_MS } from '../defaults.js';
-import { escapeText } from './escape.js';
+import { toFtxError } from '../core/errors.js';
+import { VERSION } from '../core/version.js';
+import {
+  DEFAULT_KEEP_PARTS_MS,
+  DEFAULT_MAX_CONNECTIONS,
+  DEFAULT_MAX_FILES,
+  DEFAULT_MAX_SIZE,
+  DEFAULT_PORT,
+  DEFAULT_RETRIES,
+  DEFAULT_TIMEOUT_MS,
+} from '../core/defaults.js';
+import { escapeText } from './screen/escape.js';
 import { EXIT, exitCodeFor, exitCodeHelp } from './exit-codes.js';
-import { describeFailure } from './failure.js';
-import type { CliIo } from './io.js';
+import { describeFailure } from './screen/failure.js';
+import type { CliIo } from './screen/io.js';
 import { parseCount, parseDurationAsMs, parseListenPort, parseRetries, parseSecondsAsMs, parseSize } from './parse.js';
-import type { PeersArguments } from './peers.js';
-import type { ReceiveArguments } from './receive.js';
-import type { SendArguments } from './send.js';
+import type { PeersArguments } from './commands/peers.js';
+import type { ReceiveArguments } from './commands/receive.js';
+import type { SendArguments } from './commands/send.js';
 
 /** What the commands do, each resolving with its exit code. */
 export interface Runners {
@@ -76,12 +84,24 @@ function addReceive(program: Command): Command {
         .default('rename'),
     )
     .addOption(sizeOption())
-    .option('--max-files <count>', 'files, links and folders that one sender may bring at a time', parseCount, DEFAULT_MAX_FILES)
-    .option('--quota <size>', 'what the folder may hold in all, with what is there already (default: as much as the disk)', parseSize)
+    .option(
+      '--max-files <count>',
+      'files, links and folders that one sender may bring at a time',
+      parseCount,
+      DEFAULT_MAX_FILES,
+    )
+    .option(
+      '--quota <size>',
+      'what the folder may hold in all, with what is there already (default: as much as the disk)',
+      parseSize,
+    )
     .option('--max-connections <count>', 'senders served at once', parseCount, DEFAULT_MAX_CONNECTIONS)
     .option('--no-classic', 'do not serve senders of the classic handshake')
     .option('--plain', 'without encryption, for senders that use --plain too; on trusted networks only')
-    .option('--no-sync', 'call files stored before the disk has them: faster for many small ones, but a power cut may lose the last')
+    .option(
+      '--no-sync',
+      'call files stored before the disk has them: faster for many small ones, but a power cut may lose the last',
+    )
     .option('--known-only', 'take files from known senders only')
     .option('--pair', 'the same, and show a code with which one new sender gets known')
     .option('--once', 'leave after the first session')
@@ -97,11 +117,19 @@ function addSend(program: Command): Command {
     .command('send')
     .description('send files and folders')
     .argument('<path...>', 'files and folders; - is standard input and needs --name')
-    .requiredOption('--to <host[:port]>', `where ftx receive runs; the port defaults to ${DEFAULT_PORT}, IPv6 as [::1]:6000`)
+    .requiredOption(
+      '--to <host[:port]>',
+      `where ftx receive runs; the port defaults to ${DEFAULT_PORT}, IPv6 as [::1]:6000`,
+    )
     .option('--name <name>', 'the name it gets there, for a single path')
     .option('--classic', 'speak the classic handshake: one file, no name, not confirmed')
     .option('--dry-run', 'send nothing: show what the receiver would do with each file')
-    .option('--retry <count>', 'how often to try again when the connection is lost; 0 for never', parseRetries, DEFAULT_RETRIES)
+    .option(
+      '--retry <count>',
+      'how often to try again when the connection is lost; 0 for never',
+      parseRetries,
+      DEFAULT_RETRIES,
+    )
     .option('--plain', 'without encryption, to a receiver that uses --plain too; on trusted networks only')
     .option('--peer <identity>', 'the only receiver to send to: sha256:… as "ftx id" shows it there')
     .option('--pair', 'ask for the code that "ftx receive --pair" shows; send to no new receiver that does not know it')
@@ -126,8 +154,13 @@ function addPeers(program: Command): Command {
 function addForget(peers: Command): Command {
   return peers
     .command('forget')
-    .description('forget a receiver, so that the next one met there is taken for it, or a sender, so that it does not get in')
-    .argument('<host[:port]|identity>', 'a receiver as in "ftx send --to", a sender by its name or sha256:… in "ftx peers"');
+    .description(
+      'forget a receiver, so that the next one met there is taken for it, or a sender, so that it does not get in',
+    )
+    .argument(
+      '<host[:port]|identity>',
+      'a receiver as in "ftx send --to", a sender by its name or sha256:… in "ftx peers"',
+    );
 }
 
 /** As commander hands it over: an option is called --timeout, and what it was parsed to is milliseconds. */
@@ -163,6 +196,9 @@ function quietOption(): Option {
 
 /** Commander's `error: …` in our voice and on one line; it quotes what was typed. */
 function describeUsageError(text: string): string {
-  const sentence = text.replace(/^error: /, '').trim().replaceAll('\n', ' ');
+  const sentence = text
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll('\n', ' ');
   return `ftx: ${escapeText(sentence)}${sentence.endsWith('.') ? '' : '.'} ftx --help shows what there is.\n`;
 }

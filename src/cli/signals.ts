@@ -1,6 +1,6 @@
-import type { FtxError } from '../errors.js';
+import type { FtxError } from '../core/errors.js';
 import { EXIT, exitCodeFor, exitCodeForSignal, type ExitCode } from './exit-codes.js';
-import type { CliIo, StopSignal } from './io.js';
+import type { CliIo, StopSignal } from './screen/io.js';
 
 export interface SignalWatch {
   /** The first signal that came. */
@@ -11,10 +11,7 @@ export interface SignalWatch {
 }
 
 /** The first signal asks politely, the second leaves at once; `cleanUp` gives the terminal back before that. */
-export function watchSignals(
-  io: CliIo,
-  on: { first: (signal: StopSignal) => void; cleanUp: () => void },
-): SignalWatch {
+export function watchSignals(io: CliIo, on: { first: (signal: StopSignal) => void; cleanUp: () => void }): SignalWatch {
   let received: StopSignal | undefined;
   const listener = (signal: StopSignal): void => {
     if (received === undefined) {

@@ -28,7 +28,10 @@ function der(tag: number, ...parts: readonly Buffer[]): Buffer {
 /** A P-256 key's certificate as PEM, signed by itself. */
 export function createCertificate(publicKey: KeyObject, privateKey: KeyObject, name: string): string {
   const algorithm = der(SEQUENCE, der(OBJECT_ID, ECDSA_WITH_SHA256));
-  const issuer = der(SEQUENCE, der(SET, der(SEQUENCE, der(OBJECT_ID, COMMON_NAME), der(UTF8_STRING, Buffer.from(name)))));
+  const issuer = der(
+    SEQUENCE,
+    der(SET, der(SEQUENCE, der(OBJECT_ID, COMMON_NAME), der(UTF8_STRING, Buffer.from(name)))),
+  );
   const validity = der(SEQUENCE, der(GENERALIZED_TIME, Buffer.from(BEGIN)), der(GENERALIZED_TIME, Buffer.from(NO_END)));
   const serial = randomBytes(16);
   // A first byte from 01 to 7f: positive, and in its shortest form.

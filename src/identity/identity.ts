@@ -1,7 +1,7 @@
 /** The identity of an installation: a key pair and its certificate. No I/O. */
-import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, generateKeyPairSync, X509Certificate, type KeyObject } from 'node:crypto';
 import { createCertificate } from './certificate.js';
-import { fingerprintOf, type Fingerprint } from './fingerprint.js';
+import type { Fingerprint } from '../core/fingerprint.js';
 
 export interface Identity {
   readonly fingerprint: Fingerprint;
@@ -14,6 +14,12 @@ export interface Identity {
 /** The same for everybody: a certificate says nothing of who made it but its key. */
 const SUBJECT = 'ftx';
 const PEM = /-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----\n?/g;
+
+/** SHA-256 over the DER of the key's SubjectPublicKeyInfo. */
+export function fingerprintOf(key: KeyObject): Fingerprint {
+  const der = key.export({ type: 'spki', format: 'der' });
+  return `sha256:${createHash('sha256').update(der).digest('hex')}`;
+}
 
 export function createIdentity(): Identity {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

@@ -1,6 +1,6 @@
 /** The code that a receiver shows for one new sender: how it is written, and how often and how long it may be tried. No I/O. */
 import { randomInt } from 'node:crypto';
-import { FtxError } from '../errors.js';
+import { FtxError } from '../core/errors.js';
 
 const GROUP_DIGITS = 4;
 const CODE = /^\d{8}$/;
@@ -21,7 +21,10 @@ export function spellCode(code: string): string {
 export function parseCode(text: string): string {
   const digits = text.replace(/[\s-]/g, '');
   if (CODE.test(digits)) return digits;
-  throw new FtxError('unpaired', 'That is not a code: it is the eight digits that "ftx receive --pair" shows, like 4821-9377. Nothing was sent.');
+  throw new FtxError(
+    'unpaired',
+    'That is not a code: it is the eight digits that "ftx receive --pair" shows, like 4821-9377. Nothing was sent.',
+  );
 }
 
 export interface CodeTry {
@@ -77,5 +80,8 @@ export function createOneTimeCode({ now, lifetimeMs }: { now: () => number; life
 }
 
 function refuse(): FtxError {
-  return new FtxError('unpaired', 'The code is used up, or its time is over. Ask for a new one: "ftx receive --pair" on the other machine shows it.');
+  return new FtxError(
+    'unpaired',
+    'The code is used up, or its time is over. Ask for a new one: "ftx receive --pair" on the other machine shows it.',
+  );
 }

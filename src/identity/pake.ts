@@ -3,7 +3,7 @@
  * than whether one guess was right: OPAQUE (RFC 9807), PROTOCOL.md section 13.
  */
 import { client, ready, server } from '@serenity-kit/opaque';
-import type { Fingerprint } from './fingerprint.js';
+import type { Fingerprint } from '../core/fingerprint.js';
 
 /** Who pairs, over which connection: all of it has to be the same on both sides. */
 export interface Parties {
@@ -47,8 +47,9 @@ export async function createProver(code: string, parties: Parties): Promise<Prov
   return {
     request: startLoginRequest,
     finish: (loginResponse) =>
-      orUndefined(() => client.finishLogin({ password: code, clientLoginState, loginResponse, identifiers, keyStretching }))
-        ?.finishLoginRequest,
+      orUndefined(() =>
+        client.finishLogin({ password: code, clientLoginState, loginResponse, identifiers, keyStretching }),
+      )?.finishLoginRequest,
   };
 }
 
@@ -65,16 +66,26 @@ export async function createVerifier(code: string, parties: Parties, request: st
   const { loginResponse, serverLoginState } = started;
   return {
     answer: loginResponse,
-    accepts: (finishLoginRequest) => orUndefined(() => server.finishLogin({ serverLoginState, finishLoginRequest, identifiers })) !== undefined,
+    accepts: (finishLoginRequest) =>
+      orUndefined(() => server.finishLogin({ serverLoginState, finishLoginRequest, identifiers })) !== undefined,
   };
 }
 
 /** What a user of OPAQUE does once over a safe channel, a receiver does with itself. */
 function register(code: string, serverSetup: string, identifiers: { client: string; server: string }): string {
   const { clientRegistrationState, registrationRequest } = client.startRegistration({ password: code });
-  const { registrationResponse } = server.createRegistrationResponse({ serverSetup, userIdentifier, registrationRequest });
-  return client.finishRegistration({ password: code, clientRegistrationState, registrationResponse, identifiers, keyStretching })
-    .registrationRecord;
+  const { registrationResponse } = server.createRegistrationResponse({
+    serverSetup,
+    userIdentifier,
+    registrationRequest,
+  });
+  return client.finishRegistration({
+    password: code,
+    clientRegistrationState,
+    registrationResponse,
+    identifiers,
+    keyStretching,
+  }).registrationRecord;
 }
 
 /** The library throws at whatever a peer gets wrong. */

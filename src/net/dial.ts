@@ -1,7 +1,8 @@
 /** Connecting to a listening TCP port. */
 import { connect } from 'node:net';
-import { abortReason, errnoOf, FtxError } from '../errors.js';
-import { formatAddress, TcpConnection } from './tcp.js';
+import { abortReason, errnoOf, FtxError } from '../core/errors.js';
+import { formatAddress } from '../core/address.js';
+import { TcpConnection } from './tcp.js';
 
 export interface DialOptions {
   readonly host: string;
@@ -15,7 +16,7 @@ export interface DialOptions {
 export async function dial({ host, port, timeoutMs, signal }: DialOptions): Promise<TcpConnection> {
   if (signal?.aborted) throw abortReason(signal);
   const socket = connect({ host, port, allowHalfOpen: true });
-  const where = formatAddress(host, port);
+  const where = formatAddress({ host, port });
   const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
   const abort = () => signal && socket.destroy(abortReason(signal));
   signal?.addEventListener('abort', abort);
@@ -37,8 +38,18 @@ export async function dial({ host, port, timeoutMs, signal }: DialOptions): Prom
 function describeDialFailure(where: string, host: string, cause: Error): FtxError {
   const errno = errnoOf(cause);
   if (errno === 'ENOTFOUND' || errno === 'EAI_AGAIN')
-    return new FtxError('unknown-host', `The host ${host} is not known. Check the name, or use its IP address.`, { cause });
+    return new FtxError('unknown-host', `The host ${host} is not known. Check the name, or use its IP address.`, {
+      cause,
+    });
   if (errno === 'ECONNREFUSED')
-    return new FtxError('no-connection', `Nothing listens on ${where}. Start "ftx receive" there, and check the port.`, { cause });
-  return new FtxError('no-connection', `No connection to ${where}: ${cause.message || errno || 'unknown reason'}. Check the address and the network.`, { cause });
+    return new FtxError(
+      'no-connection',
+      `Nothing listens on ${where}. Start "ftx receive" there, and check the port.`,
+      { cause },
+    );
+  return new FtxError(
+    'no-connection',
+    `No connection to ${where}: ${cause.message || errno || 'unknown reason'}. Check the address and the network.`,
+    { cause },
+  );
 }

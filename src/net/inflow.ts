@@ -94,7 +94,7 @@ export class Inflow {
   }
 
   #fillFromQueue(length: number, fill: (part: Uint8Array) => number): void {
-    for (let left = length; left > 0; ) {
+    for (let left = length; left > 0;) {
       const part = this.#queue.shift();
       if (!part) return;
       const taken = fill(part);

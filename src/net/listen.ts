@@ -1,8 +1,9 @@
 /** A listening TCP port. */
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { errnoOf, FtxError } from '../errors.js';
-import { createFarewells, formatAddress, TcpConnection } from './tcp.js';
+import { errnoOf, FtxError } from '../core/errors.js';
+import { createFarewells, TcpConnection } from './tcp.js';
+import { formatAddress } from '../core/address.js';
 
 export interface ListenOptions {
   /** 0 takes a free one. */
@@ -58,9 +59,15 @@ function findAddresses(host: string | undefined): readonly string[] {
 function describeListenFailure(port: number, host: string | undefined, cause: Error): FtxError {
   const errno = errnoOf(cause);
   if (errno === 'EADDRINUSE')
-    return new FtxError('port-in-use', `Port ${port} is in use. Stop what listens there, or take another with --port.`, { cause });
+    return new FtxError(
+      'port-in-use',
+      `Port ${port} is in use. Stop what listens there, or take another with --port.`,
+      { cause },
+    );
   if (errno === 'EACCES')
-    return new FtxError('denied', `This user may not listen on port ${port}. Take one above 1023 with --port.`, { cause });
-  const where = host === undefined ? `port ${port}` : formatAddress(host, port);
+    return new FtxError('denied', `This user may not listen on port ${port}. Take one above 1023 with --port.`, {
+      cause,
+    });
+  const where = host === undefined ? `port ${port}` : formatAddress({ host, port });
   return new FtxError('unknown-host', `Cannot listen on ${where}: ${cause.message}. Check --host.`, { cause });
 }

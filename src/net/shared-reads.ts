@@ -30,7 +30,10 @@ export function shareReads(socket: Socket, onBytes: (bytes: Uint8Array) => boole
   handle.readStop();
   handle.reading = false;
   shell._handle = null;
-  const onread = { buffer: memory, callback: (length: number, buffer: Uint8Array) => onBytes(buffer.subarray(0, length)) };
+  const onread = {
+    buffer: memory,
+    callback: (length: number, buffer: Uint8Array) => onBytes(buffer.subarray(0, length)),
+  };
   const sharing = new Socket({ handle, allowHalfOpen: true, onread } as ConstructorParameters<typeof Socket>[0]);
   // The server counts the one that it knows.
   sharing.once('close', () => socket.destroy());
@@ -42,5 +45,11 @@ function isUsable(handle: Handle | null): handle is Handle {
 }
 
 function isIdle(socket: Socket): boolean {
-  return !socket.destroyed && socket.readable && socket.readableLength === 0 && socket.writableLength === 0 && !socket.writableEnded;
+  return (
+    !socket.destroyed &&
+    socket.readable &&
+    socket.readableLength === 0 &&
+    socket.writableLength === 0 &&
+    !socket.writableEnded
+  );
 }

@@ -1,7 +1,8 @@
 /** Connections over TCP. */
 import type { Socket } from 'node:net';
-import { errnoOf, FtxError } from '../errors.js';
-import type { Connection } from '../ports.js';
+import { formatAddress } from '../core/address.js';
+import { errnoOf, FtxError } from '../core/errors.js';
+import type { Connection } from '../core/connection.js';
 import { Inflow } from './inflow.js';
 import { shareReads } from './shared-reads.js';
 
@@ -29,7 +30,7 @@ export class TcpConnection implements Connection {
   constructor(socket: Socket, farewells = commonFarewells) {
     this.#socket = socket;
     this.#farewells = farewells;
-    this.peer = formatAddress(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0);
+    this.peer = formatAddress({ host: socket.remoteAddress ?? 'unknown', port: socket.remotePort ?? 0 });
     socket.setNoDelay(true);
     this.#detach = this.#attach(socket);
   }
@@ -115,7 +116,8 @@ export class TcpConnection implements Connection {
 
   write(parts: readonly Uint8Array[]): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
-    if (this.#upgrade === 'under way') return Promise.reject(new FtxError('protocol', 'Nothing can be said in the middle of a handshake.'));
+    if (this.#upgrade === 'under way')
+      return Promise.reject(new FtxError('protocol', 'Nothing can be said in the middle of a handshake.'));
     return new Promise((resolve, reject) => {
       this.#writers.add(reject);
       writeTogether(this.#socket, parts, () => {
@@ -187,20 +189,4 @@ const commonFarewells = createFarewells(MAX_LINGERING);
 function describeLoss(peer: string, cause?: Error): FtxError {
   const why = errnoOf(cause) === 'ECONNRESET' || !cause ? '' : ` (${cause.message})`;
   return new FtxError('lost', `The connection to ${peer} was lost${why}. Send again.`, { cause });
-}
-
-/** `host:port`, with brackets around IPv6; an IPv4 address mapped into IPv6 is shown as IPv4. */
-export function formatAddress(host: string, port: number): string {
-  const plain = host.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/, '');
-  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
-}
-
-/** What a receiver is remembered by: names have no case, but another port is another receiver. */
-export function nameHost({ host, port }: { readonly host: string; readonly port: number }): string {
-  return formatAddress(host.toLowerCase(), port);
-}
-
-/** The address without the port, which is another one for each connection. */
-export function hostOf(peer: string): string {
-  return peer.replace(/:\d+$/, '');
 }

@@ -1,9 +1,15 @@
 /** TLS 1.3 over a TcpConnection: PROTOCOL.md section 12. */
-import { connect, createServer, type CommonConnectionOptions, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import {
+  connect,
+  createServer,
+  type CommonConnectionOptions,
+  type SecureContextOptions,
+  type TLSSocket,
+} from 'node:tls';
 import type { Socket } from 'node:net';
-import { errnoOf, FtxError, toFtxError } from '../errors.js';
-import { fingerprintOf, type Fingerprint } from '../identity/fingerprint.js';
-import type { Identity } from '../identity/identity.js';
+import { errnoOf, FtxError, toFtxError } from '../core/errors.js';
+import { fingerprintOf, type Identity } from '../identity/identity.js';
+import type { Fingerprint } from '../core/fingerprint.js';
 import type { TcpConnection } from './tcp.js';
 
 const ALPN = 'ftx/1';
@@ -88,7 +94,10 @@ function shakeHandsAsClient(socket: Socket, own: Identity, peer: string): Promis
 /** TLS leaves it to us whether a protocol was agreed on and a certificate shown. */
 function identify(socket: TLSSocket, peer: string): Fingerprint {
   if (socket.alpnProtocol !== ALPN)
-    throw new FtxError('protocol', `What speaks TLS at ${peer} does not speak ${ALPN}. Check the address and the port.`);
+    throw new FtxError(
+      'protocol',
+      `What speaks TLS at ${peer} does not speak ${ALPN}. Check the address and the port.`,
+    );
   const certificate = socket.getPeerX509Certificate();
   if (!certificate) throw new FtxError('protocol', `${peer} shows no certificate, and so nobody can tell who it is.`);
   return fingerprintOf(certificate.publicKey);
@@ -101,13 +110,27 @@ const NOT_TLS = 'ERR_SSL_WRONG_VERSION_NUMBER';
 
 function describeFailure(peer: string, cause?: Error): FtxError {
   const code = errnoOf(cause) ?? 'ECONNRESET';
-  if (code === IS_BUSY) return new FtxError('busy', `${peer} serves as many connections as it can, or is being stopped. Try again later.`, { cause });
+  if (code === IS_BUSY)
+    return new FtxError('busy', `${peer} serves as many connections as it can, or is being stopped. Try again later.`, {
+      cause,
+    });
   if (code === REFUSES_TLS) {
     const advice = 'Start it without --plain; on a network you trust, send with --plain instead.';
     return new FtxError('refused', `${peer} takes no encrypted senders. ${advice}`, { cause });
   }
-  if (code === NOT_TLS) return new FtxError('protocol', `What answers at ${peer} does not speak TLS. Check the address and the port.`, { cause });
+  if (code === NOT_TLS)
+    return new FtxError('protocol', `What answers at ${peer} does not speak TLS. Check the address and the port.`, {
+      cause,
+    });
   if (code.startsWith('ERR_SSL'))
-    return new FtxError('protocol', `No encrypted connection to ${peer} came about (${cause?.message ?? code}). Check the address and the port.`, { cause });
-  return new FtxError('lost', `${peer} closed the connection before it was encrypted. Is it an ftx receiver? If so, send again.`, { cause });
+    return new FtxError(
+      'protocol',
+      `No encrypted connection to ${peer} came about (${cause?.message ?? code}). Check the address and the port.`,
+      { cause },
+    );
+  return new FtxError(
+    'lost',
+    `${peer} closed the connection before it was encrypted. Is it an ftx receiver? If so, send again.`,
+    { cause },
+  );
 }

@@ -1,6 +1,6 @@
 /** Exact lengths out of a Connection, whose reads end anywhere. */
-import { FtxError } from '../errors.js';
-import type { Connection } from '../ports.js';
+import { FtxError } from '../core/errors.js';
+import type { Connection } from '../core/connection.js';
 
 export interface ByteReader {
   /** Waits for a byte; false if the peer ended instead. */
@@ -47,7 +47,7 @@ export function createByteReader(connection: Connection): ByteReader {
 
   /** What is not here yet goes straight to where it belongs. */
   async function fill(target: Uint8Array): Promise<void> {
-    for (let done = fillFromChunk(target); done < target.length; ) {
+    for (let done = fillFromChunk(target); done < target.length;) {
       const read = await connection.readInto(target.subarray(done), ignore);
       if (read === 0) throw refuseEnd(connection.peer);
       done += read;

@@ -1,11 +1,11 @@
 /** Messages over a Connection: greeting, frames, back-pressure and deadlines. */
-import { FtxError } from '../errors.js';
-import type { Connection } from '../ports.js';
+import { FtxError } from '../core/errors.js';
+import type { Connection } from '../core/connection.js';
 import { createByteReader, type ByteReader } from './byte-reader.js';
 import { decodeHeader, decodeMessage, encodeControl, encodeHave } from './codec.js';
 import { GREETING, HEADER_BYTES, MAX_IDLE_MS, MIN_IDLE_MS, type Timeouts } from './constants.js';
 import type { ControlMessage, DataMessage, Hello, Message } from './messages.js';
-import { createOutbox } from './outbox.js';
+import { createFrameWriter } from './frame-writer.js';
 import { createPace } from './pace.js';
 import { watchConnection, within } from './watch.js';
 
@@ -36,11 +36,11 @@ export interface Channel {
 }
 
 export function createChannel(socket: Connection, timeouts: Timeouts): Channel {
-  const raw = sayingWhy(socket);
+  const raw = withFarewell(socket);
   const connection = watchConnection(raw, timeouts.idleMs);
   const pace = createPace(connection, timeouts.idleMs);
   const reader = createByteReader(pace.connection);
-  const { pings, write, send, drain, sendBlock, flush } = createOutbox(raw, connection, timeouts.idleMs);
+  const { pings, write, send, drain, sendBlock, flush } = createFrameWriter(raw, connection, timeouts.idleMs);
 
   const receive = async () => {
     const message = await readPastPings(reader, raw, timeouts);
@@ -79,7 +79,7 @@ export function createChannel(socket: Connection, timeouts: Timeouts): Channel {
 }
 
 /** A peer that is dropped for a time limit is told, if it still listens. */
-function sayingWhy(connection: Connection): Connection {
+function withFarewell(connection: Connection): Connection {
   return {
     peer: connection.peer,
     read: () => connection.read(),
@@ -97,7 +97,8 @@ function sayingWhy(connection: Connection): Connection {
 }
 
 function expectHello(message: Message | undefined, peer: string): Hello {
-  if (message === undefined) throw new FtxError('lost', `${peer} closed the connection before it said who it is. Send again.`);
+  if (message === undefined)
+    throw new FtxError('lost', `${peer} closed the connection before it said who it is. Send again.`);
   if (message.type === 'hello') return message;
   if (message.type === 'error') throw new FtxError(message.code, message.message);
   throw new FtxError('protocol', `${peer} did not introduce itself as ftx does.`);
@@ -107,7 +108,7 @@ async function readGreeting(reader: ByteReader, peer: string): Promise<void> {
   const greeting = await reader.take(GREETING.length);
   if (greeting === undefined)
     throw new FtxError('lost', `${peer} closed the connection without a word. Is it an ftx receiver?`);
-  if (Buffer.compare(greeting, GREETING) !== 0)
+  if (greeting.some((byte, at) => byte !== GREETING[at]))
     throw new FtxError('protocol', `What answers at ${peer} does not speak ftx/1. Check the address and the port.`);
 }
 
@@ -121,7 +122,10 @@ async function readPastPings(reader: ByteReader, raw: Connection, timeouts: Time
 async function readMessage(reader: ByteReader, raw: Connection, timeouts: Timeouts): Promise<Message | undefined> {
   if (!(await reader.arrived())) return undefined;
   // What is here needs no deadline.
-  return takeAtOnce(reader) ?? within(Math.min(timeouts.controlMs, timeouts.idleMs), raw, 'finish a message', takeMessage(reader, raw.peer));
+  return (
+    takeAtOnce(reader) ??
+    within(Math.min(timeouts.controlMs, timeouts.idleMs), raw, 'finish a message', takeMessage(reader, raw.peer))
+  );
 }
 
 /** Undefined unless all of it is here. */

@@ -1,8 +1,16 @@
 /** Frames to bytes and back, PROTOCOL.md section 3. No I/O, and no state. */
-import { digestBlock } from '../checksum.js';
-import { FtxError, toFtxError } from '../errors.js';
+import { digestBlock } from '../core/checksum.js';
+import { FtxError, toFtxError } from '../core/errors.js';
 import * as limits from './constants.js';
-import { controlToJson, parseControl, type ControlMessage, type DataMessage, type HaveMessage, type Message, type MessageType } from './messages.js';
+import {
+  controlToJson,
+  parseControl,
+  type ControlMessage,
+  type DataMessage,
+  type HaveMessage,
+  type Message,
+  type MessageType,
+} from './messages.js';
 
 /** Type numbers are positions in this list, counted from 1. */
 const TYPES: readonly (MessageType | undefined)[] = [
@@ -24,7 +32,15 @@ const TYPES: readonly (MessageType | undefined)[] = [
   'pair',
 ];
 /** These concern the session and carry id 0; `error` may. */
-const OF_SESSION: ReadonlySet<MessageType> = new Set(['hello', 'ping', 'goodbye', 'status', 'check', 'checked', 'pair']);
+const OF_SESSION: ReadonlySet<MessageType> = new Set([
+  'hello',
+  'ping',
+  'goodbye',
+  'status',
+  'check',
+  'checked',
+  'pair',
+]);
 const WITHOUT_PAYLOAD: ReadonlySet<MessageType> = new Set(['ping', 'goodbye']);
 
 const DIGEST_BYTES = 8;
@@ -87,9 +103,9 @@ export function encodeHave(id: number, digests: readonly bigint[]): Uint8Array[]
   const frames: Uint8Array[] = [];
   for (let from = 0; from < digests.length; from += MAX_DIGESTS) {
     const part = digests.slice(from, from + MAX_DIGESTS);
-    const frame = Buffer.alloc(limits.HEADER_BYTES + part.length * DIGEST_BYTES);
-    writeHeader(frame, 'have', id, part.length * DIGEST_BYTES);
-    part.forEach((digest, at) => frame.writeBigUInt64BE(digest, limits.HEADER_BYTES + at * DIGEST_BYTES));
+    const frame = new Uint8Array(limits.HEADER_BYTES + part.length * DIGEST_BYTES);
+    const view = writeHeader(frame, 'have', id, part.length * DIGEST_BYTES);
+    part.forEach((digest, at) => view.setBigUint64(limits.HEADER_BYTES + at * DIGEST_BYTES, digest));
     frames.push(seal(frame));
   }
   return frames;
@@ -109,7 +125,8 @@ function decodeData(header: FrameHeader, prefix: Uint8Array): DataMessage {
   };
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const fromUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const toUtf8 = new TextEncoder();
 
 function decodeControl(type: ControlMessage['type'], id: number, payload: Uint8Array): ControlMessage {
   if (WITHOUT_PAYLOAD.has(type)) return parseControl(type, id, undefined);
@@ -118,7 +135,7 @@ function decodeControl(type: ControlMessage['type'], id: number, payload: Uint8A
 
 function parseJson(type: MessageType, payload: Uint8Array): unknown {
   try {
-    return JSON.parse(utf8.decode(payload));
+    return JSON.parse(fromUtf8.decode(payload));
   } catch (error) {
     throw new FtxError('protocol', `The peer sent a ${type} message that is not JSON.`, { cause: toFtxError(error) });
   }
@@ -127,10 +144,13 @@ function parseJson(type: MessageType, payload: Uint8Array): unknown {
 /** A whole control frame, ready to send. */
 export function encodeControl(message: ControlMessage): Uint8Array {
   const json = controlToJson(message);
-  const payload = json === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(json));
+  const payload = json === undefined ? new Uint8Array(0) : toUtf8.encode(JSON.stringify(json));
   if (payload.length > limits.MAX_CONTROL_BYTES)
-    throw new FtxError('bad-name', `A ${message.type} message of ${payload.length} bytes is over the limit; shorten the name.`);
-  const frame = Buffer.alloc(limits.HEADER_BYTES + payload.length);
+    throw new FtxError(
+      'bad-name',
+      `A ${message.type} message of ${payload.length} bytes is over the limit; shorten the name.`,
+    );
+  const frame = new Uint8Array(limits.HEADER_BYTES + payload.length);
   writeHeader(frame, message.type, message.id, payload.length);
   frame.set(payload, limits.HEADER_BYTES);
   return seal(frame);
@@ -138,22 +158,24 @@ export function encodeControl(message: ControlMessage): Uint8Array {
 
 /** Everything of a data frame but its content, ready to send in front of `length` bytes. */
 export function encodeDataHead({ id, offset, digest, length }: DataMessage): Uint8Array {
-  const head = Buffer.alloc(limits.HEADER_BYTES + limits.DATA_PREFIX_BYTES);
-  writeHeader(head, 'data', id, limits.DATA_PREFIX_BYTES + length);
-  head.writeBigUInt64BE(BigInt(offset), limits.HEADER_BYTES);
-  head.writeBigUInt64BE(digest, limits.HEADER_BYTES + 8);
+  const head = new Uint8Array(limits.HEADER_BYTES + limits.DATA_PREFIX_BYTES);
+  const view = writeHeader(head, 'data', id, limits.DATA_PREFIX_BYTES + length);
+  view.setBigUint64(limits.HEADER_BYTES, BigInt(offset));
+  view.setBigUint64(limits.HEADER_BYTES + 8, digest);
   return seal(head);
 }
 
-function writeHeader(frame: Buffer, type: MessageType, id: number, length: number): void {
-  frame.writeUInt8(TYPES.indexOf(type) + 1, 0);
-  frame.writeUInt32BE(id, 4);
-  frame.writeUInt32BE(length, 8);
+/** Returns the view that it wrote through. */
+function writeHeader(frame: Uint8Array, type: MessageType, id: number, length: number): DataView {
+  const view = viewOf(frame);
+  view.setUint8(0, TYPES.indexOf(type) + 1);
+  view.setUint32(4, id);
+  view.setUint32(8, length);
+  return view;
 }
 
-function seal(frame: Buffer): Buffer {
-  const check = computeCheck(frame, frame.subarray(limits.HEADER_BYTES));
-  frame.writeUInt32BE(check, 12);
+function seal(frame: Uint8Array): Uint8Array {
+  viewOf(frame).setUint32(12, computeCheck(frame, frame.subarray(limits.HEADER_BYTES)));
   return frame;
 }
 

@@ -1,5 +1,6 @@
 /** Numbers of PROTOCOL.md, with the section they come from. */
-import { BLOCK_BYTES } from '../ports.js';
+import { DEFAULT_TIMEOUT_MS } from '../core/defaults.js';
+import { BLOCK_BYTES } from '../core/entry.js';
 
 /** Section 2. */
 export const GREETING = new TextEncoder().encode('ftx/1\n');
@@ -75,7 +76,7 @@ export function timeoutsFor(idleMs = DEFAULT_TIMEOUTS.idleMs): Timeouts {
 export const DEFAULT_TIMEOUTS: Timeouts = {
   greetingMs: 10_000,
   pairMs: 10_000,
-  idleMs: 60_000,
+  idleMs: DEFAULT_TIMEOUT_MS,
   offerMs: 300_000,
   controlMs: 60_000,
   storedMs: 600_000,

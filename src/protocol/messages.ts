@@ -1,7 +1,9 @@
 /** The messages of PROTOCOL.md section 5: their types, and the way from and to their JSON. */
 import * as v from 'valibot';
-import { FtxError, type ErrorCode } from '../errors.js';
-import type { Entry, Outlook, ReceiverShares, Room } from '../ports.js';
+import { FtxError, type ErrorCode } from '../core/errors.js';
+import type { Entry } from '../core/entry.js';
+import type { Outlook, Capacity } from '../core/sink.js';
+import type { ReceiverShares } from '../core/events.js';
 import * as limits from './constants.js';
 import * as schemas from './schemas.js';
 
@@ -23,8 +25,7 @@ export interface ReceiverLimits {
 
 /** What would become of one entry of a `check`, by its place there. */
 export type Verdict = { readonly index: number } & (
-  | Outlook
-  | { readonly fate: 'refused'; readonly code: ErrorCode; readonly message: string }
+  Outlook | { readonly fate: 'refused'; readonly code: ErrorCode; readonly message: string }
 );
 
 export interface CheckMessage {
@@ -44,7 +45,7 @@ export interface CheckedMessage {
   /** No more verdicts of this `check` follow. */
   readonly end: boolean;
   /** At the end of the last one. */
-  readonly room?: Room | undefined;
+  readonly room?: Capacity | undefined;
 }
 
 export type ControlMessage =
@@ -154,7 +155,18 @@ function verdictToJson(verdict: Verdict): unknown {
 /** How much of a frame's payload an entry or a verdict takes in its list, in bytes. */
 export function measureItem(item: Entry | Verdict): number {
   const json = 'index' in item ? verdictToJson(item) : offerToJson(item);
-  return Buffer.byteLength(JSON.stringify(json)) + ','.length;
+  return countUtf8(JSON.stringify(json)) + ','.length;
+}
+
+/** Bytes of the text in UTF-8. Allocates nothing, because every entry of a list is measured. */
+function countUtf8(text: string): number {
+  let bytes = text.length;
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    // Two units of 16 bits that belong together make four bytes.
+    if (unit >= 0x80) bytes += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
+  }
+  return bytes;
 }
 
 function cutMessage(message: string): string {
@@ -177,7 +189,12 @@ export function controlToJson(message: ControlMessage): unknown {
     case 'end':
       return { digest: message.digest, size: message.size.toString() };
     case 'stored':
-      return { as: message.as, already: message.already || undefined, durable: message.durable ? undefined : false, shares: message.shares };
+      return {
+        as: message.as,
+        already: message.already || undefined,
+        durable: message.durable ? undefined : false,
+        shares: message.shares,
+      };
     case 'status':
       return { shares: message.shares };
     case 'pair':
@@ -186,7 +203,11 @@ export function controlToJson(message: ControlMessage): unknown {
     case 'error':
       return { code: message.code, message: cutMessage(message.message) };
     case 'check':
-      return { entries: message.entries.map(offerToJson), last: message.last || undefined, dry: message.dryRun || undefined };
+      return {
+        entries: message.entries.map(offerToJson),
+        last: message.last || undefined,
+        dry: message.dryRun || undefined,
+      };
     case 'checked': {
       const { verdicts, end, room } = message;
       const json = room && { needed: room.needed.toString(), free: room.free?.toString() ?? null };

@@ -1,6 +1,6 @@
 /** The slowest that content may move: PROTOCOL.md section 9. */
-import { FtxError } from '../errors.js';
-import type { Connection } from '../ports.js';
+import { FtxError } from '../core/errors.js';
+import type { Connection } from '../core/connection.js';
 import { MAX_TIMER_MS, MIN_BYTES_PER_SECOND } from './constants.js';
 
 /** Longer than any stand-still that `idle` lets pass, so that a link that stalls and recovers is not taken for a slow one. */

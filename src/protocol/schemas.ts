@@ -1,6 +1,6 @@
 /** The JSON forms of PROTOCOL.md section 5. */
 import * as v from 'valibot';
-import { ERROR_CODES, type ErrorCode } from '../errors.js';
+import { ERROR_CODES, type ErrorCode } from '../core/errors.js';
 import * as limits from './constants.js';
 
 const bytes = v.pipe(
@@ -10,7 +10,11 @@ const bytes = v.pipe(
   v.maxValue(Number.MAX_SAFE_INTEGER),
 );
 /** 19 digits hold every time a 64-bit count of nanoseconds can, 1677 to 2262. */
-const nanoseconds = v.pipe(v.string(), v.regex(/^(0|-?[1-9]\d{0,18})$/), v.transform((text) => BigInt(text)));
+const nanoseconds = v.pipe(
+  v.string(),
+  v.regex(/^(0|-?[1-9]\d{0,18})$/),
+  v.transform((text) => BigInt(text)),
+);
 const octalMode = v.pipe(
   v.string(),
   v.regex(/^[0-7]{3}$/),
@@ -19,7 +23,14 @@ const octalMode = v.pipe(
 const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
 /** What only concerns one's own machine, and no peer has a say in. */
 const LOCAL_CODES: readonly ErrorCode[] = [
-  'usage', 'not-found', 'unknown-host', 'no-connection', 'identity', 'home', 'cannot-create', 'port-in-use',
+  'usage',
+  'not-found',
+  'unknown-host',
+  'no-connection',
+  'identity',
+  'home',
+  'cannot-create',
+  'port-in-use',
 ];
 const WIRE_CODES = ERROR_CODES.filter((code) => !LOCAL_CODES.includes(code));
 /** A code that this version does not know, or that no peer may use, keeps its frame's meaning; section 10. */

@@ -1,6 +1,6 @@
 /** Deadlines of a connection: PROTOCOL.md section 9. */
-import { FtxError } from '../errors.js';
-import type { Connection } from '../ports.js';
+import { FtxError } from '../core/errors.js';
+import type { Connection } from '../core/connection.js';
 import { MAX_TIMER_MS } from './constants.js';
 
 type Destroyable = Pick<Connection, 'peer' | 'destroy'>;
@@ -81,17 +81,35 @@ export interface Heartbeat {
 }
 
 export function createHeartbeat(beat: () => void): Heartbeat {
-  let timer: NodeJS.Timeout | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let everyMs = 0;
+  let last = 0;
   let stopped = false;
+
+  /** A postponement costs a look at the clock only, because there is one for each write. */
+  function check(): void {
+    const waitedMs = performance.now() - last;
+    if (waitedMs >= everyMs) {
+      last = performance.now();
+      beat();
+    }
+    wait(waitedMs >= everyMs ? everyMs : everyMs - waitedMs);
+  }
+
+  function wait(ms: number): void {
+    if (!stopped) timer = setTimeout(check, ms);
+  }
+
   return {
-    start(everyMs) {
-      if (!stopped) timer = setInterval(beat, everyMs);
+    start(ms) {
+      everyMs = ms;
+      last = performance.now();
+      wait(ms);
     },
-    postpone: () => timer?.refresh(),
+    postpone: () => void (last = performance.now()),
     stop() {
       stopped = true;
-      clearInterval(timer);
-      timer = undefined;
+      clearTimeout(timer);
     },
   };
 }

@@ -1,5 +1,5 @@
 /** How two that know one code get to know each other: PROTOCOL.md section 13, after the greeting and before anything else. */
-import { FtxError } from '../errors.js';
+import { FtxError } from '../core/errors.js';
 import type { Channel } from '../protocol/channel.js';
 import type { Message, PairStep } from '../protocol/messages.js';
 import { within } from '../protocol/watch.js';
@@ -34,7 +34,11 @@ export function pairAsReceiver(channel: Channel, verifying: Verifying, limitMs: 
 async function prove(channel: Channel, { request, finish, onProved }: Proving): Promise<void> {
   await say(channel, 'request', request);
   const proof = finish(expect('answer', channel, await channel.receive()));
-  if (proof === undefined) throw new FtxError('unpaired', `The code is not the one that ${channel.peer} shows now, or somebody stands in between. Nothing was sent. Look at its screen, and send again.`);
+  if (proof === undefined)
+    throw new FtxError(
+      'unpaired',
+      `The code is not the one that ${channel.peer} shows now, or somebody stands in between. Nothing was sent. Look at its screen, and send again.`,
+    );
   await onProved();
   await say(channel, 'proof', proof);
   expect('paired', channel, await channel.receive());
@@ -43,7 +47,8 @@ async function prove(channel: Channel, { request, finish, onProved }: Proving): 
 async function verify(channel: Channel, { answer, accept }: Verifying): Promise<boolean> {
   const first = await channel.receive();
   if (first === undefined || first.type === 'goodbye' || first.type === 'error') return false;
-  if (first.type !== 'pair') throw new FtxError('unpaired', 'This receiver asks new senders for a code, which that version of ftx cannot give.');
+  if (first.type !== 'pair')
+    throw new FtxError('unpaired', 'This receiver asks new senders for a code, which that version of ftx cannot give.');
   await say(channel, 'answer', await answer(expect('request', channel, first)));
   await accept(expect('proof', channel, await channel.receive()));
   await say(channel, 'paired', '');
@@ -55,7 +60,8 @@ function say(channel: Channel, step: PairStep, data: string): Promise<void> {
 }
 
 function expect(step: PairStep, { peer }: Channel, message: Message | undefined): string {
-  if (message === undefined) throw new FtxError('lost', `${peer} closed the connection in the middle of pairing. Try again.`);
+  if (message === undefined)
+    throw new FtxError('lost', `${peer} closed the connection in the middle of pairing. Try again.`);
   if (message.type === 'error') throw new FtxError(message.code, message.message);
   if (message.type === 'pair' && message.step === step) return message.data;
   throw new FtxError('protocol', `${peer} did not go on with pairing as ftx does.`);

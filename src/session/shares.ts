@@ -1,5 +1,5 @@
 /** What each side of a transfer spends its time on, and which of it holds the transfer back. */
-import type { Limit, ReceiverShares, SenderShares } from '../ports.js';
+import type { Limit, ReceiverShares, SenderShares } from '../core/events.js';
 
 export interface Stopwatch<State extends string> {
   /** From now on time counts for this state. */

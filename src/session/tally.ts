@@ -1,6 +1,6 @@
 /** Counts what comes of the entries of a session while their events pass by. */
-import { FtxError } from '../errors.js';
-import type { EventListener, ReceiverShares, SenderShares, Shares, Summary, TransferEvent } from '../ports.js';
+import { FtxError } from '../core/errors.js';
+import type { EventListener, ReceiverShares, SenderShares, Shares, Summary, TransferEvent } from '../core/events.js';
 import { findLimit } from './shares.js';
 
 type WithoutSession<T> = T extends { session: number } ? Omit<T, 'session'> : never;
@@ -44,7 +44,12 @@ export function createTally(session: number, onEvent: EventListener | undefined)
     },
     restart: () => void (started = performance.now()),
     setShares: (sender, receiver) => (shares = { limitedBy: findLimit(sender, receiver), sender, receiver }),
-    result: () => ({ ...counts, seconds: secondsSince(started), ...(shares && { shares }), ...(firstFailure && { firstFailure }) }),
+    result: () => ({
+      ...counts,
+      seconds: secondsSince(started),
+      ...(shares && { shares }),
+      ...(firstFailure && { firstFailure }),
+    }),
   };
 }
 

@@ -10,7 +10,11 @@ const main = join(repository, 'test/bench/build/test/bench/main.js');
 const QUICK = ['--quick', '--tools', 'ftx'];
 
 beforeAll(() => {
-  execFileSync(process.execPath, [join(repository, 'node_modules/typescript/bin/tsc'), '-p', join(repository, 'test/bench')]);
+  execFileSync(process.execPath, [
+    join(repository, 'node_modules/typescript/bin/tsc'),
+    '-p',
+    join(repository, 'test/bench'),
+  ]);
 });
 
 interface Report {
@@ -35,7 +39,9 @@ test('every kind of work gives a table, and nothing stays', async () => {
   const dir = await tempDir();
   const json = join(await tempDir(), 'bench.json');
   const works = ['--only', 'file,tiny,crowd,slow', '--rounds', '1'];
-  const { status, stdout, stderr } = await endOf(startProgram(process.execPath, [main, ...QUICK, ...works, '--dir', dir, '--json', json]));
+  const { status, stdout, stderr } = await endOf(
+    startProgram(process.execPath, [main, ...QUICK, ...works, '--dir', dir, '--json', json]),
+  );
   expect(status, stderr).toBe(0);
   expect(stdout).toMatch(/^\| ftx +\| +yes \|/m);
   expect(stdout).toMatch(/^\| limit: loopback/m);

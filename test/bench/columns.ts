@@ -10,7 +10,10 @@ export interface Column {
 
 export function renderResults(columns: readonly Column[], results: readonly Result[]): string {
   const rows = results.map((result) => columns.map(({ cell }) => cell(result)));
-  return renderTable(columns.map(({ title }) => title), rows);
+  return renderTable(
+    columns.map(({ title }) => title),
+    rows,
+  );
 }
 
 export function medianSeconds({ samples }: Result): number {
@@ -19,7 +22,9 @@ export function medianSeconds({ samples }: Result): number {
 
 /** CPU seconds of both ends; undefined unless both are known. */
 export function medianCpuSeconds({ samples }: Result): number | undefined {
-  const sums = present(samples.map(({ sender, receiver }) => sender && receiver && sender.cpuSeconds + receiver.cpuSeconds));
+  const sums = present(
+    samples.map(({ sender, receiver }) => sender && receiver && sender.cpuSeconds + receiver.cpuSeconds),
+  );
   return sums.length === 0 ? undefined : median(sums);
 }
 

@@ -49,5 +49,7 @@ async function check(inbox: string, { failures, finishes }: CrowdReport, expecte
   const { bytes } = await countFiles(inbox);
   if (failures.length === 0 && bytes === expectedBytes) return;
   const all = finishes.length + failures.length;
-  throw new Error(`${finishes.length} of ${all} stored, ${bytes} bytes in place. The first failure: ${failures[0] ?? 'none'}`);
+  throw new Error(
+    `${finishes.length} of ${all} stored, ${bytes} bytes in place. The first failure: ${failures[0] ?? 'none'}`,
+  );
 }

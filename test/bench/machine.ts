@@ -33,7 +33,9 @@ export function findFileSystem(mounts: string, path: string): string {
   const holders = mounts
     .split('\n')
     .map((line) => line.split(' '))
-    .filter(([, folder]) => folder !== undefined && `${path}/`.startsWith(folder.endsWith('/') ? folder : `${folder}/`));
+    .filter(
+      ([, folder]) => folder !== undefined && `${path}/`.startsWith(folder.endsWith('/') ? folder : `${folder}/`),
+    );
   // Of two mounts on one folder the later one hides the other.
   const [device, , kind] = holders.reduce((best, line) => (line[1]!.length >= best[1]!.length ? line : best), ['', '']);
   return kind === undefined ? 'an unknown file system' : `${kind} on ${device}`;

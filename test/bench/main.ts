@@ -29,7 +29,8 @@ async function runBench(options: Options): Promise<void> {
     process.stdout.write(`\n${renderSection(section)}`);
     works.push({ id, ...summarize(section) });
   }
-  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ machine, options, notes, works }, null, 2)}\n`);
+  if (options.json !== undefined)
+    await writeFile(options.json, `${JSON.stringify({ machine, options, notes, works }, null, 2)}\n`);
   if (works.some(({ hasFailures }) => hasFailures)) process.exitCode = 1;
 }
 
@@ -47,7 +48,9 @@ function describeRun({ rounds, isQuick }: Options): string[] {
     'The time is that of whole processes: from the start of the sender until it has ended, and the receiver too unless that is a daemon. ftx, rsync and scp have a daemon that is running already.',
     'durable: what is on the disk by then: content and names (yes), the content only (content), or what the system happens to have written (no).',
     '× ftx: how many times as long it takes. CPU: user and system, both ends. MB: largest resident set of one process, in all rounds.',
-    ...(findProgram('time') === undefined ? ['No CPU and memory of processes that end: GNU time is not installed.'] : []),
+    ...(findProgram('time') === undefined
+      ? ['No CPU and memory of processes that end: GNU time is not installed.']
+      : []),
   ];
 }
 

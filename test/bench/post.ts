@@ -48,7 +48,12 @@ export async function openPost(tool: Tool, scratch: string, name: string): Promi
 
 async function sendToDaemon(tool: Tool, site: Site, { sources, hasUsage }: Job, daemon: Daemon): Promise<Sample> {
   const [{ seconds, usage }, receiver] = await daemon.watch(() => {
-    return timeSenders(sources.map((source) => tool.sender(source, site, daemon.port)), [], site, hasUsage);
+    return timeSenders(
+      sources.map((source) => tool.sender(source, site, daemon.port)),
+      [],
+      site,
+      hasUsage,
+    );
   });
   return hasUsage ? { seconds, sender: usage, receiver } : { seconds };
 }
@@ -74,7 +79,9 @@ async function timeSenders(commands: readonly Command[], receivers: readonly Run
 }
 
 function startMeasured(command: Command, report: string, hasUsage: boolean): Running {
-  return hasUsage ? start({ ...command, argv: timed(command.argv, report) }, basename(command.argv[0] ?? '')) : start(command);
+  return hasUsage
+    ? start({ ...command, argv: timed(command.argv, report) }, basename(command.argv[0] ?? ''))
+    : start(command);
 }
 
 function reportOf({ dir }: Site, end: 'sender' | 'receiver', number: number): string {

@@ -14,7 +14,12 @@ export function renderNotes(notes: readonly string[]): string {
 
 /** The medians beside every sample they come from. */
 export function summarize({ title, notes, results }: Section) {
-  return { title, notes, hasFailures: results.some(({ failure }) => failure !== undefined), results: results.map(summarizeResult) };
+  return {
+    title,
+    notes,
+    hasFailures: results.some(({ failure }) => failure !== undefined),
+    results: results.map(summarizeResult),
+  };
 }
 
 function summarizeResult(result: Result) {

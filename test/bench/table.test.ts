@@ -4,8 +4,18 @@ import type { Result, Sample } from './rounds.js';
 import { formatBytes, formatNumber, formatSpread, renderTable } from './table.js';
 
 test('a table has the text to the left and the numbers to the right', () => {
-  expect(renderTable(['tool', 's'], [['ftx', '1.20'], ['a long name', '30.0']])).toBe(
-    ['| tool        |    s |', '| ----------- | ---: |', '| ftx         | 1.20 |', '| a long name | 30.0 |', ''].join('\n'),
+  expect(
+    renderTable(
+      ['tool', 's'],
+      [
+        ['ftx', '1.20'],
+        ['a long name', '30.0'],
+      ],
+    ),
+  ).toBe(
+    ['| tool        |    s |', '| ----------- | ---: |', '| ftx         | 1.20 |', '| a long name | 30.0 |', ''].join(
+      '\n',
+    ),
   );
 });
 
@@ -52,7 +62,12 @@ test('results come as medians beside those of ftx', () => {
   ];
   const columns = [name('tool'), seconds, spread, rate(2e9), timesFtx(results), cpuPerGb(2e9), ...peaks];
   const rows = renderResults(columns, results).split('\n').slice(2, -1);
-  const cells = rows.map((row) => row.split('|').slice(1, -1).map((cell) => cell.trim()));
+  const cells = rows.map((row) =>
+    row
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
   expect(cells).toEqual([
     ['ftx', '2', '1–3', '1,000', '1', '0.600', '70', '90'],
     ['slow', '8', '8–8', '250', '4', '–', '–', '–'],

@@ -10,7 +10,9 @@ export function renderTable(header: Row, rows: readonly Row[]): string {
   const widths = header.map((_, column) => Math.max(3, ...[header, ...rows].map((row) => (row[column] ?? '').length)));
   const rule = widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
   const align = (row: Row) =>
-    widths.map((width, column) => (column === 0 ? (row[column] ?? '').padEnd(width) : (row[column] ?? '').padStart(width)));
+    widths.map((width, column) =>
+      column === 0 ? (row[column] ?? '').padEnd(width) : (row[column] ?? '').padStart(width),
+    );
   return [align(header), rule, ...rows.map(align)].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
 }
 

@@ -36,7 +36,9 @@ export function parseReport(text: string): Usage | undefined {
 /** Of a running process and those of its children that it has waited for. */
 export function readCpuSeconds(pid: number): number {
   // The name in parentheses may hold spaces; utime, stime, cutime and cstime are fields 14 to 17 of the whole.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
 }
 

@@ -1,6 +1,7 @@
 /** Events as sessions emit them, with what a test does not care about filled in. */
-import type { ErrorCode } from '../../src/errors.js';
-import type { EntryKind, Summary, Totals, TransferEvent } from '../../src/ports.js';
+import type { ErrorCode } from '../../src/core/errors.js';
+import type { EntryKind } from '../../src/core/entry.js';
+import type { Summary, Totals, TransferEvent } from '../../src/core/events.js';
 
 export const connected = (session = 1, peer = '192.0.2.7:51234'): TransferEvent => ({
   type: 'connected',
@@ -9,7 +10,12 @@ export const connected = (session = 1, peer = '192.0.2.7:51234'): TransferEvent 
   protocol: 'ftx/1',
 });
 
-export const offered = (path: string, size: number | null = 0, kind: EntryKind = 'file', session = 1): TransferEvent => ({
+export const offered = (
+  path: string,
+  size: number | null = 0,
+  kind: EntryKind = 'file',
+  session = 1,
+): TransferEvent => ({
   type: 'offered',
   session,
   path,
@@ -23,7 +29,13 @@ export const progress = (
   { size = 1000, total = null, session = 1 }: { size?: number | null; total?: Totals | null; session?: number } = {},
 ): TransferEvent => ({ type: 'progress', session, path, bytes, size, total });
 
-export const resumed = (path: string, bytes: number, size: number): TransferEvent => ({ type: 'resumed', session: 1, path, bytes, size });
+export const resumed = (path: string, bytes: number, size: number): TransferEvent => ({
+  type: 'resumed',
+  session: 1,
+  path,
+  bytes,
+  size,
+});
 
 type Stored = Extract<TransferEvent, { type: 'stored' }>;
 
@@ -34,7 +46,8 @@ export const stored = (path: string, size = 0, more: Partial<Stored> = {}): Stor
   as: path,
   size,
   digest: 'ef46db3751d8e999',
-  already: false, durable: true,
+  already: false,
+  durable: true,
   seconds: 0.3,
   ...more,
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { EXIT, exitCodeFor, exitCodeForSignal, exitCodeHelp } from '../../src/cli/exit-codes.js';
-import { ERROR_CODES, type ErrorCode } from '../../src/errors.js';
+import { ERROR_CODES, type ErrorCode } from '../../src/core/errors.js';
 
 const EXPECTED: Record<ErrorCode, number> = {
   usage: 64,

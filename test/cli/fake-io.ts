@@ -1,9 +1,9 @@
 /** A process and a terminal for tests of the CLI: no real stream, clock or signal. */
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
-import type { CliIo, StopSignal } from '../../src/cli/io.js';
-import type { OutputStream } from '../../src/cli/bounded-output.js';
-import { displayWidth } from '../../src/cli/width.js';
+import type { CliIo, StopSignal } from '../../src/cli/screen/io.js';
+import type { OutputStream } from '../../src/cli/screen/output.js';
+import { displayWidth } from '../../src/cli/screen/width.js';
 
 export interface FakeStream extends OutputStream {
   text(): string;
@@ -99,7 +99,8 @@ export function fakeTerminal(columns: number, rows: number): FakeTerminal {
       lines.length = row + 1;
       lines[row]?.splice(column);
     },
-    K: (_count, text) => (text === '2' ? (lines[row] = []) : lines[row]?.splice(Math.min(column, terminal.columns - 1))),
+    K: (_count, text) =>
+      text === '2' ? (lines[row] = []) : lines[row]?.splice(Math.min(column, terminal.columns - 1)),
     h: (_count, text) => (text === '?25' ? (visible = true) : (wraps = true)),
     l: (_count, text) => (text === '?25' ? (visible = false) : (wraps = false)),
   };

@@ -1,34 +1,61 @@
 /** Whatever a peer says, at every place where the commands say something: on a terminal, in a log, as JSON. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { describeReceive, describeSend } from '../../src/cli/bar-lines.js';
-import { escapeText } from '../../src/cli/escape.js';
-import { describeFailure } from '../../src/cli/failure.js';
-import { describePart } from '../../src/cli/list-parts.js';
-import { describePeer } from '../../src/cli/peers.js';
-import { createProgressModel } from '../../src/cli/progress-model.js';
-import { runReceive, type ReceiveArguments } from '../../src/cli/receive.js';
-import { runSend, type SendArguments } from '../../src/cli/send.js';
-import { ERROR_CODES, FtxError, type ErrorCode } from '../../src/errors.js';
-import type { TransferEvent } from '../../src/ports.js';
+import { describeReceive, describeSend } from '../../src/cli/screen/bar-lines.js';
+import { escapeText } from '../../src/cli/screen/escape.js';
+import { describeFailure } from '../../src/cli/screen/failure.js';
+import { describePart } from '../../src/cli/commands/list-parts.js';
+import { describePeer } from '../../src/cli/commands/peers.js';
+import { createProgressModel } from '../../src/cli/screen/progress-model.js';
+import { runReceive, type ReceiveArguments } from '../../src/cli/commands/receive.js';
+import { runSend, type SendArguments } from '../../src/cli/commands/send.js';
+import { ERROR_CODES, FtxError, type ErrorCode } from '../../src/core/errors.js';
+import type { TransferEvent } from '../../src/core/events.js';
 import { summary } from './events.js';
 import { fakeIo, fakeStream } from './fake-io.js';
 
 // Spelled out on purpose, as in escape.test.ts.
-const FORBIDDEN = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff]/;
+const FORBIDDEN =
+  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff]/;
 
 const piece = fc.oneof(
-  fc.constantFrom('\x1b[2J', '\x1b]0;x\x07', '\x9b31m', '\n', '\r', '\r\n', '\x00', '\x7f', '\u0085', '\u2028', '\u202e', '\u2066', '\ufeff', '\u200b', '\ud800', ': ', '"', '\\', '{'),
+  fc.constantFrom(
+    '\x1b[2J',
+    '\x1b]0;x\x07',
+    '\x9b31m',
+    '\n',
+    '\r',
+    '\r\n',
+    '\x00',
+    '\x7f',
+    '\u0085',
+    '\u2028',
+    '\u202e',
+    '\u2066',
+    '\ufeff',
+    '\u200b',
+    '\ud800',
+    ': ',
+    '"',
+    '\\',
+    '{',
+  ),
   fc.string({ unit: 'binary', maxLength: 3 }),
   fc.constantFrom('photo.jpg', 'a', 'ftx: '),
 );
 /** Texts that stay apart when they are escaped. */
 const texts = fc
-  .array(fc.array(piece, { minLength: 1, maxLength: 5 }).map((pieces) => pieces.join('')), { minLength: 4, maxLength: 4 })
+  .array(
+    fc.array(piece, { minLength: 1, maxLength: 5 }).map((pieces) => pieces.join('')),
+    { minLength: 4, maxLength: 4 },
+  )
   .filter((list) => new Set(list.map(escapeText)).size === new Set(list).size);
 
 /** One of everything in which a peer has a say. */
-function makeEvents([peer = '', path = '', as = '', message = '']: readonly string[], code: ErrorCode = 'io'): TransferEvent[] {
+function makeEvents(
+  [peer = '', path = '', as = '', message = '']: readonly string[],
+  code: ErrorCode = 'io',
+): TransferEvent[] {
   const session = 1;
   const size = 1000;
   return [
@@ -37,7 +64,17 @@ function makeEvents([peer = '', path = '', as = '', message = '']: readonly stri
     { type: 'offered', session, path, kind: 'file', size },
     { type: 'resumed', session, path, bytes: 10, size },
     { type: 'progress', session, path, bytes: 500, size, total: null },
-    { type: 'stored', session, path, as, size, digest: '26c7827d889f6da3', already: false, durable: true, seconds: 0.3 },
+    {
+      type: 'stored',
+      session,
+      path,
+      as,
+      size,
+      digest: '26c7827d889f6da3',
+      already: false,
+      durable: true,
+      seconds: 0.3,
+    },
     { type: 'offered', session, path: as, kind: 'symlink', size: 0 },
     { type: 'stored', session, path: as, as: path, size: 0, digest: null, already: false, durable: true, seconds: 0 },
     { type: 'offered', session, path, kind: 'file', size },
@@ -70,7 +107,17 @@ function collect({ isTTY = false }: Appearance) {
 }
 
 const RECEIVE: ReceiveArguments = {
-  dir: 'in', port: 6000, onConflict: 'rename', maxSize: 10, maxFiles: 1000, maxConnections: 3, classic: true, sync: true, plain: true, keepPartsMs: 1, timeoutMs: 60_000,
+  dir: 'in',
+  port: 6000,
+  onConflict: 'rename',
+  maxSize: 10,
+  maxFiles: 1000,
+  maxConnections: 3,
+  classic: true,
+  sync: true,
+  plain: true,
+  keepPartsMs: 1,
+  timeoutMs: 60_000,
 };
 const SEND: SendArguments = { paths: ['x'], to: 'host', timeoutMs: 60_000, retry: 0, quiet: false };
 
@@ -83,7 +130,14 @@ async function receiveAll(events: readonly TransferEvent[], appearance: Appearan
       stderr.push(take());
     }
     const closed = Promise.resolve({ ...summary(), refused: 1 });
-    return Promise.resolve({ dir: '/in', port: 6000, addresses: [], identity: null, closed, close: () => Promise.resolve() });
+    return Promise.resolve({
+      dir: '/in',
+      port: 6000,
+      addresses: [],
+      identity: null,
+      closed,
+      close: () => Promise.resolve(),
+    });
   });
   return { stdout: io.stdout.text(), stderr: [...stderr, take()] };
 }
@@ -143,7 +197,8 @@ describe.each(commands)('ftx %s', (_, run) => {
 });
 
 describe('a failure of the whole', () => {
-  const failureOf = (message: string): Error => new FtxError('refused', message, { cause: new Error(`cause ${message}`, { cause: message }) });
+  const failureOf = (message: string): Error =>
+    new FtxError('refused', message, { cause: new Error(`cause ${message}`, { cause: message }) });
 
   test('is one line, whatever it and its cause say', async () => {
     await fc.assert(
@@ -162,7 +217,10 @@ describe('a failure of the whole', () => {
     await fc.assert(
       fc.asyncProperty(texts, async ([message = '']) => {
         const { stdout } = await sendAll([], { json: true }, failureOf(message));
-        const lines = stdout.split('\n').slice(0, -1).map((line) => JSON.parse(line) as { type: string; message?: string });
+        const lines = stdout
+          .split('\n')
+          .slice(0, -1)
+          .map((line) => JSON.parse(line) as { type: string; message?: string });
         expect(lines.map(({ type }) => type)).toEqual(['failed', 'done']);
         expect(lines[0]?.message).toBe(message);
       }),
@@ -202,7 +260,10 @@ test('a peer is listed in one line', () => {
   fc.assert(
     fc.property(texts, fc.boolean(), ([host = '', address = ''], paired) => {
       const known = { identity: `sha256:${'0'.repeat(64)}`, since: host } as const;
-      for (const line of [describePeer({ role: 'receiver', host, paired, ...known }), describePeer({ role: 'sender', address, ...known })]) {
+      for (const line of [
+        describePeer({ role: 'receiver', host, paired, ...known }),
+        describePeer({ role: 'sender', address, ...known }),
+      ]) {
         expect(line).not.toMatch(/\n/);
         expect(FORBIDDEN.test(line)).toBe(false);
       }
@@ -216,7 +277,9 @@ test('a transfer that broke off is listed in one line', () => {
       const line = describePart({ path, peer, size: 10, bytes: 5, ageSeconds: 7 });
       expect(line).not.toMatch(/\n/);
       expect(FORBIDDEN.test(line)).toBe(false);
-      expect(line).toBe(describePart({ path: escapeText(path), peer: escapeText(peer), size: 10, bytes: 5, ageSeconds: 7 }));
+      expect(line).toBe(
+        describePart({ path: escapeText(path), peer: escapeText(peer), size: 10, bytes: 5, ageSeconds: 7 }),
+      );
     }),
   );
 });

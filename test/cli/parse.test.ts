@@ -20,12 +20,25 @@ describe('parseSize', () => {
     expect(parseSize(text)).toBe(bytes);
   });
 
-  test.each(['', ' ', '-1', '+1', 'G', '10GB', '10 G', '1e3', '0x10', '1,5G', '.5G', '1..5', 'Infinity', '9007199254740992', '10000P'])(
-    'refuses "%s"',
-    (text) => {
-      expect(() => parseSize(text)).toThrow(InvalidArgumentError);
-    },
-  );
+  test.each([
+    '',
+    ' ',
+    '-1',
+    '+1',
+    'G',
+    '10GB',
+    '10 G',
+    '1e3',
+    '0x10',
+    '1,5G',
+    '.5G',
+    '1..5',
+    'Infinity',
+    '9007199254740992',
+    '10000P',
+  ])('refuses "%s"', (text) => {
+    expect(() => parseSize(text)).toThrow(InvalidArgumentError);
+  });
 });
 
 describe('parseListenPort', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { EXIT } from '../../src/cli/exit-codes.js';
 import { runProgram, type Runners } from '../../src/cli/program.js';
-import { FtxError } from '../../src/errors.js';
-import { VERSION } from '../../src/version.js';
+import { FtxError } from '../../src/core/errors.js';
+import { VERSION } from '../../src/core/version.js';
 import { fakeIo } from './fake-io.js';
 
 /** Commands that no test here is about. */
@@ -63,7 +63,10 @@ describe('receive', () => {
 });
 
 test('receive takes who may get in', async () => {
-  expect((await run('receive', '--known-only')).receive.mock.calls[0]![0]).toEqual({ ...RECEIVE_DEFAULTS, knownOnly: true });
+  expect((await run('receive', '--known-only')).receive.mock.calls[0]![0]).toEqual({
+    ...RECEIVE_DEFAULTS,
+    knownOnly: true,
+  });
   expect((await run('receive', '--pair')).receive.mock.calls[0]![0]).toEqual({ ...RECEIVE_DEFAULTS, pair: true });
 });
 
@@ -80,8 +83,31 @@ describe('send', () => {
   });
 
   test('takes every option, standard input and odd names', async () => {
-    const { send } = await run('send', '--to', '[::1]:7000', '--name', 'x', '--classic', '--dry-run', '--retry', '0', '--json', '--quiet', '--', '-', '--odd');
-    expect(send.mock.calls[0]![0]).toMatchObject({ paths: ['-', '--odd'], name: 'x', classic: true, dryRun: true, retry: 0, json: true, quiet: true });
+    const { send } = await run(
+      'send',
+      '--to',
+      '[::1]:7000',
+      '--name',
+      'x',
+      '--classic',
+      '--dry-run',
+      '--retry',
+      '0',
+      '--json',
+      '--quiet',
+      '--',
+      '-',
+      '--odd',
+    );
+    expect(send.mock.calls[0]![0]).toMatchObject({
+      paths: ['-', '--odd'],
+      name: 'x',
+      classic: true,
+      dryRun: true,
+      retry: 0,
+      json: true,
+      quiet: true,
+    });
   });
 
   test('takes a code from a file, and never as an argument', async () => {
@@ -164,7 +190,10 @@ describe('a runner that throws', () => {
   });
 
   test('with anything else: still one sentence and no stack', async () => {
-    expect(await throwing(new TypeError('x is not\na function'))).toEqual({ code: 74, err: 'ftx: x is not\\x0aa function\n' });
+    expect(await throwing(new TypeError('x is not\na function'))).toEqual({
+      code: 74,
+      err: 'ftx: x is not\\x0aa function\n',
+    });
     expect(await throwing(undefined as unknown as Error)).toEqual({ code: 74, err: 'ftx: undefined\n' });
     expect(await throwing(new Error(''))).toEqual({ code: 74, err: 'ftx: Something failed without saying why.\n' });
   });

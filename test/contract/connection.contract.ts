@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Connection } from '../../src/ports.js';
+import type { Connection } from '../../src/core/connection.js';
 
 const reason = new Error('the test dropped it');
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -65,7 +65,7 @@ export function describeConnection(name: string, make: () => Promise<readonly [C
       const target = new Uint8Array(6);
       const arrived: number[] = [];
       const fill = async () => {
-        for (let filled = 0; filled < target.length; )
+        for (let filled = 0; filled < target.length;)
           filled += await right.readInto(target.subarray(filled), (bytes) => arrived.push(bytes));
       };
       say(left, 'abc');
@@ -84,7 +84,7 @@ export function describeConnection(name: string, make: () => Promise<readonly [C
       const target = new Uint8Array(6);
       const ignore = () => undefined;
       let filled = 0;
-      for (let read; (read = await right.readInto(target.subarray(filled), ignore)) > 0; ) filled += read;
+      for (let read; (read = await right.readInto(target.subarray(filled), ignore)) > 0;) filled += read;
       expect(Buffer.from(target).toString()).toBe('last\0\0');
       expect(await right.readInto(target, ignore)).toBe(0);
     });
@@ -137,7 +137,7 @@ export function describeConnection(name: string, make: () => Promise<readonly [C
 
     it('still delivers what was written before it was destroyed', async () => {
       const [left, right] = await open();
-      right.write([bytes('unread')]).catch(() => undefined);
+      right.write([bytes('pushBack')]).catch(() => undefined);
       // Its own wait is over with the rest.
       left.write([bytes('last words')]).catch(() => undefined);
       left.destroy(reason);

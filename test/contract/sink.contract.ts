@@ -1,7 +1,8 @@
 /** What every Sink promises: call describeSink with a way to make one. */
 import { describe, expect, it } from 'vitest';
-import type { ErrorCode } from '../../src/errors.js';
-import { BLOCK_BYTES, type Entry, type PartFile, type PresentFile, type Sink } from '../../src/ports.js';
+import type { ErrorCode } from '../../src/core/errors.js';
+import { BLOCK_BYTES, type Entry } from '../../src/core/entry.js';
+import type { PartFile, PresentFile, Sink } from '../../src/core/sink.js';
 import { makeContent } from '../support/folders.js';
 import { copyBlocks } from './source.contract.js';
 
@@ -68,7 +69,9 @@ export async function receiveFile(
 }
 
 export function describeSink<Store>(name: string, contract: SinkContract<Store>): void {
-  const start = async (options: Partial<SinkOptions> = {}): Promise<{ store: Store; sink: Sink; again: () => Sink }> => {
+  const start = async (
+    options: Partial<SinkOptions> = {},
+  ): Promise<{ store: Store; sink: Sink; again: () => Sink }> => {
     const store = await contract.makeStore();
     const all = { onConflict: 'rename', maxSize: Infinity, ...options } as const;
     return { store, sink: contract.makeSink(store, all), again: () => contract.makeSink(store, all) };
@@ -224,21 +227,26 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
         expect(await contract.readNames(store)).toEqual(['x']);
       });
 
-      it.each(['rename', 'overwrite', 'skip', 'fail'] as const)('%s hands out the file of that size and time to be compared', async (onConflict) => {
-        const { store, sink, again } = await start({ onConflict });
-        const content = makeContent(BLOCK_BYTES + 3);
-        await receiveFile(sink, 'd/x', content);
-        const present = await again().open(offerFile('d/x', content.length));
-        if (present.state !== 'present') throw new Error('expected the file that is there');
-        expect(Buffer.concat(await copyBlocks(present, 0)).equals(content)).toBe(true);
-        expect(present.receiveBeside !== undefined).toBe(onConflict === 'rename' || onConflict === 'overwrite');
-        expect(await contract.readNames(store)).toEqual(['d', 'd/x']);
-      });
+      it.each(['rename', 'overwrite', 'skip', 'fail'] as const)(
+        '%s hands out the file of that size and time to be compared',
+        async (onConflict) => {
+          const { store, sink, again } = await start({ onConflict });
+          const content = makeContent(BLOCK_BYTES + 3);
+          await receiveFile(sink, 'd/x', content);
+          const present = await again().open(offerFile('d/x', content.length));
+          if (present.state !== 'present') throw new Error('expected the file that is there');
+          expect(Buffer.concat(await copyBlocks(present, 0)).equals(content)).toBe(true);
+          expect(present.receiveBeside !== undefined).toBe(onConflict === 'rename' || onConflict === 'overwrite');
+          expect(await contract.readNames(store)).toEqual(['d', 'd/x']);
+        },
+      );
 
       it('fail refuses one of that size that is of another time', async () => {
         const { sink, again } = await start({ onConflict: 'fail' });
         await receiveFile(sink, 'x', Buffer.from('1'));
-        await expect(again().open(offerFile('x', 1, { mtimeNs: TIME_NS + SECOND_NS }))).rejects.toThrow(refusal('exists'));
+        await expect(again().open(offerFile('x', 1, { mtimeNs: TIME_NS + SECOND_NS }))).rejects.toThrow(
+          refusal('exists'),
+        );
       });
 
       it('skip hands out the file of that size to be compared, and refuses all else', async () => {
@@ -301,7 +309,11 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
     describe('for a link', () => {
       it('makes it as it is', async () => {
         const { store, sink } = await start();
-        for (const [path, target] of [['d/l', 'x/y'], ['d/e/l', '../x'], ['d/e/f/l', '../..']] as const) {
+        for (const [path, target] of [
+          ['d/l', 'x/y'],
+          ['d/e/l', '../x'],
+          ['d/e/f/l', '../..'],
+        ] as const) {
           expect(await sink.place(offerLink(path, target))).toEqual({ as: path });
           expect(await contract.readTarget(store, path)).toBe(target);
         }
@@ -314,11 +326,15 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
         expect(await contract.readNames(store)).toEqual([]);
       });
 
-      it.each(['rename', 'overwrite', 'skip', 'fail'] as const)('makes it once, however often it is sent (%s)', async (onConflict) => {
-        const { store, again } = await start({ onConflict });
-        for (let times = 0; times < 3; times++) expect(await again().place(offerLink('d/l', 'x'))).toEqual({ as: 'd/l' });
-        expect(await contract.readNames(store)).toEqual(['d', 'd/l']);
-      });
+      it.each(['rename', 'overwrite', 'skip', 'fail'] as const)(
+        'makes it once, however often it is sent (%s)',
+        async (onConflict) => {
+          const { store, again } = await start({ onConflict });
+          for (let times = 0; times < 3; times++)
+            expect(await again().place(offerLink('d/l', 'x'))).toEqual({ as: 'd/l' });
+          expect(await contract.readNames(store)).toEqual(['d', 'd/l']);
+        },
+      );
 
       it('follows the policy where something stands', async () => {
         const { store, sink } = await start();

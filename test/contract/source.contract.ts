@@ -1,6 +1,7 @@
 /** What every Source of content promises: call describeSource with a way to make one. */
 import { describe, expect, it } from 'vitest';
-import { BLOCK_BYTES, type Source } from '../../src/ports.js';
+import { BLOCK_BYTES } from '../../src/core/entry.js';
+import type { Source } from '../../src/core/source.js';
 import { makeContent } from '../support/folders.js';
 
 export interface SourceContract {

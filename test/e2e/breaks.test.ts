@@ -102,7 +102,12 @@ describe('a connection that stalls', () => {
   test('of a sender that says nothing', async () => {
     const receiver = await startReceiver(['--timeout', '1']);
     const silent = connect(receiver.port, '127.0.0.1');
-    await new Promise((closed) => silent.resume().on('error', () => undefined).on('close', closed));
+    await new Promise((closed) =>
+      silent
+        .resume()
+        .on('error', () => undefined)
+        .on('close', closed),
+    );
     await expectUnharmed(receiver);
   });
 });

@@ -22,7 +22,11 @@ async function makeTree(): Promise<string> {
   return tree;
 }
 
-const jsonLines = (stdout: string) => stdout.trim().split('\n').map((line) => JSON.parse(line) as { type: string; path?: string; message?: string });
+const jsonLines = (stdout: string) =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { type: string; path?: string; message?: string });
 
 describe('before the first byte', () => {
   test('all that is refused is told, and the rest is stored', async () => {
@@ -32,12 +36,17 @@ describe('before the first byte', () => {
     const lines = jsonLines(stdout).map(({ type, path }) => `${type} ${path}`);
     const refusals = lines.filter((line) => line.startsWith('refused'));
     expect(refusals).toEqual(['refused tree/NUL', 'refused tree/huge.bin']);
-    const [checked, firstByte] = [lines.findIndex((line) => line.startsWith('checked')), lines.findIndex((line) => line.startsWith('progress'))];
+    const [checked, firstByte] = [
+      lines.findIndex((line) => line.startsWith('checked')),
+      lines.findIndex((line) => line.startsWith('progress')),
+    ];
     expect(Math.max(...refusals.map((line) => lines.indexOf(line)))).toBeLessThan(checked);
     expect(checked).toBeLessThan(firstByte);
     expect(stderr).toContain('ftx: tree/huge.bin was refused: is 5 MiB, more than the 4 MiB the receiver takes.\n');
     expect(await readNames(receiver.dir)).toEqual(['tree', 'tree/a.bin', 'tree/empty', 'tree/link']);
-    expect(await receiver.program.event('refused', ({ path }) => path === 'tree/huge.bin')).toMatchObject({ code: 'too-large' });
+    expect(await receiver.program.event('refused', ({ path }) => path === 'tree/huge.bin')).toMatchObject({
+      code: 'too-large',
+    });
   });
 
   test('a whole that the disk has no room for is refused in one sentence, and less of it is stored', async (context) => {
@@ -79,7 +88,9 @@ describe('before the first byte', () => {
     const tree = await makeTree();
     const whole = await send(receiver.address, tree);
     expect(whole.status).toBe(74);
-    expect(whole.stderr).toContain('What is sent: 8 MiB is more than the 4 MiB left of the 6 MiB that the receiver\'s folder may hold.');
+    expect(whole.stderr).toContain(
+      "What is sent: 8 MiB is more than the 4 MiB left of the 6 MiB that the receiver's folder may hold.",
+    );
     const endless = startFtx(['send', '-', '--name', 'endless', '--retry', '0', '--to', receiver.address]);
     endless.stdin.end(Buffer.alloc(9 * MIB));
     expect((await endless.exit).status).toBe(74);
@@ -90,7 +101,9 @@ describe('before the first byte', () => {
     expect(late.status).toBe(74);
     expect(late.stderr).toContain('a.bin: 3 MiB is more than the 2 MiB left of the 6 MiB');
     execFileSync('rm', [join(dir, 'before'), join(dir, 'stream')]);
-    await expect.poll(async () => (await send(receiver.address, join(tree, 'a.bin'))).status, { timeout: 20_000 }).toBe(0);
+    await expect
+      .poll(async () => (await send(receiver.address, join(tree, 'a.bin'))).status, { timeout: 20_000 })
+      .toBe(0);
     expect(await readNames(dir)).toEqual(['a.bin']);
   });
 });
@@ -123,13 +136,20 @@ describe('a dry run', () => {
       'already there    folder  tree',
       `dry run: nothing would go to ${receiver.address}, 4 already there; 2 refused. Nothing was sent; there is room for ROOM.`,
     ]);
-    await receiver.program.output('stderr', /^dry run from 127\.0\.0\.1: asked about 6 entries \(8\.4 MB\), nothing was sent$/m);
+    await receiver.program.output(
+      'stderr',
+      /^dry run from 127\.0\.0\.1: asked about 6 entries \(8\.4 MB\), nothing was sent$/m,
+    );
   });
 
   test.each([
     ['rename', 0, 'rename              4 B  photo.jpg as photo (1).jpg'],
     ['overwrite', 0, 'replace             4 B  photo.jpg'],
-    ['skip', 77, 'refused                  photo.jpg: a different one of that name is there already and is not replaced.'],
+    [
+      'skip',
+      77,
+      'refused                  photo.jpg: a different one of that name is there already and is not replaced.',
+    ],
     ['fail', 77, 'refused                  photo.jpg: something of that name is there already and is not replaced.'],
   ])('says what --on-conflict %s does', async (policy, status, line) => {
     const receiver = await startReceiver(['--on-conflict', policy]);
@@ -153,7 +173,9 @@ describe('a dry run', () => {
     expect(status).toBe(0);
     const [planned] = jsonLines(stdout).filter(({ type }) => type === 'planned') as unknown as { offset: number }[];
     expect(planned!.offset).toBeGreaterThanOrEqual(64 * MIB);
-    expect((await send(receiver.address, source, '--dry-run')).stdout).toMatch(/^resume at \d\d% +419\.4 MB {2}large\.bin\n/);
+    expect((await send(receiver.address, source, '--dry-run')).stdout).toMatch(
+      /^resume at \d\d% +419\.4 MB {2}large\.bin\n/,
+    );
     const again = await send(receiver.address, source, '--json');
     expect(jsonLines(again.stdout).find(({ type }) => type === 'resumed')).toMatchObject({ bytes: planned!.offset });
   });
@@ -190,14 +212,20 @@ describe('a dry run', () => {
     const source = join(await tempDir(), 'a');
     await writeFile(source, 'x');
     const classic = await send('localhost:1', source, '--dry-run', '--classic');
-    expect([classic.status, classic.stderr]).toEqual([64, 'ftx: A classic receiver cannot tell what would happen: a dry run goes with ftx only.\n']);
+    expect([classic.status, classic.stderr]).toEqual([
+      64,
+      'ftx: A classic receiver cannot tell what would happen: a dry run goes with ftx only.\n',
+    ]);
     expect((await send('127.0.0.1:1', source, '--dry-run')).status).toBe(69);
   });
 
   test('with --quiet shows only what is refused', async () => {
     const receiver = await startReceiver();
     const { stdout, stderr } = await send(receiver.address, await makeTree(), '--dry-run', '--quiet');
-    expect([stdout, stderr]).toEqual(['', 'ftx: tree/NUL was refused: the path contains a name that Windows reserves for a device.\n']);
+    expect([stdout, stderr]).toEqual([
+      '',
+      'ftx: tree/NUL was refused: the path contains a name that Windows reserves for a device.\n',
+    ]);
   });
 });
 

@@ -18,7 +18,7 @@ function needPython(context: TestContext): void {
 }
 
 function startPeer(script: string, args: readonly (string | number)[]): Program {
-  return startProgram(python!, [`${repository}test/peers/${script}`, ...args.map(String)]);
+  return startProgram(python!, [`${repository}test/support/classic/${script}`, ...args.map(String)]);
 }
 
 function runClassicSender(receiver: Mailbox, path: string, ...args: (string | number)[]): Promise<Exit> {
@@ -162,7 +162,10 @@ describe('a classic receiver', () => {
     [
       'closes in the middle',
       75,
-      (socket) => void socket.once('data', () => socket.write('ready', () => socket.once('data', () => socket.resetAndDestroy()))),
+      (socket) =>
+        void socket.once('data', () =>
+          socket.write('ready', () => socket.once('data', () => socket.resetAndDestroy())),
+        ),
     ],
   ])('that %s makes ftx send exit %i', async (_, status, talk) => {
     const path = await makeFile(20 * MIB);

@@ -41,7 +41,9 @@ test('a clock that was set back an hour after a transfer broke off does not keep
   await before.program.event('done');
   before.program.kill('SIGTERM');
   await before.program.exit;
-  const hosts = JSON.parse(await readFile(join(home.FTX_HOME, 'peers.json'), 'utf8')) as { hosts: Record<string, { since: string }> };
+  const hosts = JSON.parse(await readFile(join(home.FTX_HOME, 'peers.json'), 'utf8')) as {
+    hosts: Record<string, { since: string }>;
+  };
   expect(Date.parse(hosts.hosts[proxy.address]!.since)).toBeGreaterThan(Date.now() + 60_000);
   await dateAhead(before.dir);
   await dateAhead(join(home.FTX_HOME, 'state/digests'));

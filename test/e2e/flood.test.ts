@@ -35,7 +35,11 @@ test('a tree of 300 folders goes to a receiver that may open 64 files', async (c
 test('500 idle connections do not keep a sender out of a receiver that may open 64 files', async (context) => {
   if (process.platform !== 'linux') skipTest(context, 'the number of open files is not known here');
   const { dir, port } = await startWithDescriptors(64);
-  const idle = Array.from({ length: 500 }, () => connect({ port, host: '127.0.0.1' }).on('error', () => undefined).resume());
+  const idle = Array.from({ length: 500 }, () =>
+    connect({ port, host: '127.0.0.1' })
+      .on('error', () => undefined)
+      .resume(),
+  );
   onTestFinished(() => idle.forEach((socket) => socket.destroy()));
   await Promise.all(idle.map((socket) => once(socket, 'connect')));
   const { status, stderr } = await send(`127.0.0.1:${port}`, note, '--plain', '--retry', '0');

@@ -27,7 +27,13 @@ afterEach(() => {
 async function openInbox(options: Partial<Parameters<typeof receive>[0]> = {}): Promise<Inbox> {
   const dir = join(await tempDir(), 'inbox');
   const events: TransferEvent[] = [];
-  const receiver = await receive({ dir, port: 0, host: '127.0.0.1', onEvent: (event) => events.push(event), ...options });
+  const receiver = await receive({
+    dir,
+    port: 0,
+    host: '127.0.0.1',
+    onEvent: (event) => events.push(event),
+    ...options,
+  });
   onTestFinished(() => receiver.close(0));
   return { receiver, dir, to: { host: '127.0.0.1', port: receiver.port }, events };
 }
@@ -102,8 +108,14 @@ test('an AbortSignal stops a send in the middle, and nothing of it is left', asy
       if (event.type === 'progress' && event.bytes > 0) stop.abort();
     },
   });
-  const outcome = await sending.then(({ firstFailure }) => firstFailure, (error: unknown) => error);
-  expect(outcome).toMatchObject({ code: 'aborted', message: 'The transfer was stopped by the program that had begun it.' });
+  const outcome = await sending.then(
+    ({ firstFailure }) => firstFailure,
+    (error: unknown) => error,
+  );
+  expect(outcome).toMatchObject({
+    code: 'aborted',
+    message: 'The transfer was stopped by the program that had begun it.',
+  });
   await inbox.receiver.close(5000);
   expect(await readNames(inbox.dir)).toEqual([]);
 });
@@ -121,8 +133,13 @@ test('a signal that is aborted already sends nothing and leaves nobody listening
 
   // Whether it never opens or closes by itself, it must not stay.
   const port = await findClosedPort();
-  await receive({ dir: await tempDir(), port, host: '127.0.0.1', signal }).then(({ closed }) => closed, () => undefined);
-  await expect(send({ paths: [file], to: { host: '127.0.0.1', port } })).rejects.toMatchObject({ code: 'no-connection' });
+  await receive({ dir: await tempDir(), port, host: '127.0.0.1', signal }).then(
+    ({ closed }) => closed,
+    () => undefined,
+  );
+  await expect(send({ paths: [file], to: { host: '127.0.0.1', port } })).rejects.toMatchObject({
+    code: 'no-connection',
+  });
 });
 
 test('an AbortSignal stops a receiver at once, and the sender is told', async () => {
@@ -139,7 +156,10 @@ test('an AbortSignal stops a receiver at once, and the sender is told', async ()
       if (event.type === 'progress' && event.bytes > 0) stop.abort();
     },
   });
-  const outcome = await sending.then(({ firstFailure }) => firstFailure, (error: unknown) => error);
+  const outcome = await sending.then(
+    ({ firstFailure }) => firstFailure,
+    (error: unknown) => error,
+  );
   expect(outcome).toBeInstanceOf(FtxError);
   await inbox.receiver.closed.catch(() => undefined);
   expect(await readNames(inbox.dir)).toEqual([]);

@@ -24,7 +24,12 @@ async function findNode(major: number): Promise<{ node: string } | { reason: str
     const { stdout } = await run(node, ['--version']);
     return stdout.startsWith(`v${major}.`) ? { node } : { reason: `the package holds ${stdout.trim()}` };
   } catch (error) {
-    return { reason: String(error instanceof Error ? error.message : error).split('\n').slice(0, 3).join(' ') };
+    return {
+      reason: String(error instanceof Error ? error.message : error)
+        .split('\n')
+        .slice(0, 3)
+        .join(' '),
+    };
   }
 }
 
@@ -65,10 +70,17 @@ describe.each([22, 24])('under Node %i', (major) => {
     if ('reason' in found) skipTest(context, found.reason);
     const source = await tempDir();
     await writeContent(join(source, 'file.bin'), 3 * 1024 * 1024 + 1);
-    await cp(`${repository}fixtures/files/folder`, join(source, 'folder'), { recursive: true, preserveTimestamps: true });
+    await cp(`${repository}fixtures/files/folder`, join(source, 'folder'), {
+      recursive: true,
+      preserveTimestamps: true,
+    });
     const paths = [join(source, 'file.bin'), join(source, 'folder')];
     const { node } = found;
-    for (const [receiving, sending] of [[node, node], [node, undefined], [undefined, node]]) {
+    for (const [receiving, sending] of [
+      [node, node],
+      [node, undefined],
+      [undefined, node],
+    ]) {
       const dir = join(await tempDir(), 'received');
       const args = ['receive', '--dir', dir, '--port', '0', '--json'];
       const receiver = startFtx(args, receiving === undefined ? {} : { node: receiving });
@@ -77,7 +89,9 @@ describe.each([22, 24])('under Node %i', (major) => {
       const { status, stderr } = await endOf(startFtx(to, sending === undefined ? {} : { node: sending }));
       expect(status, stderr).toBe(0);
       const [arrived, sent] = await Promise.all([readTree(dir), readTree(source)]);
-      expect(arrived.map(({ path, content }) => [path, content])).toEqual(sent.map(({ path, content }) => [path, content]));
+      expect(arrived.map(({ path, content }) => [path, content])).toEqual(
+        sent.map(({ path, content }) => [path, content]),
+      );
       receiver.kill('SIGTERM');
       expect((await receiver.exit).status).toBe(143);
     }
@@ -92,12 +106,21 @@ describe.each([22, 24])('under Node %i', (major) => {
   test('it pairs with this Node', async (context) => {
     if ('reason' in found) skipTest(context, found.reason);
     const { node } = found;
-    for (const [receiving, sending] of [[node, process.execPath], [process.execPath, node]] as const) {
+    for (const [receiving, sending] of [
+      [node, process.execPath],
+      [process.execPath, node],
+    ] as const) {
       const [here, there] = [await newHome(), await newHome()];
-      const receiver = startFtx(['receive', '--pair', '--dir', await tempDir(), '--port', '0', '--json'], { node: receiving, env: there.env });
+      const receiver = startFtx(['receive', '--pair', '--dir', await tempDir(), '--port', '0', '--json'], {
+        node: receiving,
+        env: there.env,
+      });
       const { port } = await receiver.event('listening');
       const [, code] = /code: (\S+)/.exec(await receiver.output('stderr', /code: \S+/))!;
-      const sender = startFtx(['send', note, '--code-file', '-', '--to', `127.0.0.1:${port}`], { node: sending, env: here.env });
+      const sender = startFtx(['send', note, '--code-file', '-', '--to', `127.0.0.1:${port}`], {
+        node: sending,
+        env: here.env,
+      });
       sender.stdin.write(code!);
       const { status, stderr } = await endOf(sender);
       expect([status, stderr]).toEqual([0, expect.stringContaining('paired with')]);

@@ -3,13 +3,23 @@ import { once } from 'node:events';
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { TransferEvent } from '../../src/ports.js';
+import type { TransferEvent } from '../../src/core/events.js';
 import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
 import { pairAsSender } from '../../src/session/pairing.js';
-import { receive } from '../../src/receive.js';
+import { receive } from '../../src/mailbox/receive.js';
 import { eavesdrop } from '../support/eavesdropper.js';
 import { readNames, tempDir } from '../support/folders.js';
-import { identityOf, newHome, note, peersOf, sendFrom, sendWithCode, startPairing, wrongCode, type Home } from '../support/homes.js';
+import {
+  identityOf,
+  newHome,
+  note,
+  peersOf,
+  sendFrom,
+  sendWithCode,
+  startPairing,
+  wrongCode,
+  type Home,
+} from '../support/homes.js';
 import { callAsStranger, standBetween, tryCode } from '../support/hostile-tls.js';
 import { startReceiver, type Mailbox } from '../support/mailbox.js';
 import { endOf, runFtx, startFtx } from '../support/processes.js';
@@ -67,7 +77,9 @@ describe('a code', () => {
     const receiver = await startPairing(there.env);
     const file = join(await tempDir(), 'code');
     expect((await sendFrom(here.env, receiver.address, '--code-file', file)).status).toBe(66);
-    expect((await sendFrom(here.env, receiver.address, '--code-file', await tempDir())).stderr).toContain('is not a file');
+    expect((await sendFrom(here.env, receiver.address, '--code-file', await tempDir())).stderr).toContain(
+      'is not a file',
+    );
     await writeFile(file, `${receiver.code}\n`);
     expect((await sendFrom(here.env, receiver.address, '--code-file', file)).status).toBe(0);
     expect((await sendFrom(here.env, receiver.address, '--code-file', `${file}-that-is-gone`)).status).toBe(0);
@@ -83,7 +95,10 @@ describe('a code', () => {
     expect((await open.exit).status).toBe(UNPAIRED);
     const slow = startFtx(['send', note, '--to', receiver.address, '--code-file', '-', '--timeout', '1'], { env });
     const late = await slow.exit;
-    expect([late.status, late.stderr]).toEqual([UNPAIRED, expect.stringMatching(/^ftx: No code came within 1 s[^\n]*\n$/)]);
+    expect([late.status, late.stderr]).toEqual([
+      UNPAIRED,
+      expect.stringMatching(/^ftx: No code came within 1 s[^\n]*\n$/),
+    ]);
     const nonsense = await sendWithCode(env, receiver.address, 'secret?');
     expect([nonsense.status, nonsense.stderr]).toEqual([UNPAIRED, expect.not.stringContaining('secret?')]);
     // A stream is the file, and never the code.
@@ -97,7 +112,10 @@ describe('a code', () => {
     const receiver = await startPairing((await newHome()).env);
     const file = join(await tempDir(), 'code');
     await writeFile(file, receiver.code);
-    const stream = startFtx(['send', '-', '--name', 'x', '--code-file', file, '--to', receiver.address], await newHome());
+    const stream = startFtx(
+      ['send', '-', '--name', 'x', '--code-file', file, '--to', receiver.address],
+      await newHome(),
+    );
     stream.stdin.write('content');
     expect((await endOf(stream)).status).toBe(0);
     expect(await readFile(join(receiver.dir, 'x'), 'utf8')).toBe('content');
@@ -139,11 +157,23 @@ describe('where only known senders get in', () => {
     const before = receiver.program.events().length;
     await expect(callAsStranger(receiver.port)).rejects.toMatchObject({ code: 'unpaired' });
     const { connect: connectTls } = await import('node:tls');
-    const nobody = connectTls({ port: receiver.port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['ftx/1'] }, () => nobody.write('ftx/1\n'));
+    const nobody = connectTls(
+      { port: receiver.port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['ftx/1'] },
+      () => nobody.write('ftx/1\n'),
+    );
     let heard = '';
     nobody.on('data', (data: Buffer) => (heard += data.toString()));
-    await once(nobody.on('error', () => undefined), 'close');
-    expect([heard, receiver.program.events().slice(before).filter(({ type }) => type === 'connected')]).toEqual(['', []]);
+    await once(
+      nobody.on('error', () => undefined),
+      'close',
+    );
+    expect([
+      heard,
+      receiver.program
+        .events()
+        .slice(before)
+        .filter(({ type }) => type === 'connected'),
+    ]).toEqual(['', []]);
   });
 
   test.each(['--known-only', '--pair'])('nobody does without encryption, nor by classic (%s)', async (mode) => {
@@ -156,7 +186,9 @@ describe('where only known senders get in', () => {
 
   test('a sender that is forgotten is refused at once, and says so', async () => {
     const { here, there, receiver } = await makePair();
-    const { name: spelled } = JSON.parse((await runFtx(['id', '--json'], { env: here.env })).stdout) as { name: string };
+    const { name: spelled } = JSON.parse((await runFtx(['id', '--json'], { env: here.env })).stdout) as {
+      name: string;
+    };
     expect((await runFtx(['peers', 'forget', spelled], { env: there.env })).status).toBe(0);
     expect((await runFtx(['peers', 'forget', spelled], { env: there.env })).status).toBe(66);
     await expectRefused(here.env, receiver);
@@ -192,7 +224,9 @@ describe('where only known senders get in', () => {
     await chmod(list, 0o600);
     expect((await sendFrom(here.env, receiver.address)).status).toBe(0);
     await writeFile(list, '{');
-    expect((await runFtx(['receive', '--known-only', '--port', '0', '--dir', await tempDir()], { env: there.env })).status).toBe(78);
+    expect(
+      (await runFtx(['receive', '--known-only', '--port', '0', '--dir', await tempDir()], { env: there.env })).status,
+    ).toBe(78);
   });
 });
 
@@ -272,16 +306,21 @@ describe('somebody in the middle', () => {
 
 describe('who guesses codes', () => {
   test('has three tries from everywhere together, and then the code is burned', async (context) => {
-    if (process.platform !== 'linux') skipTest(context, 'only Linux has 127.0.0.2 and the like without setting them up');
+    if (process.platform !== 'linux')
+      skipTest(context, 'only Linux has 127.0.0.2 and the like without setting them up');
     const there = await newHome();
     const receiver = await startPairing(there.env);
     const wrong = wrongCode(receiver.code);
-    const outcomes = await Promise.all(Array.from({ length: 40 }, (_, i) => tryCode(receiver.port, wrong, `127.0.0.${i + 2}`)));
+    const outcomes = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => tryCode(receiver.port, wrong, `127.0.0.${i + 2}`)),
+    );
     expect(outcomes).toEqual(outcomes.map(() => 'unpaired'));
     await receiver.program.event('code');
     expect(codesOf(receiver)).toEqual([{ v: 1, type: 'code', state: 'burned' }]);
     expect(await receiver.program.output('stderr', 'burned')).toContain('start it again with --pair');
-    expect(failuresOf(receiver).filter((event) => 'message' in event && event.message.startsWith('A try to pair'))).toHaveLength(3);
+    expect(
+      failuresOf(receiver).filter((event) => 'message' in event && event.message.startsWith('A try to pair')),
+    ).toHaveLength(3);
     expect(await tryCode(receiver.port, receiver.code)).toBe('unpaired');
     expect(await peersOf(there.env)).toEqual([]);
   });
@@ -346,7 +385,16 @@ describe('who guesses codes', () => {
     let expire: () => void = () => undefined;
     const expired = new Promise<void>((resolve) => (expire = resolve));
     const onEvent = (event: TransferEvent) => event.type === 'code' && event.state === 'expired' && expire();
-    const receiver = await receive({ dir: await tempDir(), port: 0, host: '127.0.0.1', home, access: 'pair', codeMs: 1, onCode: (text) => (code = text), onEvent });
+    const receiver = await receive({
+      dir: await tempDir(),
+      port: 0,
+      host: '127.0.0.1',
+      home,
+      access: 'pair',
+      codeMs: 1,
+      onCode: (text) => (code = text),
+      onEvent,
+    });
     onTestFinished(() => receiver.close());
     await expired;
     expect(code).toMatch(/^\d{4}-\d{4}$/);
@@ -369,7 +417,10 @@ describe('who guesses codes', () => {
       // The others are for those who are known.
       expect(hello.limits?.offers).toBe(2);
       await channel.send(message);
-      expect(await channel.receive()).toMatchObject({ type: 'error', code: expect.stringMatching(/unpaired|protocol/) as string });
+      expect(await channel.receive()).toMatchObject({
+        type: 'error',
+        code: expect.stringMatching(/unpaired|protocol/) as string,
+      });
     }
     expect(await readNames(receiver.dir)).toEqual([]);
     expect(await tryCode(receiver.port, receiver.code)).toBe('paired');
@@ -381,20 +432,28 @@ describe('who guesses codes', () => {
     const order: string[] = [];
     const prover = await proverFor(receiver.code);
     const finish = (answer: string) => (order.push('answer'), prover.finish(answer));
-    await pairAsSender(channel, { ...prover, finish, onProved: () => Promise.resolve(void order.push('pinned')) }, DEFAULT_TIMEOUTS.pairMs);
+    await pairAsSender(
+      channel,
+      { ...prover, finish, onProved: () => Promise.resolve(void order.push('pinned')) },
+      DEFAULT_TIMEOUTS.pairMs,
+    );
     expect(order).toEqual(['answer', 'pinned']);
     channel.destroy(new Error('done'));
   });
 });
 
 test('code and keys stand nowhere but on the screen of the receiver', async (context) => {
-  if (process.platform !== 'linux') skipTest(context, 'what a process was started with is read from /proc, which is of Linux');
+  if (process.platform !== 'linux')
+    skipTest(context, 'what a process was started with is read from /proc, which is of Linux');
   const [here, there] = [await newHome(), await newHome()];
   const receiver = await startPairing(there.env);
   const { code } = receiver;
   const wrong = await sendWithCode(here.env, receiver.address, wrongCode(code), '--json');
   const sender = startFtx(['send', note, '--code-file', '-', '--json', '--to', receiver.address], { env: here.env });
-  const processes = [receiver.program.pid, sender.pid].flatMap((pid) => [`/proc/${pid}/cmdline`, `/proc/${pid}/environ`]);
+  const processes = [receiver.program.pid, sender.pid].flatMap((pid) => [
+    `/proc/${pid}/cmdline`,
+    `/proc/${pid}/environ`,
+  ]);
   const shown = await Promise.all(processes.map((path) => readFile(path, 'latin1')));
   sender.stdin.write(`${code}\n`);
   const right = await endOf(sender);
@@ -404,11 +463,23 @@ test('code and keys stand nowhere but on the screen of the receiver', async (con
   const lists = [await runFtx(['peers', '--json'], { env: here.env }), await runFtx(['peers'], { env: there.env })];
   const kept = (await Promise.all([here.home, there.home].map(readTree))).flat();
   const screen = received.stderr.replace(`code: ${code} (`, '');
-  const said = [wrong.stdout, wrong.stderr, right.stdout, right.stderr, received.stdout, screen, ...shown, ...lists.map(({ stdout }) => stdout)].join('\n');
+  const said = [
+    wrong.stdout,
+    wrong.stderr,
+    right.stdout,
+    right.stderr,
+    received.stdout,
+    screen,
+    ...shown,
+    ...lists.map(({ stdout }) => stdout),
+  ].join('\n');
   for (const text of [said, ...kept.map(({ content }) => content)]) {
-    for (const secret of [code, code.replace('-', ''), wrongCode(code), wrongCode(code).replace('-', '')]) expect(text).not.toContain(secret);
+    for (const secret of [code, code.replace('-', ''), wrongCode(code), wrongCode(code).replace('-', '')])
+      expect(text).not.toContain(secret);
   }
-  const keys = kept.filter(({ path }) => path.endsWith('identity.pem')).map(({ content }) => /(?<=PRIVATE KEY-----\n)[^\n]+/.exec(content)![0]);
+  const keys = kept
+    .filter(({ path }) => path.endsWith('identity.pem'))
+    .map(({ content }) => /(?<=PRIVATE KEY-----\n)[^\n]+/.exec(content)![0]);
   expect(keys).toHaveLength(2);
   for (const key of keys) expect(said).not.toContain(key);
 });

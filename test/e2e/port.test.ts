@@ -134,7 +134,10 @@ test('every JSON line has a type and the version, progress is part of it, and do
   const receiver = await startReceiver();
   const { stdout } = await runFtx(['send', note, '--to', receiver.address, '--json']);
   await receiver.program.event('done');
-  const sent = stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as { v: number; type: string });
+  const sent = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { v: number; type: string });
   for (const { v, type } of sent) expect([v, typeof type]).toEqual([1, 'string']);
   expect(sent.at(-1)).toMatchObject({ type: 'done', stored: 1, refused: 0, failed: 0 });
   const types = receiver.program.events().map(({ type }) => type);

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { BLOCK_BYTES } from '../../src/ports.js';
+import { BLOCK_BYTES } from '../../src/core/entry.js';
 import { hashFile, readNames, tempDir, writeContent } from '../support/folders.js';
 
 import { startProxy } from '../support/proxy.js';
@@ -29,7 +29,10 @@ async function startReceiver({ dir, env }: Scene, port: number): Promise<{ progr
 function startSender({ file, env }: Scene, address: string, resumedAfter: number[]): Program {
   const begun = performance.now();
   const sender = startFtx(['send', file, '--retry', '0', '--json', '--to', address], { env });
-  sender.event('resumed').then(() => resumedAfter.push((performance.now() - begun) / 1000), () => undefined);
+  sender.event('resumed').then(
+    () => resumedAfter.push((performance.now() - begun) / 1000),
+    () => undefined,
+  );
   return sender;
 }
 
@@ -42,7 +45,11 @@ async function sendUntil(sender: Program, until: number, kill: () => void): Prom
 
 describe('a transfer that is killed again and again, on either side', () => {
   test('ends byte-identical, and sends next to nothing twice', async () => {
-    const scene = { dir: join(await tempDir(), 'received'), file: join(await tempDir(), 'film.bin'), env: { FTX_HOME: await tempDir() } };
+    const scene = {
+      dir: join(await tempDir(), 'received'),
+      file: join(await tempDir(), 'film.bin'),
+      env: { FTX_HOME: await tempDir() },
+    };
     await writeContent(scene.file, SIZE);
     let receiver = await startReceiver(scene, 0);
     const proxy = await startProxy(receiver.port);
@@ -61,7 +68,9 @@ describe('a transfer that is killed again and again, on either side', () => {
     const { status, stderr } = await startSender(scene, proxy.address, resumedAfter).exit;
     expect(status, stderr).toBe(0);
     // Never more than a second on an idle machine, whatever the size of the file: printed, because others use this one too.
-    console.log(`resumed after ${resumedAfter.map((seconds) => seconds.toFixed(2)).join(', ')} s, at most ${Math.max(...resumedAfter).toFixed(2)} s`);
+    console.log(
+      `resumed after ${resumedAfter.map((seconds) => seconds.toFixed(2)).join(', ')} s, at most ${Math.max(...resumedAfter).toFixed(2)} s`,
+    );
     expect(resumedAfter).toHaveLength(KILLS);
     expect(proxy.passed.toReceiver).toBeLessThanOrEqual(SIZE + KILLS * LOST_PER_KILL);
     expect(await hashFile(join(scene.dir, 'film.bin'))).toBe(await hashFile(scene.file));

@@ -69,7 +69,8 @@ describe('two homes on one machine', () => {
   test('files of a home are for its user alone', async () => {
     const [here, there] = [await newHome(), await newHome()];
     await sendFrom(here.env, (await startReceiver([], { env: there.env })).address);
-    for (const name of ['identity.pem', 'peers.json']) expect((await stat(join(here.home, name))).mode & 0o777).toBe(0o600);
+    for (const name of ['identity.pem', 'peers.json'])
+      expect((await stat(join(here.home, name))).mode & 0o777).toBe(0o600);
   });
 
   test('fifty senders that begin at once make one identity and lose no peer', async () => {
@@ -95,7 +96,11 @@ describe('somebody in the middle', () => {
 
     const refused = await sendFrom(here.env, impostor.address);
     expect(refused.status).toBe(77);
-    for (const shown of [await identityOf(there.env), await identityOf(other.env), `ftx peers forget ${impostor.address}`])
+    for (const shown of [
+      await identityOf(there.env),
+      await identityOf(other.env),
+      `ftx peers forget ${impostor.address}`,
+    ])
       expect(refused.stderr).toContain(shown);
     expect(refused.stderr).not.toMatch(jargon);
     expect(await readNames(impostor.dir)).toEqual([]);
@@ -133,7 +138,8 @@ describe('somebody in the middle', () => {
     expect(await readFile(join(receiver.dir, 'very-secret-name.txt'), 'utf8')).toBe(content);
     const heard = middle.heard();
     expect(heard.length).toBeGreaterThan(content.length);
-    for (const secret of ['very-secret-name', 'nobody else', 'very', 'offer', 'stored']) expect(heard.includes(secret)).toBe(false);
+    for (const secret of ['very-secret-name', 'nobody else', 'very', 'offer', 'stored'])
+      expect(heard.includes(secret)).toBe(false);
   });
 
   test('who says again what he has recorded gets nowhere', async () => {
@@ -185,7 +191,8 @@ describe('nobody gets less than TLS 1.3 and ftx/1', () => {
     if (spawnSync('openssl', ['version']).status !== 0) skipTest(context, 'openssl is not installed');
     const receiver = await startReceiver();
     const look = async (...args: string[]) =>
-      (await endOf(startProgram('openssl', ['s_client', '-connect', receiver.address, '-alpn', 'ftx/1', ...args]))).stdout;
+      (await endOf(startProgram('openssl', ['s_client', '-connect', receiver.address, '-alpn', 'ftx/1', ...args])))
+        .stdout;
     const modern = await look();
     for (const fact of ['New, TLSv1.3', 'ALPN protocol: ftx/1', 'CN = ftx']) expect(modern).toContain(fact);
     expect(modern).not.toMatch(/New Session Ticket|Resumption PSK/);
@@ -195,7 +202,11 @@ describe('nobody gets less than TLS 1.3 and ftx/1', () => {
 
   test.each(['TLSv1', 'TLSv1.1', 'TLSv1.2'] as SecureVersion[])('not by %s', async (version) => {
     const receiver = await startReceiver();
-    const { protocol, text, error } = await ask(receiver.port, { ...asClient(), minVersion: version, maxVersion: version });
+    const { protocol, text, error } = await ask(receiver.port, {
+      ...asClient(),
+      minVersion: version,
+      maxVersion: version,
+    });
     expect([protocol, text, error !== undefined]).toEqual([null, '', true]);
     await expectServing(receiver);
   });
@@ -225,7 +236,11 @@ describe('nobody gets less than TLS 1.3 and ftx/1', () => {
 
   test('garbage after the first byte of TLS harms nobody', async () => {
     const receiver = await startReceiver();
-    for (const garbage of [Buffer.alloc(20_000, 0x16), Buffer.from('160301ffff', 'hex'), Buffer.from([0x16, ...Buffer.from('garbage')])]) {
+    for (const garbage of [
+      Buffer.alloc(20_000, 0x16),
+      Buffer.from('160301ffff', 'hex'),
+      Buffer.from([0x16, ...Buffer.from('garbage')]),
+    ]) {
       const socket = connect(receiver.port, '127.0.0.1', () => socket.end(garbage));
       await once(socket.on('error', () => undefined).resume(), 'close');
     }
@@ -288,16 +303,26 @@ describe('a home', () => {
   });
 
   test('gives its secret away nowhere', async (context) => {
-    if (process.platform !== 'linux') skipTest(context, 'what a process was started with is read from /proc, which is of Linux');
+    if (process.platform !== 'linux')
+      skipTest(context, 'what a process was started with is read from /proc, which is of Linux');
     const [here, there] = [await newHome(), await newHome()];
     const receiver = await startReceiver([], { env: there.env });
     const loud = await sendFrom(here.env, receiver.address, '--json');
     const failed = await sendFrom(here.env, receiver.address, '--peer', `sha256:${'0'.repeat(64)}`);
     const listed = await readFile(`/proc/${receiver.program.pid}/cmdline`, 'latin1');
     const inherited = await readFile(`/proc/${receiver.program.pid}/environ`, 'latin1');
-    const said = [loud.stdout, loud.stderr, failed.stdout, failed.stderr, receiver.program.tail(), listed, inherited].join('\n');
+    const said = [
+      loud.stdout,
+      loud.stderr,
+      failed.stdout,
+      failed.stderr,
+      receiver.program.tail(),
+      listed,
+      inherited,
+    ].join('\n');
     for (const { home } of [here, there]) {
-      const [secret = ''] = /(?<=PRIVATE KEY-----\n)[^\n]+/.exec(await readFile(join(home, 'identity.pem'), 'utf8')) ?? [];
+      const [secret = ''] =
+        /(?<=PRIVATE KEY-----\n)[^\n]+/.exec(await readFile(join(home, 'identity.pem'), 'utf8')) ?? [];
       expect(secret).toHaveLength(64);
       expect(said).not.toContain(secret);
       expect(said).not.toContain('PRIVATE KEY');

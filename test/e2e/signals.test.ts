@@ -114,7 +114,11 @@ test('a tree that was broken off by a SIGKILL of the receiver is in the end as i
   const tree = join(await tempDir(), 'tree');
   await mkdir(join(tree, 'open/shut'), { recursive: true });
   for (const name of ['open/1', 'open/shut/2']) await writeContent(join(tree, name), LARGE);
-  for (const [name, mode] of [['open/shut', 0o750], ['open', 0o755], ['.', 0o775]] as const) {
+  for (const [name, mode] of [
+    ['open/shut', 0o750],
+    ['open', 0o755],
+    ['.', 0o775],
+  ] as const) {
     await chmod(join(tree, name), mode);
     await setTime(join(tree, name), 1_600_000_000);
   }

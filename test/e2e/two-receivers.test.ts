@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { removeOldParts } from '../../src/storage/parts.js';
+import { removeOldParts } from '../../src/storage/inbox/left-parts.js';
 import { hashFile, readNames, tempDir, writeContent } from '../support/folders.js';
 import { startReceiver } from '../support/mailbox.js';
 import { runFtx, startFtx } from '../support/processes.js';
@@ -29,5 +29,6 @@ test('two receivers of one folder harm none of each other’s transfers, also of
   expect(status, stderr).toBe(0);
 
   expect(await readNames(first.dir)).toEqual(['film (1).bin', 'film.bin']);
-  for (const name of await readNames(first.dir)) expect(await hashFile(join(first.dir, name))).toBe(await hashFile(file));
+  for (const name of await readNames(first.dir))
+    expect(await hashFile(join(first.dir, name))).toBe(await hashFile(file));
 });

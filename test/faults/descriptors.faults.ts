@@ -2,9 +2,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { ErrorCode } from '../../src/errors.js';
-import type { TransferEvent } from '../../src/ports.js';
-import { send as sendByLibrary } from '../../src/send.js';
+import type { ErrorCode } from '../../src/core/errors.js';
+import type { TransferEvent } from '../../src/core/events.js';
+import { send as sendByLibrary } from '../../src/client/send.js';
 import { expectTaken, expectWhole } from '../support/aftermath.js';
 import { tempDir, writeContent } from '../support/folders.js';
 import { repository, startProgram } from '../support/processes.js';
@@ -35,9 +35,13 @@ test(`${SENDERS} senders at once at a receiver that may open ${DESCRIPTORS} file
     attempts = Math.max(attempts, event.attempt);
   };
   const results = await Promise.allSettled(
-    names.map((name) => sendByLibrary({ paths: [join(folder, name)], to: { host: '127.0.0.1', port }, retries: RETRIES, onEvent })),
+    names.map((name) =>
+      sendByLibrary({ paths: [join(folder, name)], to: { host: '127.0.0.1', port }, retries: RETRIES, onEvent }),
+    ),
   );
-  const failures = results.flatMap((result) => (result.status === 'rejected' ? [String(result.reason)] : (result.value.firstFailure?.message ?? [])));
+  const failures = results.flatMap((result) =>
+    result.status === 'rejected' ? [String(result.reason)] : (result.value.firstFailure?.message ?? []),
+  );
   expect(failures).toEqual([]);
   console.log(`tried again at most ${attempts} times because of: ${[...retries].join(', ')}`);
   expect((await readdir(dir)).sort()).toEqual([...names].sort());

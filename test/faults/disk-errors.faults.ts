@@ -75,7 +75,14 @@ describe('a system call of the receiver that fails', () => {
     ['EIO at closing', 'close', 'error=EIO:when=1', SMALL, 74, BROKEN],
     ['a disk that turns read-only in the middle', BLOCKS, 'error=EROFS:when=3+', RESUMABLE, 77, READ_ONLY],
     ['a disk that turns read-only at the end', 'link', 'error=EROFS', SMALL, 77, READ_ONLY],
-    ['too many open files', 'openat', 'error=EMFILE:when=1', SMALL, 75, /file\.bin: the receiver has too many files open; try again/],
+    [
+      'too many open files',
+      'openat',
+      'error=EMFILE:when=1',
+      SMALL,
+      75,
+      /file\.bin: the receiver has too many files open; try again/,
+    ],
   ])('%s', async (_, call, fault, size, status, says) => {
     // What changes only the file's own account is done on the main thread, where Node opens files too.
     const threads = call === 'fchmod' || call === 'utimensat' ? 'main' : 'others';
@@ -132,7 +139,11 @@ describe('a journal', () => {
     const receiver = await startWarm();
     const file = await makeFile(LONG * 2);
     const path = await leaveJournal(receiver, file);
-    const { exit, calls } = await sendInto(receiver, file, { calls: ['pwrite64', 'write'], fault: `error=${errno}`, path });
+    const { exit, calls } = await sendInto(receiver, file, {
+      calls: ['pwrite64', 'write'],
+      fault: `error=${errno}`,
+      path,
+    });
     expect(exit.status, exit.stderr).toBe(0);
     expect(calls.map(({ line }) => line).join('\n')).toContain(errno);
     await expectWhole(receiver.dir, file);

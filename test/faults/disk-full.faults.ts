@@ -47,7 +47,9 @@ describe('a disk that is full in the middle', () => {
     const receiver = await startOnMemory(context, 'size=160m');
     const file = await makeFile(80 * MIB);
     const filler = join(receiver.dir, 'filler');
-    const exit = await sendMeanwhile(receiver, file, () => writeFile(filler, Buffer.alloc(160 * MIB)).catch(() => undefined));
+    const exit = await sendMeanwhile(receiver, file, () =>
+      writeFile(filler, Buffer.alloc(160 * MIB)).catch(() => undefined),
+    );
     expectFailure(exit, 74, FULL);
     expect(await readNames(receiver.dir)).toEqual(['filler']);
     await rm(filler);

@@ -2,8 +2,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { send as sendByLibrary } from '../../src/send.js';
-import { forgetHost } from '../../src/storage/known-peers.js';
+import { send as sendByLibrary } from '../../src/client/send.js';
+import { forgetHost } from '../../src/home/known-peers.js';
 import { expectWhole } from '../support/aftermath.js';
 import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
@@ -18,12 +18,27 @@ const SMALL = 3000;
 const LARGE = 34 * MIB;
 /** Of one kind on one sort of file: more than a small file ever needs. */
 const MAX_REPEATED = 16;
-const FEW = 6;
+const SPARE = 6;
 /** Transfers at the same time. */
 const LANES = 3;
 
 /** What changes a disk, and what is said to the other side or heard from it. */
-const FILES = ['openat', 'mkdir', 'write', 'pwrite64', 'pwritev', 'ftruncate', 'fchmod', 'utimensat', 'fsync', 'fdatasync', 'link', 'rename', 'unlink', 'close'];
+const FILES = [
+  'openat',
+  'mkdir',
+  'write',
+  'pwrite64',
+  'pwritev',
+  'ftruncate',
+  'fchmod',
+  'utimensat',
+  'fsync',
+  'fdatasync',
+  'link',
+  'rename',
+  'unlink',
+  'close',
+];
 const SOCKETS = ['accept4', 'connect', 'read', 'writev', 'shutdown'];
 /** What a sender keeps in its home. */
 const HOME = ['identity.pem', 'peers.json', 'state', 'state/digests'];
@@ -38,17 +53,21 @@ function choose(calls: readonly Call[]): Call[] {
   const kindOf = ({ threads, name, line }: Call) => [threads, name, /\.\w+>/.exec(line)?.[0]].join(' ');
   return [...new Set(own.map(kindOf))].flatMap((kind) => {
     const calls = own.filter((call) => kindOf(call) === kind);
-    const stride = calls.length <= MAX_REPEATED ? 1 : Math.ceil(calls.length / FEW);
+    const stride = calls.length <= MAX_REPEATED ? 1 : Math.ceil(calls.length / SPARE);
     return calls.filter((_, index) => index % stride === 0);
   });
 }
 
 /** Does the work for each item, a few at a time, each in the lane that is free. */
-async function inLanes<L, T>(lanes: readonly L[], items: readonly T[], work: (lane: L, item: T) => Promise<void>): Promise<void> {
+async function inLanes<L, T>(
+  lanes: readonly L[],
+  items: readonly T[],
+  work: (lane: L, item: T) => Promise<void>,
+): Promise<void> {
   const left = [...items];
   await Promise.all(
     lanes.map(async (lane) => {
-      for (let item; (item = left.shift()) !== undefined; ) await work(lane, item);
+      for (let item; (item = left.shift()) !== undefined;) await work(lane, item);
     }),
   );
 }
@@ -75,7 +94,11 @@ async function expectNothingWrong(dir: string, file: string): Promise<string[]> 
 }
 
 /** Kills at each of the calls, in the lane that is free, and looks after each whether all can go on. */
-async function killAtEach<L>(lanes: readonly L[], calls: readonly Call[], kill: (lane: L, call: Call) => Promise<boolean>): Promise<void> {
+async function killAtEach<L>(
+  lanes: readonly L[],
+  calls: readonly Call[],
+  kill: (lane: L, call: Call) => Promise<boolean>,
+): Promise<void> {
   const struck: Call[] = [];
   await inLanes(lanes, calls, async (lane, call) => {
     try {
@@ -84,7 +107,9 @@ async function killAtEach<L>(lanes: readonly L[], calls: readonly Call[], kill: 
       throw new Error(`After a kill at ${call.name} number ${call.number}: ${call.line}`, { cause: error });
     }
   });
-  console.log(`killed at ${struck.length} of ${calls.length} calls: ${[...new Set(struck.map(({ name }) => name))].sort().join(' ')}`);
+  console.log(
+    `killed at ${struck.length} of ${calls.length} calls: ${[...new Set(struck.map(({ name }) => name))].sort().join(' ')}`,
+  );
   // How often a side reads, and how many blocks it writes together, depends on how the bytes come; what else it does to the disk does not.
   const isOfDisk = ({ line }: Call) => /^(fchmod|utimensat|f(data)?sync|link|unlink|mkdir|ftruncate)/.test(line);
   expect(struck.filter(isOfDisk)).toEqual(expect.arrayContaining(calls.filter(isOfDisk)));
@@ -142,17 +167,21 @@ describe('a receiver that is killed', () => {
   test.each([
     ['a small', SMALL],
     ['a large', LARGE],
-  ])('at any system call of %s transfer', async (_, size) => {
-    const file = await makeFile(size);
-    const calls = await listCalls(file);
-    const lanes = await Promise.all(Array.from({ length: LANES }, startLane));
-    for (const lane of lanes) await recover(lane, file);
-    await killAtEach(lanes, calls, async (lane, call) => {
-      const wasStruck = await killAt(lane, call, file);
-      await recover(lane, file);
-      return wasStruck;
-    });
-  }, 300_000);
+  ])(
+    'at any system call of %s transfer',
+    async (_, size) => {
+      const file = await makeFile(size);
+      const calls = await listCalls(file);
+      const lanes = await Promise.all(Array.from({ length: LANES }, startLane));
+      for (const lane of lanes) await recover(lane, file);
+      await killAtEach(lanes, calls, async (lane, call) => {
+        const wasStruck = await killAt(lane, call, file);
+        await recover(lane, file);
+        return wasStruck;
+      });
+    },
+    300_000,
+  );
 });
 
 describe('a sender that is killed', () => {
@@ -171,7 +200,9 @@ describe('a sender that is killed', () => {
   /** A sender that has connected to a receiver it does not know yet, and waits for its first word. */
   async function startSender({ receiver, env }: Lane, file: string) {
     const proxy = await startProxy(receiver.port, { toReceiver: { stall: 0 } });
-    const program = startFtx(['send', file, '--quiet', '--retry', '0', '--to', proxy.address], { env: { ...env, ...ONE_WORKER } });
+    const program = startFtx(['send', file, '--quiet', '--retry', '0', '--to', proxy.address], {
+      env: { ...env, ...ONE_WORKER },
+    });
     await proxy.struck;
     return { program, proxy };
   }
@@ -185,7 +216,13 @@ describe('a sender that is killed', () => {
     return choose(await trace.stop());
   }
 
-  async function killAt(lane: Lane, program: Program, proxy: Proxy, { name, number, threads }: Call, file: string): Promise<boolean> {
+  async function killAt(
+    lane: Lane,
+    program: Program,
+    proxy: Proxy,
+    { name, number, threads }: Call,
+    file: string,
+  ): Promise<boolean> {
     const trace = await traceProcess(program.pid, { calls: [name], fault: `signal=KILL:when=${number}`, threads });
     proxy.resume();
     const { signal, status } = await program.exit;
@@ -210,18 +247,22 @@ describe('a sender that is killed', () => {
   test.each([
     ['a small', SMALL],
     ['a large', LARGE],
-  ])('at any system call of %s transfer', async (_, size) => {
-    const file = await makeFile(size);
-    const lanes = await Promise.all(Array.from({ length: LANES }, () => startLane(file)));
-    const calls = await listCalls(lanes[0]!, file);
-    await killAtEach(lanes, calls, async (lane, call) => {
-      const { program, proxy } = await startSender(lane, file);
-      const wasStruck = await killAt(lane, program, proxy, call, file);
-      await recover(lane, proxy.address, file);
-      proxy.close();
-      return wasStruck;
-    });
-  }, 300_000);
+  ])(
+    'at any system call of %s transfer',
+    async (_, size) => {
+      const file = await makeFile(size);
+      const lanes = await Promise.all(Array.from({ length: LANES }, () => startLane(file)));
+      const calls = await listCalls(lanes[0]!, file);
+      await killAtEach(lanes, calls, async (lane, call) => {
+        const { program, proxy } = await startSender(lane, file);
+        const wasStruck = await killAt(lane, program, proxy, call, file);
+        await recover(lane, proxy.address, file);
+        proxy.close();
+        return wasStruck;
+      });
+    },
+    300_000,
+  );
 });
 
 function isRunning({ pid }: Program): boolean {

@@ -42,7 +42,9 @@ describe.each(['stall', 'cut', 'close'] as const)('a connection with a %s', (fau
     const pattern = join(folder, 'pattern');
     await writeContent(pattern, SIZE);
     const phases = await listPhases(receiver.port, pattern);
-    expect(phases.map(({ name }) => name)).toEqual(expect.arrayContaining(['hello', 'offer', 'ready', 'data', 'end', 'stored', 'goodbye']));
+    expect(phases.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['hello', 'offer', 'ready', 'data', 'end', 'stored', 'goodbye']),
+    );
     const names = phases.map((_, number) => `${number}.bin`);
     const exits = await Promise.all(
       phases.map(async (phase, number): Promise<Exit> => {
@@ -70,7 +72,9 @@ describe.each(['stall', 'cut', 'close'] as const)('a connection with a %s', (fau
 
 test('a sender of 1 byte a second is left', async () => {
   const receiver = await startPlainReceiver(TIMEOUT);
-  const socket = connect(receiver.port, '127.0.0.1').on('error', () => undefined).resume();
+  const socket = connect(receiver.port, '127.0.0.1')
+    .on('error', () => undefined)
+    .resume();
   const hello = forgeJson(1, 0, { agent: 'test', capabilities: [], idle: 60_000 });
   const offer = forgeJson(2, 1, { path: 'slow.bin', kind: 'file', size: `${SIZE}`, mtime: '0', mode: '644' });
   socket.write(Buffer.concat([Buffer.from('ftx/1\n'), hello, offer]));

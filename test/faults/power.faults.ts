@@ -74,7 +74,10 @@ describe.each(['ext4', 'xfs'] as const)('a power cut on %s', (kind) => {
     const disk = await mountDisk(context, kind);
     const [receiver, tree] = [await startOn(disk), await makeMany()];
     const sender = startFtx(['send', tree, '--to', receiver.address, '--retry', '0', '--json']);
-    await sender.event('stored', ({ path }) => path !== 'many' && sender.events().filter(({ type }) => type === 'stored').length > MANY / 3);
+    await sender.event(
+      'stored',
+      ({ path }) => path !== 'many' && sender.events().filter(({ type }) => type === 'stored').length > MANY / 3,
+    );
     await failPower(disk, receiver);
     expect((await sender.exit).status).toBe(75);
     const arrived = new Map((await readTree(receiver.dir)).map((entry) => [entry.path, entry]));
@@ -83,7 +86,9 @@ describe.each(['ext4', 'xfs'] as const)('a power cut on %s', (kind) => {
     expect(told.length).toBeGreaterThan(MANY / 3);
     expect([...arrived.keys()]).toEqual(expect.arrayContaining(told));
     const contents = (entries: ReadonlyMap<string, TreeEntry>) =>
-      [...arrived.keys()].filter((path) => !/(^|\/)\.ftx-|^many$/.test(path)).map((path) => [path, entries.get(path)?.content]);
+      [...arrived.keys()]
+        .filter((path) => !/(^|\/)\.ftx-|^many$/.test(path))
+        .map((path) => [path, entries.get(path)?.content]);
     expect(contents(arrived)).toEqual(contents(sent));
 
     const next = await startOn(disk);

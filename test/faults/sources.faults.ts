@@ -20,7 +20,11 @@ test.each([
   const file = join(await tempDir(), 'file.bin');
   await writeContent(file, size);
   const args = ['send', file, '--to', receiver.address];
-  expectFailure(await runUnderStrace(args, { calls: ['read', 'pread64'], fault: `error=EIO:${when}`, path: file }), 74, BROKEN);
+  expectFailure(
+    await runUnderStrace(args, { calls: ['read', 'pread64'], fault: `error=EIO:${when}`, path: file }),
+    74,
+    BROKEN,
+  );
   expect(await receiver.program.event('failed')).toMatchObject({ path: 'file.bin' });
   await receiver.program.event('done');
   expect(await readStoredNames(receiver.dir)).toEqual([]);

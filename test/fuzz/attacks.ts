@@ -1,8 +1,12 @@
 /** One attack each, whole: everything in it follows from the dice. */
 import { expect } from 'vitest';
-import type { Connection, Sink, Source, TransferEvent } from '../../src/ports.js';
+import type { Connection } from '../../src/core/connection.js';
+import type { Sink } from '../../src/core/sink.js';
+import type { Source } from '../../src/core/source.js';
+import type { TransferEvent } from '../../src/core/events.js';
 import { GREETING, HEADER_BYTES } from '../../src/protocol/constants.js';
-import { receiveClassic, sendClassic } from '../../src/session/classic.js';
+import { receiveClassic } from '../../src/session/classic/receive.js';
+import { sendClassic } from '../../src/session/classic/send.js';
 import { createTally } from '../../src/session/tally.js';
 import { forgeJson, sealFrame } from '../support/forge.js';
 import { connectionPair } from '../support/memory-connection.js';
@@ -17,10 +21,21 @@ import { awaitEnd, flush, judgeReceiver, judgeStore, readAll, say, stop, TIMEOUT
 const PINGS_MS = 10_000;
 const OFFERS = 4;
 const SENDER_HELLO = forgeJson(1, 0, { agent: 'fuzz', capabilities: ['status', 'check'], idle: 2_000 });
-const RECEIVER_HELLO = forgeJson(1, 0, { agent: 'fuzz', capabilities: ['check'], idle: 2_000, limits: { offers: OFFERS, size: '1000000' } });
+const RECEIVER_HELLO = forgeJson(1, 0, {
+  agent: 'fuzz',
+  capabilities: ['check'],
+  idle: 2_000,
+  limits: { offers: OFFERS, size: '1000000' },
+});
 
 const rollEnding = (dice: Dice) => dice.pick<Ending>(['end', 'end', 'destroy', 'destroy', 'silence', 'pings']);
-const rollSink = (dice: Dice) => createMemorySink({ onConflict: dice.pick(['rename', 'overwrite', 'skip', 'fail']), maxSize: 2 ** 21, maxFiles: dice.pick([3, 1000]), free: dice.pick([2000, 2 ** 40]) });
+const rollSink = (dice: Dice) =>
+  createMemorySink({
+    onConflict: dice.pick(['rename', 'overwrite', 'skip', 'fail']),
+    maxSize: 2 ** 21,
+    maxFiles: dice.pick([3, 1000]),
+    free: dice.pick([2000, 2 ** 40]),
+  });
 
 async function introduce(dice: Dice, attacker: Connection, hello: Buffer): Promise<void> {
   if (dice.chance(0.03)) await say(dice, attacker, dice.bytes(dice.below(30)));
@@ -56,7 +71,11 @@ function makeAny(dice: Dice, player: Player): Buffer {
 }
 
 async function listen(attacker: Connection, player: Player): Promise<void> {
-  await forEachFrame(attacker, () => Promise.resolve(), (frame) => Promise.resolve(player.hear(frame))).catch(() => undefined);
+  await forEachFrame(
+    attacker,
+    () => Promise.resolve(),
+    (frame) => Promise.resolve(player.hear(frame)),
+  ).catch(() => undefined);
 }
 
 export async function attackReceiver(dice: Dice): Promise<void> {
@@ -83,7 +102,9 @@ function rollSources(dice: Dice): Source[] {
 
 /** Whatever the receiver said: nothing ends twice, and no file is stored that was not sent whole. */
 function judgeSender(events: readonly TransferEvent[]): void {
-  const ends = events.flatMap((event) => (event.type === 'stored' || event.type === 'refused' || event.type === 'failed' ? [event.path] : []));
+  const ends = events.flatMap((event) =>
+    event.type === 'stored' || event.type === 'refused' || event.type === 'failed' ? [event.path] : [],
+  );
   const paths = ends.filter((path) => path !== null);
   expect(new Set(paths).size).toBe(paths.length);
 }
@@ -116,7 +137,11 @@ export async function attackBoth(dice: Dice): Promise<void> {
 
 async function meddle(dice: Dice, from: Connection, to: Connection, rate: number): Promise<void> {
   try {
-    await forEachFrame(from, (greeting) => to.write([greeting]), (frame) => to.write(dice.chance(rate) ? change(dice, Buffer.from(frame)) : [frame]));
+    await forEachFrame(
+      from,
+      (greeting) => to.write([greeting]),
+      (frame) => to.write(dice.chance(rate) ? change(dice, Buffer.from(frame)) : [frame]),
+    );
     to.end();
   } catch (error) {
     to.destroy(error as Error);
@@ -163,7 +188,9 @@ function change(dice: Dice, frame: Buffer): Buffer[] {
       frame.writeUInt32BE(rollId(dice, 6), 4);
       return [sealFrame(frame)];
     case 4: {
-      const text = frame.toString('latin1').replaceAll(/\d/g, (digit) => (dice.chance(0.3) ? String(dice.below(10)) : digit));
+      const text = frame
+        .toString('latin1')
+        .replaceAll(/\d/g, (digit) => (dice.chance(0.3) ? String(dice.below(10)) : digit));
       const changed = Buffer.from(text, 'latin1');
       frame.copy(changed, 0, 0, HEADER_BYTES);
       return [sealFrame(changed)];
@@ -179,12 +206,19 @@ export async function attackClassicReceiver(dice: Dice): Promise<void> {
   const sink = rollSink(dice);
   const events: TransferEvent[] = [];
   const result = receiveClassic(own, {
-    session: 1, sink, timeouts: TIMEOUTS, signal: new AbortController().signal, maxSize: 100_000, name: 'c', onEvent: (event) => events.push(event),
+    session: 1,
+    sink,
+    timeouts: TIMEOUTS,
+    signal: new AbortController().signal,
+    maxSize: 100_000,
+    name: 'c',
+    onEvent: (event) => events.push(event),
   });
   if (dice.chance(0.8)) readAll(attacker);
   const size = dice.pick(['5', '0', '70000', '100001', '9007199254740993', '007', '5x', '-5', '\u0000']);
   for (const digit of size) await say(dice, attacker, Buffer.from(digit));
-  for (let left = dice.below(4); left > 0; left--) await say(dice, attacker, dice.bytes(dice.pick([1, 5, 1000, 70_000])));
+  for (let left = dice.below(4); left > 0; left--)
+    await say(dice, attacker, dice.bytes(dice.pick([1, 5, 1000, 70_000])));
   const ending = dice.pick<Ending>(['end', 'destroy', 'silence']);
   stop(attacker, ending);
   await awaitEnd([result], attacker, ending);
@@ -194,7 +228,11 @@ export async function attackClassicReceiver(dice: Dice): Promise<void> {
 export async function attackClassicSender(dice: Dice): Promise<void> {
   const [own, attacker] = connectionPair();
   const source = createMemorySource('a', new Uint8Array(dice.pick([0, 5, 70_000, 2_000_000])));
-  const result = sendClassic(own, source, { tally: createTally(1, undefined), timeouts: TIMEOUTS, signal: new AbortController().signal });
+  const result = sendClassic(own, source, {
+    tally: createTally(1, undefined),
+    timeouts: TIMEOUTS,
+    signal: new AbortController().signal,
+  });
   result.catch(() => undefined);
   if (dice.chance(0.7)) readAll(attacker);
   await flush();

@@ -2,7 +2,7 @@
 import { mkdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { expect, it } from 'vitest';
-import { createFileSink } from '../../src/storage/file-sink.js';
+import { createFileSink } from '../../src/storage/inbox/file-sink.js';
 import { readTree, tempDir } from '../support/folders.js';
 import { attackDisk } from './attacks.js';
 import { createDice } from './dice.js';
@@ -24,12 +24,13 @@ async function makeNeighbourhood() {
   return { parent, dir };
 }
 
-const beside = (tree: Awaited<ReturnType<typeof readTree>>) => tree.filter(({ path }) => path !== 'inbox' && !path.startsWith('inbox/'));
+const beside = (tree: Awaited<ReturnType<typeof readTree>>) =>
+  tree.filter(({ path }) => path !== 'inbox' && !path.startsWith('inbox/'));
 
 it('leaves everything beside the folder as it is', { timeout: 60_000 + 2_000 * SECONDS }, async () => {
   const deadline = performance.now() + 1000 * SECONDS;
   const first = SEED === undefined ? (Math.random() * 2 ** 31) | 0 : Number(SEED);
-  for (let seed = first; performance.now() < deadline; ) {
+  for (let seed = first; performance.now() < deadline;) {
     const { parent, dir } = await makeNeighbourhood();
     const before = beside(await readTree(parent));
     for (let round = 0; round < 10; round++, seed++) {
@@ -39,9 +40,14 @@ it('leaves everything beside the folder as it is', { timeout: 60_000 + 2_000 * S
       const message = `FTX_FUZZ_SEED=${seed - round}`;
       const inside = await readTree(dir);
       expect(beside(await readTree(parent)), message).toEqual(before);
-      expect(inside.filter(({ path }) => path.includes('.ftx-')), message).toEqual([]);
+      expect(
+        inside.filter(({ path }) => path.includes('.ftx-')),
+        message,
+      ).toEqual([]);
       for (const { path, kind } of inside) if (kind === 'symlink') await expectInside(dir, path, message);
-      const last = new Map(events.flatMap((event) => (event.type === 'stored' && event.digest ? [[event.as, event.digest] as const] : [])));
+      const last = new Map(
+        events.flatMap((event) => (event.type === 'stored' && event.digest ? [[event.as, event.digest] as const] : [])),
+      );
       for (const [as, digest] of last) expect(digestOf(await readFile(join(dir, as))), message).toBe(digest);
     }
   }

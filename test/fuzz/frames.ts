@@ -1,23 +1,74 @@
 /** Frames that are well made and say anything. */
-import { digestBlock } from '../../src/checksum.js';
-import { BLOCK_BYTES } from '../../src/ports.js';
+import { digestBlock } from '../../src/core/checksum.js';
+import { BLOCK_BYTES } from '../../src/core/entry.js';
 import { forgeData, forgeFrame, forgeJson } from '../support/forge.js';
 import type { Dice } from './dice.js';
 
 const PATHS = [
-  'a', 'b', 'd/a', 'd/e/f', 'a/b', 'd', '../a', '/etc/passwd', 'd/../../a', 'CON', '.ftx-0.part', 'a\0b', 'a\\b', '', '.', 'x'.repeat(300),
-  'd/'.repeat(2000), '\ud800', 'e\u0301', 'a\u202e', '__proto__', 'constructor',
+  'a',
+  'b',
+  'd/a',
+  'd/e/f',
+  'a/b',
+  'd',
+  '../a',
+  '/etc/passwd',
+  'd/../../a',
+  'CON',
+  '.ftx-0.part',
+  'a\0b',
+  'a\\b',
+  '',
+  '.',
+  'x'.repeat(300),
+  'd/'.repeat(2000),
+  '\ud800',
+  'e\u0301',
+  'a\u202e',
+  '__proto__',
+  'constructor',
 ];
 const NUMBERS: readonly unknown[] = [
-  '0', '1', '5', '1000', '1048576', '1048577', '9007199254740991', '9007199254740992', '99999999999999999999', '-1', '1e3', '0x10', '', ' 5', 5, -5, null, {}, [], true,
+  '0',
+  '1',
+  '5',
+  '1000',
+  '1048576',
+  '1048577',
+  '9007199254740991',
+  '9007199254740992',
+  '99999999999999999999',
+  '-1',
+  '1e3',
+  '0x10',
+  '',
+  ' 5',
+  5,
+  -5,
+  null,
+  {},
+  [],
+  true,
 ];
-const DIGESTS: readonly unknown[] = ['26c7827d889f6da3', 'ef46db3751d8e999', '0000000000000000', 'FFFFFFFFFFFFFFFF', 'short', 5, null];
+const DIGESTS: readonly unknown[] = [
+  '26c7827d889f6da3',
+  'ef46db3751d8e999',
+  '0000000000000000',
+  'FFFFFFFFFFFFFFFF',
+  'short',
+  5,
+  null,
+];
 const CODES: readonly unknown[] = ['io', 'exists', 'refused', 'protocol', 'changed', 'no-such-code', 5, null];
 const TEXTS: readonly unknown[] = ['No.', '', '\u001b[2J', 'x'.repeat(1000), 'x'.repeat(1001), 5, null, '\ud800'];
 const HELLO = Buffer.from('hello');
 
 /** What fits most of the time, so that a run gets past the first checks. */
-const PLAUSIBLE = { path: ['a', 'b', 'd/a', 'd/e/f', 'd'], number: ['0', '5', '1048576', '1048577'], digest: ['26c7827d889f6da3'] };
+const PLAUSIBLE = {
+  path: ['a', 'b', 'd/a', 'd/e/f', 'd'],
+  number: ['0', '5', '1048576', '1048577'],
+  digest: ['26c7827d889f6da3'],
+};
 
 interface Fields {
   path(): unknown;
@@ -26,7 +77,8 @@ interface Fields {
 }
 
 function fieldsOf(dice: Dice): Fields {
-  const mostly = (plausible: readonly unknown[], all: readonly unknown[]) => dice.pick(dice.chance(0.8) ? plausible : all);
+  const mostly = (plausible: readonly unknown[], all: readonly unknown[]) =>
+    dice.pick(dice.chance(0.8) ? plausible : all);
   return {
     path: () => mostly(PLAUSIBLE.path, PATHS),
     number: () => mostly(PLAUSIBLE.number, NUMBERS),
@@ -91,9 +143,23 @@ export function makeData(dice: Dice, id: number): Buffer {
 
 const hello = (dice: Dice) => ({
   agent: dice.pick(TEXTS),
-  capabilities: dice.pick([[], ['status'], ['check'], ['x'.repeat(65)], Array.from({ length: 65 }, () => 'x'), 5, null]),
+  capabilities: dice.pick([
+    [],
+    ['status'],
+    ['check'],
+    ['x'.repeat(65)],
+    Array.from({ length: 65 }, () => 'x'),
+    5,
+    null,
+  ]),
   idle: dice.pick([60_000, 100, 99, 0, -1, 86_400_001, 1e300, '5']),
-  limits: dice.pick([undefined, { offers: 4, size: '5' }, { offers: 0, size: '5' }, { offers: 2 ** 53, size: 'Infinity' }, null]),
+  limits: dice.pick([
+    undefined,
+    { offers: 4, size: '5' },
+    { offers: 0, size: '5' },
+    { offers: 2 ** 53, size: 'Infinity' },
+    null,
+  ]),
 });
 
 /** Any frame of any type; the check is right. */
@@ -107,7 +173,13 @@ export function makeFrame(dice: Dice, id: number): Buffer {
     () => forgeJson(3, id, { offset: field.number(), have: dice.pick([undefined, undefined, true, false, 5]) }),
     () => makeData(dice, id),
     () => forgeJson(5, id, { digest: field.digest(), size: field.number() }),
-    () => forgeJson(6, id, { as: field.path(), already: dice.pick([undefined, true, 5]), durable: dice.pick([undefined, false, 'no']), shares: dice.pick([undefined, shares()]) }),
+    () =>
+      forgeJson(6, id, {
+        as: field.path(),
+        already: dice.pick([undefined, true, 5]),
+        durable: dice.pick([undefined, false, 'no']),
+        shares: dice.pick([undefined, shares()]),
+      }),
     () => forgeJson(7, id, failure()),
     () => forgeJson(8, id, { offset: field.number() }),
     () => forgeJson(9, dice.chance(0.8) ? id : 0, failure()),
@@ -118,7 +190,12 @@ export function makeFrame(dice: Dice, id: number): Buffer {
     () => forgeJson(15, 0, makeChecked(dice)),
     () => forgeFrame(13, id, dice.bytes(8 * dice.below(4) + (dice.chance(0.1) ? 3 : 0))),
     () => forgeFrame(dice.below(256), dice.chance(0.5) ? id : 0, dice.bytes(dice.below(60))),
-    () => forgeFrame(dice.below(17), id, Buffer.from(dice.pick(['[]', '{}', 'null', '"x"', '5', '{"a":', '[['.repeat(30_000), '\ufeff{}']))),
+    () =>
+      forgeFrame(
+        dice.below(17),
+        id,
+        Buffer.from(dice.pick(['[]', '{}', 'null', '"x"', '5', '{"a":', '[['.repeat(30_000), '\ufeff{}'])),
+      ),
     () => forgeFrame(dice.below(17), id, new Uint8Array(), dice.pick([1, 65_536, 65_537, 2 ** 32 - 1])),
   ];
   return dice.pick(makers)();

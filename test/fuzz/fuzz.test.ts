@@ -56,7 +56,8 @@ describe('nothing comes of an attack on', () => {
     for (; now() < deadline; seed++) {
       await attackOnce(attack, seed);
       if (seed === first + 20) before = measureMemory();
-      if (before > 0 && (seed - first) % CHECK_EVERY === 0) expect(measureMemory() - before).toBeLessThan(MAX_GROWTH_BYTES);
+      if (before > 0 && (seed - first) % CHECK_EVERY === 0)
+        expect(measureMemory() - before).toBeLessThan(MAX_GROWTH_BYTES);
     }
     expect(measureMemory() - before).toBeLessThan(MAX_GROWTH_BYTES);
     if (process.env['FTX_FUZZ_SECONDS']) console.log(`${seed - first} attacks on ${_}`);

@@ -1,16 +1,24 @@
 /** Runs sessions against an attacker on a clock of the test's own, and judges what came of it. */
 import { expect, vi } from 'vitest';
-import { formatDigest, createFileDigest, digestBlock } from '../../src/checksum.js';
-import { BLOCK_BYTES, type Connection, type TransferEvent } from '../../src/ports.js';
+import { formatDigest, createFileDigest, digestBlock } from '../../src/core/checksum.js';
+import { BLOCK_BYTES } from '../../src/core/entry.js';
+import type { Connection } from '../../src/core/connection.js';
+import type { TransferEvent } from '../../src/core/events.js';
 import type { Timeouts } from '../../src/protocol/constants.js';
-import { checkLinkTarget, parsePath } from '../../src/storage/safe-path.js';
+import { checkLinkTarget, parsePath } from '../../src/storage/names/safe-path.js';
 import type { MemorySink } from '../support/memory-sink.js';
 import { pool, POOL_BLOCKS } from '../support/session.js';
 import { forgeFrame } from '../support/forge.js';
 import type { Dice } from './dice.js';
 
 export const TIMEOUTS: Timeouts = {
-  greetingMs: 1_000, pairMs: 1_000, idleMs: 2_000, offerMs: 5_000, controlMs: 2_000, storedMs: 5_000, goodbyeMs: 1_000,
+  greetingMs: 1_000,
+  pairMs: 1_000,
+  idleMs: 2_000,
+  offerMs: 5_000,
+  controlMs: 2_000,
+  storedMs: 5_000,
+  goodbyeMs: 1_000,
 };
 /** All of these one after the other, and a block at the slowest pace. */
 const MAX_WAIT_MS = 30_000 + 1024 * 1000;
@@ -31,7 +39,12 @@ export function stop(connection: Connection, ending: Ending): void {
 }
 
 /** Advances the clock until all is over. Fails when that takes longer than the deadlines of the protocol. */
-export async function awaitEnd(results: readonly Promise<unknown>[], attacker: Connection, ending: Ending, pingsMs = 0): Promise<void> {
+export async function awaitEnd(
+  results: readonly Promise<unknown>[],
+  attacker: Connection,
+  ending: Ending,
+  pingsMs = 0,
+): Promise<void> {
   const state = { isOver: false };
   void Promise.allSettled(results).then(() => (state.isOver = true));
   for (let spentMs = 0; ; spentMs += STEP_MS) {
@@ -59,7 +72,8 @@ export async function say(dice: Dice, connection: Connection, ...parts: Uint8Arr
 
 /** What must hold of a receiver after any session. */
 export function judgeReceiver(events: readonly TransferEvent[], sink: MemorySink): void {
-  const count = (...types: string[]) => events.filter((event) => types.includes(event.type) && 'path' in event && event.path !== null).length;
+  const count = (...types: string[]) =>
+    events.filter((event) => types.includes(event.type) && 'path' in event && event.path !== null).length;
   expect(count('stored', 'refused', 'failed')).toBe(count('offered'));
   judgeStore(events, sink);
 }
@@ -86,7 +100,8 @@ function judgeStored({ as, digest }: Extract<TransferEvent, { type: 'stored' }>,
 
 export function digestOf(content: Uint8Array): string {
   const digest = createFileDigest();
-  for (let at = 0; at < content.length; at += BLOCK_BYTES) digest.add(digestBlock(content.subarray(at, at + BLOCK_BYTES)));
+  for (let at = 0; at < content.length; at += BLOCK_BYTES)
+    digest.add(digestBlock(content.subarray(at, at + BLOCK_BYTES)));
   return content.length === 0 ? formatDigest(digestBlock(content)) : digest.value();
 }
 

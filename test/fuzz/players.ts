@@ -1,6 +1,6 @@
 /** Peers that know the rules, so that they get far before they break one. */
-import { digestBlock } from '../../src/checksum.js';
-import { BLOCK_BYTES } from '../../src/ports.js';
+import { digestBlock } from '../../src/core/checksum.js';
+import { BLOCK_BYTES } from '../../src/core/entry.js';
 import { HEADER_BYTES } from '../../src/protocol/constants.js';
 import { forgeData, forgeFrame, forgeJson } from '../support/forge.js';
 import type { Dice } from './dice.js';
@@ -17,7 +17,20 @@ export interface Player {
 
 const GOODBYE = forgeFrame(11, 0, new Uint8Array());
 const PING = forgeFrame(10, 0, new Uint8Array());
-const FRAME = { offer: 2, ready: 3, data: 4, end: 5, stored: 6, refused: 7, again: 8, error: 9, status: 12, have: 13, check: 14, checked: 15 } as const;
+const FRAME = {
+  offer: 2,
+  ready: 3,
+  data: 4,
+  end: 5,
+  stored: 6,
+  refused: 7,
+  again: 8,
+  error: 9,
+  status: 12,
+  have: 13,
+  check: 14,
+  checked: 15,
+} as const;
 
 function parse(frame: Buffer): { type: number; id: number; json: Record<string, unknown> } {
   const type = frame.readUInt8(0);
@@ -47,7 +60,14 @@ export function createSenderPlayer(dice: Dice): Player {
     if (kind === 'file') offered.set(lastId, content);
     const size = kind === 'file' ? (dice.chance(0.15) ? undefined : String(length)) : '0';
     const path = dice.pick(['a', 'b', 'd/a', 'd/e/f', 'd', `new ${lastId}`, `new ${lastId}`]);
-    return forgeJson(FRAME.offer, lastId, { path, kind, size, mtime: '0', mode: '644', ...(kind === 'symlink' && { target: 'x' }) });
+    return forgeJson(FRAME.offer, lastId, {
+      path,
+      kind,
+      size,
+      mtime: '0',
+      mode: '644',
+      ...(kind === 'symlink' && { target: 'x' }),
+    });
   }
 
   function sendBlock({ id, content, due }: Outgoing): Buffer {
@@ -70,7 +90,9 @@ export function createSenderPlayer(dice: Dice): Player {
   function list(): Buffer {
     listed = dice.chance(0.4) ? 3 : listed + 1;
     const entry = (path: string) => ({ path, kind: 'file', size: '5', mtime: '0', mode: '644' });
-    const entries = Array.from({ length: 1 + dice.below(5) }, () => entry(dice.pick(['a', 'b', 'd/a', '../a', `new ${dice.below(99)}`])));
+    const entries = Array.from({ length: 1 + dice.below(5) }, () =>
+      entry(dice.pick(['a', 'b', 'd/a', '../a', `new ${dice.below(99)}`])),
+    );
     return forgeJson(FRAME.check, 0, { entries, last: listed === 3 || undefined, dry: dice.chance(0.3) || undefined });
   }
 
@@ -166,7 +188,8 @@ export function createReceiverPlayer(dice: Dice): Player {
     hear(frame) {
       const { type, id, json } = parse(frame);
       const entry = open.get(id);
-      if (type === FRAME.check) lists.push({ length: (json['entries'] as unknown[]).length, last: json['last'] === true });
+      if (type === FRAME.check)
+        lists.push({ length: (json['entries'] as unknown[]).length, last: json['last'] === true });
       if (type === FRAME.offer) {
         lastId = id;
         open.set(id, { id, kind: String(json['kind']), size: Number(json['size'] ?? 0), state: 'offered', asked: 0 });

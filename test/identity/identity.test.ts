@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { parseFingerprint, spellFingerprint } from '../../src/identity/fingerprint.js';
+import { parseFingerprint, spellFingerprint } from '../../src/core/fingerprint.js';
 import { createIdentity, formatIdentity, parseIdentity } from '../../src/identity/identity.js';
 
 describe('an identity', () => {
@@ -36,7 +36,14 @@ describe('a fingerprint', () => {
     expect(spellFingerprint(`sha256:${'0123456789abcdef'.repeat(4)}`)).toBe('aeru-kz4j-vpg6-6ajd');
   });
 
-  it.each(['', 'sha256:', `sha256:${'0'.repeat(63)}`, `sha256:${'g'.repeat(64)}`, `sha1:${'0'.repeat(64)}`, '0'.repeat(64)])('is not %j', (text) => {
+  it.each([
+    '',
+    'sha256:',
+    `sha256:${'0'.repeat(63)}`,
+    `sha256:${'g'.repeat(64)}`,
+    `sha1:${'0'.repeat(64)}`,
+    '0'.repeat(64),
+  ])('is not %j', (text) => {
     expect(() => parseFingerprint(text)).toThrow(/"ftx id"/);
   });
 

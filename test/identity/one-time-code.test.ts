@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { createCode, createOneTimeCode, parseCode, spellCode, type OneTimeCode } from '../../src/identity/one-time-code.js';
+import {
+  createCode,
+  createOneTimeCode,
+  parseCode,
+  spellCode,
+  type OneTimeCode,
+} from '../../src/identity/one-time-code.js';
 
 function makeCode(lifetimeMs = 1000) {
   const clock = { ms: 0 };
@@ -23,7 +29,9 @@ describe('a code', () => {
   });
 
   it.each(['', '4821937', '482193771', '4821937x', '٤٨٢١٩٣٧٧'])('is not %j, which is not repeated', (text) => {
-    expect(() => parseCode(text)).toThrow(expect.objectContaining({ code: 'unpaired', message: expect.not.stringContaining('4821937') as string }) as Error);
+    expect(() => parseCode(text)).toThrow(
+      expect.objectContaining({ code: 'unpaired', message: expect.not.stringContaining('4821937') as string }) as Error,
+    );
   });
 });
 
@@ -60,7 +68,11 @@ describe('tries', () => {
     ['that nobody has tried', () => undefined, true],
     ['that somebody is trying', (code) => [code.begin(), code.begin(), code.begin()], true],
     ['that is used', (code) => code.begin().claim(), false],
-    ['that is burned', (code) => [code.begin(), code.begin(), code.begin()].forEach((attempt) => attempt.fail()), false],
+    [
+      'that is burned',
+      (code) => [code.begin(), code.begin(), code.begin()].forEach((attempt) => attempt.fail()),
+      false,
+    ],
   ])('of a code %s end with its time, which is news or not', (_, before, isNews) => {
     const { code } = makeCode();
     before(code);

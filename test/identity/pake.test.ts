@@ -3,7 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { createProver, createVerifier, type Parties } from '../../src/identity/pake.js';
 
 const CODE = '48219377';
-const PARTIES: Parties = { sender: `sha256:${'a'.repeat(64)}`, receiver: `sha256:${'b'.repeat(64)}`, binding: Buffer.alloc(32, 1) };
+const PARTIES: Parties = {
+  sender: `sha256:${'a'.repeat(64)}`,
+  receiver: `sha256:${'b'.repeat(64)}`,
+  binding: Buffer.alloc(32, 1),
+};
 
 /** Both sides, each with what it believes. */
 async function pair(sender: { code?: string; parties?: Partial<Parties> } = {}, tamper = (text: string) => text) {
@@ -50,9 +54,12 @@ describe('whoever does not know it', () => {
     for (const proof of ['', 'A', 'A'.repeat(86), '!']) expect(verifier.accepts(proof)).toBe(false);
   });
 
-  it.each(['', 'AAAA', 'A'.repeat(128), '_'.repeat(1024)])('does not break a receiver by asking %j', async (request) => {
-    expect(await createVerifier(CODE, PARTIES, request)).toBeUndefined();
-  });
+  it.each(['', 'AAAA', 'A'.repeat(128), '_'.repeat(1024)])(
+    'does not break a receiver by asking %j',
+    async (request) => {
+      expect(await createVerifier(CODE, PARTIES, request)).toBeUndefined();
+    },
+  );
 });
 
 /** A text with a letter changed, left out or replaced by what is no base64url, or cut off there. What is only appended is ignored. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { detectCaller, refusalFor } from '../../src/net/detect.js';
+import { detectCaller } from '../../src/net/detect.js';
+import { refusalFor } from '../../src/mailbox/turn-away.js';
 import { scriptedConnection } from '../support/memory-connection.js';
 
 const bytes = (text: string) => Buffer.from(text, 'latin1');

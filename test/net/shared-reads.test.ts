@@ -49,16 +49,22 @@ it('lets the server end when the connection has', async () => {
 });
 
 it.each<[string, () => void | Promise<void>]>([
-  ['has bytes that nobody has read', async () => {
-    caller.write('x');
-    await once(accepted, 'readable');
-  }],
+  [
+    'has bytes that nobody has read',
+    async () => {
+      caller.write('x');
+      await once(accepted, 'readable');
+    },
+  ],
   ['is writing', () => void accepted.write(new Uint8Array(64 * 1024 * 1024))],
   ['is closed', () => void accepted.destroy()],
-  ['has another handle than Node 20 to 24', () => {
-    const { _handle: handle } = accepted as unknown as { _handle: object };
-    Object.defineProperty(handle, 'useUserBuffer', { value: undefined });
-  }],
+  [
+    'has another handle than Node 20 to 24',
+    () => {
+      const { _handle: handle } = accepted as unknown as { _handle: object };
+      Object.defineProperty(handle, 'useUserBuffer', { value: undefined });
+    },
+  ],
 ])('leaves a socket as it is that %s', async (_, prepare) => {
   await prepare();
   expect(shareReads(accepted, () => true)).toBeUndefined();

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Connection } from '../../src/ports.js';
+import type { Connection } from '../../src/core/connection.js';
 import { listen, type Listener } from '../../src/net/listen.js';
 import { dial } from '../../src/net/dial.js';
-import { formatAddress, TcpConnection } from '../../src/net/tcp.js';
+import { formatAddress } from '../../src/core/address.js';
+import { TcpConnection } from '../../src/net/tcp.js';
 import { describeConnection } from '../contract/connection.contract.js';
 import { codeOf } from '../support/error-code.js';
 
@@ -81,7 +82,10 @@ describe('a TCP connection', () => {
       dropped.push(connection);
     });
     const callers = Array.from({ length: 300 }, () =>
-      connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => undefined),
+      connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true }).on(
+        'error',
+        () => undefined,
+      ),
     );
     await Promise.all(callers.map((caller) => once(caller.resume(), 'end')));
     expect(dropped).toHaveLength(300);
@@ -139,7 +143,10 @@ describe('listen', () => {
   it.each(['127.0.0.1', '::1'])('takes connections to %s on all addresses', async (host) => {
     let accept: () => void = () => undefined;
     const accepted = new Promise<void>((resolve) => (accept = resolve));
-    const listener = await listen({ port: 0, onConnection: (connection) => (connection.destroy(new Error('done')), accept()) });
+    const listener = await listen({
+      port: 0,
+      onConnection: (connection) => (connection.destroy(new Error('done')), accept()),
+    });
     listeners.push(listener);
     const connection = await dial({ ...loopback(listener.port), host });
     await accepted;
@@ -154,6 +161,6 @@ describe('formatAddress', () => {
     ['2001:db8::7', '[2001:db8::7]:6000'],
     ['host.example', 'host.example:6000'],
   ])('shows %s as %s', (host, shown) => {
-    expect(formatAddress(host, 6000)).toBe(shown);
+    expect(formatAddress({ host, port: 6000 })).toBe(shown);
   });
 });

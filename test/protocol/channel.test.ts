@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Connection } from '../../src/ports.js';
+import type { Connection } from '../../src/core/connection.js';
 import { createChannel, type Channel } from '../../src/protocol/channel.js';
 import { encodeControl } from '../../src/protocol/codec.js';
 import { DEFAULT_TIMEOUTS, GREETING, MAX_CONTROL_BYTES } from '../../src/protocol/constants.js';
@@ -270,14 +270,14 @@ describe('what is said in one turn of the event loop', () => {
     const channel = channelOver(connection);
     void channel.send({ type: 'goodbye', id: 0 });
     channel.destroy(lost());
-    expect(writes).toEqual([encodeControl({ type: 'goodbye', id: 0 })]);
+    expect(writes.map((bytes) => Uint8Array.from(bytes))).toEqual([encodeControl({ type: 'goodbye', id: 0 })]);
   });
 
   it('makes those wait who say more than the peer takes, small blocks too, and nobody else', async () => {
     const channel = channelOver(recorder(false).connection);
     let said = 0;
     void (async () => {
-      for (;; said++) await channel.sendBlock(...blockOf(10_000, said * 2 ** 20));
+      for (; ; said++) await channel.sendBlock(...blockOf(10_000, said * 2 ** 20));
     })();
     await new Promise(setImmediate);
     void channel.send({ type: 'goodbye', id: 0 });
@@ -291,7 +291,10 @@ describe('what is said in one turn of the event loop', () => {
 
 it('pings do not pile up before a peer that reads nothing', async () => {
   vi.useFakeTimers();
-  const { connection } = scriptedConnection([GREETING, encodeControl({ type: 'hello', id: 0, ...HELLO, idleMs: 1_000 })], 'wait');
+  const { connection } = scriptedConnection(
+    [GREETING, encodeControl({ type: 'hello', id: 0, ...HELLO, idleMs: 1_000 })],
+    'wait',
+  );
   let stuck = false;
   let pings = 0;
   const channel = channelOver({

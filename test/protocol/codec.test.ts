@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { digestBlock } from '../../src/checksum.js';
-import { FtxError } from '../../src/errors.js';
+import { digestBlock } from '../../src/core/checksum.js';
+import { FtxError } from '../../src/core/errors.js';
 import { decodeHeader, decodeMessage, encodeControl, encodeDataHead, encodeHave } from '../../src/protocol/codec.js';
 import { HEADER_BYTES, MAX_CONTROL_BYTES, MAX_DATA_BYTES } from '../../src/protocol/constants.js';
 import type { HaveMessage, Message } from '../../src/protocol/messages.js';
@@ -113,12 +113,23 @@ describe('decodeMessage', () => {
     expect(codeOf(() => decode(forge(type, type === 1 || type === 16 ? 0 : 1, payload)))).toBe('protocol');
   });
 
-  it.each(['', '+5', '-5', '5.0', '5e3', '05', '0x5', ' 5', '5 ', '٥', '9007199254740992', '9007199254740993', '99999999999999999999'])(
-    'refuses the size %j',
-    (size) => {
-      expect(codeOf(() => decode(forge(2, 1, json({ ...OFFER, size }))))).toBe('protocol');
-    },
-  );
+  it.each([
+    '',
+    '+5',
+    '-5',
+    '5.0',
+    '5e3',
+    '05',
+    '0x5',
+    ' 5',
+    '5 ',
+    '٥',
+    '9007199254740992',
+    '9007199254740993',
+    '99999999999999999999',
+  ])('refuses the size %j', (size) => {
+    expect(codeOf(() => decode(forge(2, 1, json({ ...OFFER, size }))))).toBe('protocol');
+  });
 
   it.each(['0', '1', '9007199254740991'])('takes the size %j', (size) => {
     expect(decode(forge(2, 1, json({ ...OFFER, size })))).toMatchObject({ entry: { size: Number(size) } });
@@ -152,7 +163,10 @@ describe('decodeMessage', () => {
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const damaged = Buffer.from(bytes);
       damaged[bit >> 3]! ^= 1 << (bit & 7);
-      expect(codeOf(() => decode(damaged)), `bit ${bit}`).toBe('protocol');
+      expect(
+        codeOf(() => decode(damaged)),
+        `bit ${bit}`,
+      ).toBe('protocol');
     }
   });
 });

@@ -2,11 +2,12 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { BLOCK_BYTES, type Entry, type Source } from '../../src/ports.js';
+import { BLOCK_BYTES, type Entry } from '../../src/core/entry.js';
+import type { Source } from '../../src/core/source.js';
 import type { Channel } from '../../src/protocol/channel.js';
-import { createFileSink } from '../../src/storage/file-sink.js';
-import { receive } from '../../src/receive.js';
-import { send } from '../../src/send.js';
+import { createFileSink } from '../../src/storage/inbox/file-sink.js';
+import { receive } from '../../src/mailbox/receive.js';
+import { send } from '../../src/client/send.js';
 import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { measureMemory } from '../support/heap.js';
 import { connectionPair, lost } from '../support/memory-connection.js';
@@ -29,14 +30,18 @@ async function connectSender(sink = createMemorySink(), offers = 256) {
   const receiver = runReceiver(right, sink, undefined, { offers, size: Number.MAX_SAFE_INTEGER });
   const channel = await greetAs('sender', left);
   channels.push(channel);
-  const offer = (id: number, entry: Partial<Entry> = {}) => channel.send({ type: 'offer', id, entry: { ...FILE, ...entry } });
+  const offer = (id: number, entry: Partial<Entry> = {}) =>
+    channel.send({ type: 'offer', id, entry: { ...FILE, ...entry } });
   return { receiver, channel, offer };
 }
 
 describe('a file of 8 PB', () => {
   it('is refused by the limit', async () => {
     const dir = await tempDir();
-    const { channel, offer } = await connectSender({ ...createMemorySink(), ...createFileSink({ dir, onConflict: 'rename', maxSize: 10 * 1024 ** 3 }) });
+    const { channel, offer } = await connectSender({
+      ...createMemorySink(),
+      ...createFileSink({ dir, onConflict: 'rename', maxSize: 10 * 1024 ** 3 }),
+    });
     await offer(1, { size: EIGHT_PB });
     expect(await channel.receive()).toMatchObject({ type: 'refused', code: 'too-large' });
     expect(await readNames(dir)).toEqual([]);
@@ -66,7 +71,9 @@ describe('a file of 8 PB', () => {
     await writeContent(path, 1000);
     for (const maxSize of [Infinity, 2 ** 60, 1000.5]) {
       const receiver = await receive({ dir, port: 0, host: '127.0.0.1', maxSize });
-      expect(await send({ paths: [path], to: { host: '127.0.0.1', port: receiver.port } })).toMatchObject({ stored: 1 });
+      expect(await send({ paths: [path], to: { host: '127.0.0.1', port: receiver.port } })).toMatchObject({
+        stored: 1,
+      });
       await receiver.close();
     }
   });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { digestBlock } from '../../src/checksum.js';
-import { BLOCK_BYTES, type Source } from '../../src/ports.js';
+import { digestBlock } from '../../src/core/checksum.js';
+import { BLOCK_BYTES } from '../../src/core/entry.js';
+import type { Source } from '../../src/core/source.js';
 import type { Channel } from '../../src/protocol/channel.js';
 import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
 import type { ControlMessage, Message } from '../../src/protocol/messages.js';
@@ -44,26 +45,38 @@ describe('a sender ends the session with a receiver that', () => {
     ['is ready past the end', () => ready(1, 6)],
     ['is ready twice', async () => (await ready(1), ready(1))],
     ['sends digests that it did not announce', () => receiver.sendHave(1, [1n])],
-    ['sends more digests than it announced', async () => {
-      await say({ type: 'ready', id: 1, offset: 5, have: true });
-      await receiver.sendHave(1, [1n, 2n]);
-    }],
-    ['is ready again before the digests have come', async () => {
-      await say({ type: 'ready', id: 1, offset: 5, have: true });
-      await ready(1);
-    }],
-    ['starts over although it had nothing', async () => {
-      await ready(1);
-      await expectSequence('data', 'end');
-      await ready(1);
-    }],
-    ['starts over twice', async () => {
-      await ready(1, 5);
-      await expectSequence('end');
-      await ready(1);
-      await expectSequence('data', 'end');
-      await ready(1);
-    }],
+    [
+      'sends more digests than it announced',
+      async () => {
+        await say({ type: 'ready', id: 1, offset: 5, have: true });
+        await receiver.sendHave(1, [1n, 2n]);
+      },
+    ],
+    [
+      'is ready again before the digests have come',
+      async () => {
+        await say({ type: 'ready', id: 1, offset: 5, have: true });
+        await ready(1);
+      },
+    ],
+    [
+      'starts over although it had nothing',
+      async () => {
+        await ready(1);
+        await expectSequence('data', 'end');
+        await ready(1);
+      },
+    ],
+    [
+      'starts over twice',
+      async () => {
+        await ready(1, 5);
+        await expectSequence('end');
+        await ready(1);
+        await expectSequence('data', 'end');
+        await ready(1);
+      },
+    ],
     ['asks for a block before it is ready', () => say({ type: 'again', id: 1, offset: 0 })],
     ['asks for part of a block', async () => (await ready(1), say({ type: 'again', id: 1, offset: 3 }))],
     ['says goodbye first', () => say({ type: 'goodbye', id: 0 })],
@@ -121,7 +134,10 @@ describe('a sender', () => {
 
   it('stops sending an entry that has failed, and goes on with the next', async () => {
     receiver.destroy(lost());
-    await connect([createMemorySource('a', new Uint8Array(50 * 1024 ** 2)), createMemorySource('b', Buffer.from('hello'))]);
+    await connect([
+      createMemorySource('a', new Uint8Array(50 * 1024 ** 2)),
+      createMemorySource('b', Buffer.from('hello')),
+    ]);
     await expectSequence('offer', 'offer');
     await ready(1);
     await say({ type: 'error', id: 1, code: 'no-space', message: 'The disk is full.' });
@@ -160,7 +176,10 @@ describe('a sender', () => {
     await connect([source]);
     await expectSequence('offer');
     await say({ type: 'ready', id: 1, offset: blocks * BLOCK_BYTES, have: true });
-    await receiver.sendHave(1, Array.from({ length: blocks }, () => digestBlock(block)));
+    await receiver.sendHave(
+      1,
+      Array.from({ length: blocks }, () => digestBlock(block)),
+    );
     expect(await sender.result).toMatchObject({ code: 'aborted' });
     await isClosed;
     expect(read).toBeLessThan(20);

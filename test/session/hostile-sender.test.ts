@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { digestBlock } from '../../src/checksum.js';
+import { digestBlock } from '../../src/core/checksum.js';
 import type { Channel } from '../../src/protocol/channel.js';
 import type { ControlMessage, DataMessage, Message } from '../../src/protocol/messages.js';
-import { BLOCK_BYTES, type Entry } from '../../src/ports.js';
+import { BLOCK_BYTES, type Entry } from '../../src/core/entry.js';
 import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
 import { connectionPair, lost } from '../support/memory-connection.js';
 import { createMemorySink } from '../support/memory-sink.js';
@@ -26,7 +26,8 @@ afterEach(() => {
   sender.destroy(lost());
 });
 
-const offer = (id: number, entry: Partial<Entry> = {}) => sender.send({ type: 'offer', id, entry: { ...FILE, ...entry } });
+const offer = (id: number, entry: Partial<Entry> = {}) =>
+  sender.send({ type: 'offer', id, entry: { ...FILE, ...entry } });
 const block = (id: number, change: Partial<DataMessage> = {}, content: Uint8Array = HELLO) =>
   sender.sendBlock({ type: 'data', id, offset: 0, digest: DIGEST, length: content.length, ...change }, content);
 const end = (id: number, size = 5) => sender.send({ type: 'end', id, digest: '26c7827d889f6da3', size });
@@ -49,9 +50,12 @@ describe('a receiver ends the session of a sender that', () => {
   it.each<[string, () => Promise<void>]>([
     ['uses an id twice', async () => (await offer(1), offer(1))],
     ['uses a lower id', async () => (await offer(9), offer(8))],
-    ['has too many offers open', async () => {
-      for (const id of [1, 2, 3, 4, 5]) await offer(id);
-    }],
+    [
+      'has too many offers open',
+      async () => {
+        for (const id of [1, 2, 3, 4, 5]) await offer(id);
+      },
+    ],
     ['sends data for an id that it never offered', () => block(7)],
     ['ends an id that it never offered', () => end(7)],
     ['says hello twice', () => say({ type: 'hello', id: 0, agent: '', capabilities: [], idleMs: 1000 })],

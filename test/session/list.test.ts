@@ -1,6 +1,8 @@
 /** The list before the first offer: PROTOCOL.md section 5, check; between two honest sides, and with either side hostile. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Entry, Source, TransferEvent } from '../../src/ports.js';
+import type { Entry } from '../../src/core/entry.js';
+import type { Source } from '../../src/core/source.js';
+import type { TransferEvent } from '../../src/core/events.js';
 import type { Channel } from '../../src/protocol/channel.js';
 import { CHECK_CAPABILITY, DEFAULT_TIMEOUTS, MAX_OPEN_CHECKS } from '../../src/protocol/constants.js';
 import type { CheckedMessage, CheckMessage, ControlMessage, Message, Verdict } from '../../src/protocol/messages.js';
@@ -22,7 +24,8 @@ afterEach(() => {
 });
 
 const sourcesOf = (...paths: string[]) => paths.map((path) => createMemorySource(path, HELLO));
-const told = (events: readonly TransferEvent[], ...types: TransferEvent['type'][]) => events.filter(({ type }) => types.includes(type));
+const told = (events: readonly TransferEvent[], ...types: TransferEvent['type'][]) =>
+  events.filter(({ type }) => types.includes(type));
 
 /** From now on the events are counted and not kept. */
 function countOnly(events: TransferEvent[], type: TransferEvent['type']): () => number {
@@ -45,8 +48,18 @@ describe('a list', () => {
     expect(sent).toMatchObject({ stored: 4, refused: 2, firstFailure: { code: 'bad-name' } });
     expect(received).toMatchObject({ stored: 4, refused: 2 });
     for (const { events } of [sender, receiver]) {
-      const order = events.flatMap((event) => ('path' in event && event.type !== 'progress' ? [`${event.type} ${event.path}`] : [event.type]));
-      expect(order.slice(0, 7)).toEqual(['connected', 'offered ../b', 'refused ../b', 'offered CON', 'refused CON', 'checked', 'offered a']);
+      const order = events.flatMap((event) =>
+        'path' in event && event.type !== 'progress' ? [`${event.type} ${event.path}`] : [event.type],
+      );
+      expect(order.slice(0, 7)).toEqual([
+        'connected',
+        'offered ../b',
+        'refused ../b',
+        'offered CON',
+        'refused CON',
+        'checked',
+        'offered a',
+      ]);
       expect(told(events, 'checked')).toMatchObject([{ entries: 6, bytes: 25, needed: 15, free: null, dryRun: false }]);
       expect(told(events, 'planned')).toEqual([]);
     }
@@ -110,8 +123,14 @@ describe('a list', () => {
 
 describe('a dry run', () => {
   it('tells of every entry in order, and stores nothing', async () => {
-    const entries = new Map([['b', { kind: 'file', content: HELLO, mode: 0, mtimeNs: 0n }] as const, ['c', { kind: 'file', content: Buffer.alloc(7), mode: 0, mtimeNs: 0n }] as const]);
-    const { sent, received, sender, receiver } = await ask([...sourcesOf('a', 'b', 'c', '../d'), createMemorySource('s', HELLO, { size: null })], { entries, free: 99 });
+    const entries = new Map([
+      ['b', { kind: 'file', content: HELLO, mode: 0, mtimeNs: 0n }] as const,
+      ['c', { kind: 'file', content: Buffer.alloc(7), mode: 0, mtimeNs: 0n }] as const,
+    ]);
+    const { sent, received, sender, receiver } = await ask(
+      [...sourcesOf('a', 'b', 'c', '../d'), createMemorySource('s', HELLO, { size: null })],
+      { entries, free: 99 },
+    );
     expect(told(sender.events, 'planned', 'refused', 'checked', 'offered')).toMatchObject([
       { type: 'planned', path: 'a', fate: 'new', as: 'a', offset: 0, size: 5, kind: 'file' },
       { type: 'planned', path: 'b', fate: 'already', as: 'b' },
@@ -142,7 +161,10 @@ describe('a dry run', () => {
     const sender = runSender(left, sourcesOf('a', 'b'), undefined, true);
     const channel = await greetAs('receiver', right);
     channels.push(channel);
-    expect(await sender.result).toMatchObject({ code: 'refused', message: expect.stringContaining('older receiver') as string });
+    expect(await sender.result).toMatchObject({
+      code: 'refused',
+      message: expect.stringContaining('older receiver') as string,
+    });
     expect(await channel.receive()).toMatchObject({ type: 'error', id: 0 });
   });
 });
@@ -169,7 +191,8 @@ describe('with an older peer', () => {
 describe('a receiver ends the session of a sender that', () => {
   let receiver: ReceiverRun;
   let sender: Channel;
-  const check = (more: Partial<CheckMessage> = {}) => sender.send({ type: 'check', id: 0, entries: [FILE], last: true, dryRun: false, ...more });
+  const check = (more: Partial<CheckMessage> = {}) =>
+    sender.send({ type: 'check', id: 0, entries: [FILE], last: true, dryRun: false, ...more });
   const offer = (id: number) => sender.send({ type: 'offer', id, entry: FILE });
   const next = () => sender.receive();
 
@@ -229,7 +252,8 @@ describe('a sender ends the session with a receiver that', () => {
   const NEW: Verdict = { index: 0, fate: 'new', offset: 0 };
   const ROOM = { needed: 10, free: null };
   const say = (message: ControlMessage) => receiver.send(message);
-  const checked = (more: Partial<CheckedMessage> = {}) => say({ type: 'checked', id: 0, verdicts: [], end: true, room: ROOM, ...more });
+  const checked = (more: Partial<CheckedMessage> = {}) =>
+    say({ type: 'checked', id: 0, verdicts: [], end: true, room: ROOM, ...more });
 
   async function connect(sources: Iterable<Source> = sourcesOf('a', 'b'), dryRun = false): Promise<void> {
     const [left, right] = connectionPair();
@@ -242,7 +266,13 @@ describe('a sender ends the session with a receiver that', () => {
     ['has a verdict on an entry that was not asked about', () => checked({ verdicts: [{ ...NEW, index: 2 }] })],
     ['has two verdicts on one entry', () => checked({ verdicts: [NEW, NEW] })],
     ['goes back in the list', () => checked({ verdicts: [{ ...NEW, index: 1 }, NEW] })],
-    ['goes back in another frame', async () => (await checked({ verdicts: [{ ...NEW, index: 1 }], end: false, room: undefined }), checked({ verdicts: [NEW] }))],
+    [
+      'goes back in another frame',
+      async () => (
+        await checked({ verdicts: [{ ...NEW, index: 1 }], end: false, room: undefined }),
+        checked({ verdicts: [NEW] })
+      ),
+    ],
     ['has more of a file than there is', () => checked({ verdicts: [{ ...NEW, offset: 6 }] })],
     ['says nothing, without end', () => checked({ end: false, room: undefined })],
     ['answers twice', async () => (await checked(), checked())],
@@ -260,9 +290,11 @@ describe('a sender ends the session with a receiver that', () => {
   });
 
   it('says what the whole comes to before it has seen it', async () => {
-    await connect({ *[Symbol.iterator]() {
-      for (let number = 0; number < 100_000; number++) yield createMemorySource(`${number}`, HELLO);
-    } });
+    await connect({
+      *[Symbol.iterator]() {
+        for (let number = 0; number < 100_000; number++) yield createMemorySource(`${number}`, HELLO);
+      },
+    });
     expect(await receiver.receive()).toMatchObject({ type: 'check', last: false });
     await checked();
     expect(await sender.result).toMatchObject({ code: 'protocol' });
@@ -289,10 +321,13 @@ describe('a sender ends the session with a receiver that', () => {
 
   it('is not asked about everything at once', async () => {
     let made = 0;
-    await connect({ *[Symbol.iterator]() {
-      for (; made < 100_000; made++) yield createMemorySource(`${made}`, HELLO);
-    } });
-    for (let frame = 0; frame < MAX_OPEN_CHECKS; frame++) expect(await receiver.receive()).toMatchObject({ type: 'check' });
+    await connect({
+      *[Symbol.iterator]() {
+        for (; made < 100_000; made++) yield createMemorySource(`${made}`, HELLO);
+      },
+    });
+    for (let frame = 0; frame < MAX_OPEN_CHECKS; frame++)
+      expect(await receiver.receive()).toMatchObject({ type: 'check' });
     await new Promise(setImmediate);
     expect(made).toBeLessThan((MAX_OPEN_CHECKS + 2) * 1000);
     receiver.destroy(lost());

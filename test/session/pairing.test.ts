@@ -1,6 +1,6 @@
 /** Both sides of pairing over a memory pair, the other one played by the test. */
 import { describe, expect, it } from 'vitest';
-import { FtxError } from '../../src/errors.js';
+import { FtxError } from '../../src/core/errors.js';
 import { createChannel, type Channel } from '../../src/protocol/channel.js';
 import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
 import type { ControlMessage, PairStep } from '../../src/protocol/messages.js';
@@ -9,7 +9,11 @@ import { connectionPair } from '../support/memory-connection.js';
 
 const LIMIT_MS = 60_000;
 const step = (name: PairStep, data = ''): ControlMessage => ({ type: 'pair', id: 0, step: name, data });
-const OFFER: ControlMessage = { type: 'offer', id: 1, entry: { path: 'x', kind: 'file', size: 1, mtimeNs: 0n, mode: 0o644 } };
+const OFFER: ControlMessage = {
+  type: 'offer',
+  id: 1,
+  entry: { path: 'x', kind: 'file', size: 1, mtimeNs: 0n, mode: 0o644 },
+};
 
 async function greeted(): Promise<[Channel, Channel]> {
   const channels = connectionPair().map((end) => createChannel(end, DEFAULT_TIMEOUTS)) as [Channel, Channel];
@@ -23,7 +27,10 @@ async function runSender(limitMs = LIMIT_MS) {
   const done: string[] = [];
   const finish = (answer: string) => (answer === 'A' ? 'P' : undefined);
   const onProved = () => Promise.resolve(void done.push('remembered'));
-  const result = pairAsSender(own, { request: 'R', finish, onProved }, limitMs).then(() => 'paired', (error: unknown) => (error as FtxError).code);
+  const result = pairAsSender(own, { request: 'R', finish, onProved }, limitMs).then(
+    () => 'paired',
+    (error: unknown) => (error as FtxError).code,
+  );
   expect(await peer.receive()).toEqual(step('request', 'R'));
   return { peer, done, result, own };
 }
@@ -103,17 +110,25 @@ describe('a receiver', () => {
     ['asks twice', [step('request', 'R'), step('request', 'R')], 'protocol', ['try R']],
     ['proves something else', [step('request', 'R'), step('proof', 'Q')], 'unpaired', ['try R']],
     ['offers a file after the answer', [step('request', 'R'), OFFER], 'protocol', ['try R']],
-    ['breaks off after the answer', [step('request', 'R'), { type: 'error', id: 0, code: 'unpaired', message: 'Wrong.' }], 'unpaired', ['try R']],
+    [
+      'breaks off after the answer',
+      [step('request', 'R'), { type: 'error', id: 0, code: 'unpaired', message: 'Wrong.' }],
+      'unpaired',
+      ['try R'],
+    ],
   ])('remembers no sender that %s', async (_, messages, code, tried) => {
     const { peer, done, result } = await runReceiver();
     for (const message of messages) await peer.send(message);
     expect([await result, done]).toEqual([code, tried]);
   });
 
-  it.each([[[]], [[step('request', 'R')]]])('waits for no sender that pings and does not go on (%#)', async (messages) => {
-    const { peer, done, result } = await runReceiver(50);
-    for (const message of [...messages, { type: 'ping', id: 0 } as const]) await peer.send(message);
-    expect(await result).toBe('timeout');
-    expect(done).not.toContain('remembered');
-  });
+  it.each([[[]], [[step('request', 'R')]]])(
+    'waits for no sender that pings and does not go on (%#)',
+    async (messages) => {
+      const { peer, done, result } = await runReceiver(50);
+      for (const message of [...messages, { type: 'ping', id: 0 } as const]) await peer.send(message);
+      expect(await result).toBe('timeout');
+      expect(done).not.toContain('remembered');
+    },
+  );
 });

@@ -2,11 +2,13 @@ import { readdirSync } from 'node:fs';
 import { lstat, mkdir, readFile, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { BLOCK_BYTES, type Sink, type Source } from '../../src/ports.js';
+import { BLOCK_BYTES } from '../../src/core/entry.js';
+import type { Sink } from '../../src/core/sink.js';
+import type { Source } from '../../src/core/source.js';
 import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
-import { receiveSession } from '../../src/session/receiver.js';
-import { createFileSink, type ConflictPolicy } from '../../src/storage/file-sink.js';
-import { createFileSource } from '../../src/storage/file-source.js';
+import { receiveSession } from '../../src/session/receive/receiver.js';
+import { createFileSink, type ConflictPolicy } from '../../src/storage/inbox/file-sink.js';
+import { createFileSource } from '../../src/storage/source/file-source.js';
 import { makeContent, tempDir } from '../support/folders.js';
 import { connectionPair, lost } from '../support/memory-connection.js';
 import { pool, runReceiver, runSender, tamperWith } from '../support/session.js';
@@ -22,7 +24,8 @@ async function setUp() {
   const file = join(await tempDir(), 'film');
   await writeFile(file, content);
   const stateDir = await tempDir();
-  const openSource = async () => createFileSource({ file, path: 'film', stats: await lstat(file, { bigint: true }) }, stateDir);
+  const openSource = async () =>
+    createFileSource({ file, path: 'film', stats: await lstat(file, { bigint: true }) }, stateDir);
   return { dir, file, stateDir, openSource, received: join(dir, 'film') };
 }
 
@@ -33,7 +36,13 @@ interface Sent {
 }
 
 /** Sends until `breakAfter` blocks have left; counts those that left, and those that were read of the first source. */
-async function sendOnce(dir: string, source: Source, breakAfter = Infinity, more: readonly Source[] = [], onConflict: ConflictPolicy = 'rename'): Promise<Sent> {
+async function sendOnce(
+  dir: string,
+  source: Source,
+  breakAfter = Infinity,
+  more: readonly Source[] = [],
+  onConflict: ConflictPolicy = 'rename',
+): Promise<Sent> {
   const [left, right] = connectionPair();
   let blocks = 0;
   let read = 0;
@@ -74,7 +83,7 @@ describe('a transfer that broke off', () => {
   it('goes on as often as it breaks', async () => {
     const { dir, openSource, received } = await setUp();
     let sent = 0;
-    for (let stored = false; !stored; ) {
+    for (let stored = false; !stored;) {
       const part = await sendOnce(dir, await openSource(), 3);
       sent += part.blocks;
       stored = part.stored;
@@ -187,14 +196,20 @@ describe('a file that is there already', () => {
 });
 
 describe('a file that is there already with other content, beside the part of one that broke off', () => {
-  it.each([['rename', 'film (1)'], ['overwrite', 'film']] as const)('%s begins anew', async (onConflict, name) => {
+  it.each([
+    ['rename', 'film (1)'],
+    ['overwrite', 'film'],
+  ] as const)('%s begins anew', async (onConflict, name) => {
     const { dir, file, openSource, received } = await setUp();
     const { mtime } = await lstat(file);
     await utimes(file, mtime, mtime);
     expect(await sendOnce(dir, await openSource(), 5)).toMatchObject({ stored: false });
     await writeFile(received, makeContent(SIZE, 9));
     await utimes(received, mtime, mtime);
-    expect(await sendOnce(dir, await openSource(), Infinity, [], onConflict)).toMatchObject({ stored: true, blocks: BLOCKS });
+    expect(await sendOnce(dir, await openSource(), Infinity, [], onConflict)).toMatchObject({
+      stored: true,
+      blocks: BLOCKS,
+    });
     expect((await readFile(join(dir, name))).equals(content)).toBe(true);
   });
 });

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Connection, type Sink, type Source, BLOCK_BYTES } from '../../src/ports.js';
+import type { Connection } from '../../src/core/connection.js';
+import type { Sink } from '../../src/core/sink.js';
+import type { Source } from '../../src/core/source.js';
+import { BLOCK_BYTES } from '../../src/core/entry.js';
 import { createReceiverWatch, createStopwatch, findLimit } from '../../src/session/shares.js';
 import type { SessionResult } from '../../src/session/tally.js';
 import { connectionPair } from '../support/memory-connection.js';
@@ -99,7 +102,8 @@ function throttleDisk(sink: Sink): Sink {
     async open(offer) {
       const part = await sink.open(offer);
       if (part.state !== 'part') return part;
-      const write = (block: Uint8Array, offset: number) => (last = last.then(pause).then(() => part.write(block, offset)));
+      const write = (block: Uint8Array, offset: number) =>
+        (last = last.then(pause).then(() => part.write(block, offset)));
       return { ...part, write };
     },
   };

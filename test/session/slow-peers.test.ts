@@ -1,11 +1,12 @@
 /** Peers that are slow, and peers that only pretend to be: PROTOCOL.md section 9, on a clock of the test's own. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { digestBlock, formatDigest } from '../../src/checksum.js';
-import { BLOCK_BYTES, type Connection, type Entry } from '../../src/ports.js';
+import { digestBlock, formatDigest } from '../../src/core/checksum.js';
+import { BLOCK_BYTES, type Entry } from '../../src/core/entry.js';
+import type { Connection } from '../../src/core/connection.js';
 import type { Channel } from '../../src/protocol/channel.js';
 import { encodeControl, encodeDataHead } from '../../src/protocol/codec.js';
 import { DEFAULT_TIMEOUTS, GREETING, MIN_BYTES_PER_SECOND } from '../../src/protocol/constants.js';
-import { receiveClassic } from '../../src/session/classic.js';
+import { receiveClassic } from '../../src/session/classic/receive.js';
 import { connectionPair, lost } from '../support/memory-connection.js';
 import { createMemorySink } from '../support/memory-sink.js';
 import { createMemorySource } from '../support/memory-source.js';
@@ -53,7 +54,12 @@ async function beginBlock(offer: Partial<Entry> = {}) {
 }
 
 /** Writes `bytes` at a steady rate until all are written or `isOver`; resolves with the seconds it took. */
-async function trickle(raw: Connection, bytes: Uint8Array, bytesPerSecond: number, isOver: () => boolean): Promise<number> {
+async function trickle(
+  raw: Connection,
+  bytes: Uint8Array,
+  bytesPerSecond: number,
+  isOver: () => boolean,
+): Promise<number> {
   let seconds = 0;
   for (let at = 0; at < bytes.length && !isOver(); at += bytesPerSecond, seconds++) {
     raw.write([bytes.subarray(at, at + bytesPerSecond)]).catch(() => undefined);
@@ -69,17 +75,23 @@ describe('a sender whose block trickles', () => {
     return { receiver, raw, seconds };
   }
 
-  it.each([1, 100, MIN_BYTES_PER_SECOND - 50])('at %i bytes a second is left after twice the idle time', async (rate) => {
-    const { receiver, seconds } = await sendSlowly(rate);
-    expect(seconds).toBeLessThanOrEqual((2 * idleMs) / 1000 + 2);
-    expect(await receiver.result).toMatchObject({ failed: 1, firstFailure: { code: 'timeout' } });
-    expect(receiver.sink.parts.size).toBe(0);
-  });
+  it.each([1, 100, MIN_BYTES_PER_SECOND - 50])(
+    'at %i bytes a second is left after twice the idle time',
+    async (rate) => {
+      const { receiver, seconds } = await sendSlowly(rate);
+      expect(seconds).toBeLessThanOrEqual((2 * idleMs) / 1000 + 2);
+      expect(await receiver.result).toMatchObject({ failed: 1, firstFailure: { code: 'timeout' } });
+      expect(receiver.sink.parts.size).toBe(0);
+    },
+  );
 
   it.each([MIN_BYTES_PER_SECOND + 50, 10_000])('at %i bytes a second is served to the end', async (rate) => {
     const { raw, receiver } = await sendSlowly(rate);
     const digest = formatDigest(digestBlock(content));
-    await raw.write([encodeControl({ type: 'end', id: 1, digest, size: BLOCK_BYTES }), encodeControl({ type: 'goodbye', id: 0 })]);
+    await raw.write([
+      encodeControl({ type: 'end', id: 1, digest, size: BLOCK_BYTES }),
+      encodeControl({ type: 'goodbye', id: 0 }),
+    ]);
     expect(await receiver.result).toMatchObject({ stored: 1, failed: 0 });
   });
 
@@ -209,7 +221,14 @@ describe('a classic sender', () => {
     const [script, right] = connectionPair();
     const sink = createMemorySink();
     const signal = new AbortController().signal;
-    const result = receiveClassic(right, { session: 1, sink, timeouts: DEFAULT_TIMEOUTS, signal, maxSize: 2 ** 30, name: 'c' });
+    const result = receiveClassic(right, {
+      session: 1,
+      sink,
+      timeouts: DEFAULT_TIMEOUTS,
+      signal,
+      maxSize: 2 ** 30,
+      name: 'c',
+    });
     const isOver = watch(result);
     void script.write([Buffer.from(String(content.length))]);
     await vi.advanceTimersByTimeAsync(300);

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { FtxError } from '../../src/errors.js';
-import { BLOCK_BYTES, type Source } from '../../src/ports.js';
+import { FtxError } from '../../src/core/errors.js';
+import { BLOCK_BYTES } from '../../src/core/entry.js';
+import type { Source } from '../../src/core/source.js';
 import { createMemorySink } from '../support/memory-sink.js';
 import { createMemoryDirectory, createMemoryLink, createMemorySource } from '../support/memory-source.js';
 import { transfer } from '../support/session.js';
@@ -47,7 +48,9 @@ describe('a transfer', () => {
 
   it('goes on after entries that are refused', async () => {
     const names = ['../evil', '/etc/passwd', 'a\\b', 'CON', 'x/../y', 'good'];
-    const { sent, received, sink, sender } = await transfer(names.map((name) => createMemorySource(name, randomBytes(9))));
+    const { sent, received, sink, sender } = await transfer(
+      names.map((name) => createMemorySource(name, randomBytes(9))),
+    );
     expect(sent).toMatchObject({ stored: 1, refused: 5, failed: 0, firstFailure: { code: 'bad-name' } });
     expect(received).toMatchObject({ stored: 1, refused: 5 });
     expect([...sink.entries.keys()]).toEqual(['good']);
@@ -114,7 +117,11 @@ describe('damage on the way', () => {
   });
 
   it('of a stream fails the entry, for it cannot be read twice', async () => {
-    const { sent, sink } = await transfer([createMemorySource('s', randomBytes(BLOCK_BYTES), { size: null })], undefined, damage(1));
+    const { sent, sink } = await transfer(
+      [createMemorySource('s', randomBytes(BLOCK_BYTES), { size: null })],
+      undefined,
+      damage(1),
+    );
     expect(sent).toMatchObject({ stored: 0, failed: 1, firstFailure: { code: 'checksum' } });
     expect(sink.entries.size).toBe(0);
   });
@@ -142,13 +149,16 @@ describe('a source', () => {
     },
   });
 
-  it.each(['changed', 'unreadable'] as const)('that is %s fails its entry, and the next one is stored', async (code) => {
-    const { sent, received, sink } = await transfer([failing(code), createMemorySource('good', randomBytes(5))]);
-    expect(sent).toMatchObject({ stored: 1, failed: 1, firstFailure: { code } });
-    expect(received).toMatchObject({ stored: 1, failed: 1, firstFailure: { code } });
-    expect([...sink.entries.keys()]).toEqual(['good']);
-    expect(sink.parts.size).toBe(0);
-  });
+  it.each(['changed', 'unreadable'] as const)(
+    'that is %s fails its entry, and the next one is stored',
+    async (code) => {
+      const { sent, received, sink } = await transfer([failing(code), createMemorySource('good', randomBytes(5))]);
+      expect(sent).toMatchObject({ stored: 1, failed: 1, firstFailure: { code } });
+      expect(received).toMatchObject({ stored: 1, failed: 1, firstFailure: { code } });
+      expect([...sink.entries.keys()]).toEqual(['good']);
+      expect(sink.parts.size).toBe(0);
+    },
+  );
 
   it('is told by the receiver of a disk that fails', async () => {
     const sink = createMemorySink({ maxSize: BLOCK_BYTES });

@@ -15,7 +15,11 @@ export function expectFailure(exit: Exit, status: number, says: RegExp): void {
 }
 
 /** The receiver at this address takes the file as if nothing had happened, and then its folder holds these and no leftover. */
-export async function expectTaken(to: { readonly dir: string; readonly address: string }, file: string, others: readonly string[] = []): Promise<void> {
+export async function expectTaken(
+  to: { readonly dir: string; readonly address: string },
+  file: string,
+  others: readonly string[] = [],
+): Promise<void> {
   const { status, stderr } = await send(to.address, file, '--quiet');
   expect(status, stderr).toBe(0);
   await expectWhole(to.dir, file);

@@ -1,4 +1,4 @@
-import { createBlockPool } from '../../src/session/block-pool.js';
+import { createBlockPool } from '../../src/session/receive/block-pool.js';
 
 const { bytes } = createBlockPool(1).take()!;
 

@@ -1,6 +1,6 @@
 /** The digests of PROTOCOL.md section 6, written a second time and straight from the page. */
 import xxhash from 'xxhash-wasm';
-import { BLOCK_BYTES } from '../../src/ports.js';
+import { BLOCK_BYTES } from '../../src/core/entry.js';
 
 /** XXH64 as 16 hex digits. */
 export async function blockDigest(content: Uint8Array): Promise<string> {

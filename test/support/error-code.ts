@@ -1,4 +1,4 @@
-import { FtxError } from '../../src/errors.js';
+import { FtxError } from '../../src/core/errors.js';
 
 /** The code of the FtxError that a promise rejects with; undefined when it resolves. */
 export async function codeOf(work: Promise<unknown>): Promise<string | undefined> {

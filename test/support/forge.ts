@@ -1,5 +1,5 @@
 /** Frames of any type and payload with a right check, which the codec itself would never make. */
-import { digestBlock } from '../../src/checksum.js';
+import { digestBlock } from '../../src/core/checksum.js';
 import { DATA_PREFIX_BYTES, HEADER_BYTES } from '../../src/protocol/constants.js';
 
 const DATA = 4;

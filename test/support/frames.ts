@@ -5,7 +5,22 @@ import { serve } from './strangers.js';
 /** Section 2 and 3 of PROTOCOL.md. */
 const GREETING_BYTES = 6;
 const HEADER_BYTES = 16;
-const NAMES = ['', 'hello', 'offer', 'ready', 'data', 'end', 'stored', 'refused', 'again', 'error', 'ping', 'goodbye', 'status', 'have'];
+const NAMES = [
+  '',
+  'hello',
+  'offer',
+  'ready',
+  'data',
+  'end',
+  'stored',
+  'refused',
+  'again',
+  'error',
+  'ping',
+  'goodbye',
+  'status',
+  'have',
+];
 
 export interface Frame {
   readonly name: string;
@@ -27,12 +42,15 @@ export async function recordTalk(port: number, send: (address: string) => Promis
     receiver.on('data', (data) => heard.toSender.push(data)).pipe(sender);
   });
   await send(address);
-  return { toReceiver: listFrames(Buffer.concat(heard.toReceiver)), toSender: listFrames(Buffer.concat(heard.toSender)) };
+  return {
+    toReceiver: listFrames(Buffer.concat(heard.toReceiver)),
+    toSender: listFrames(Buffer.concat(heard.toSender)),
+  };
 }
 
 function listFrames(bytes: Buffer): Frame[] {
   const frames = [{ name: 'greeting', begin: 0 }];
-  for (let begin = GREETING_BYTES; begin + HEADER_BYTES <= bytes.length; ) {
+  for (let begin = GREETING_BYTES; begin + HEADER_BYTES <= bytes.length;) {
     frames.push({ name: NAMES[bytes.readUInt8(begin)] ?? '', begin });
     begin += HEADER_BYTES + bytes.readUInt32BE(begin + 8);
   }

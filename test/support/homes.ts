@@ -35,10 +35,13 @@ export async function identityOf(env: NodeJS.ProcessEnv): Promise<string> {
 /** What `ftx peers --json` shows, without when and in short. */
 export async function peersOf(env: NodeJS.ProcessEnv): Promise<{ role: string; identity: string }[]> {
   const { stdout } = await runFtx(['peers', '--json'], { env });
-  return stdout.split('\n').filter(Boolean).map((line) => {
-    const { role, identity } = JSON.parse(line) as { role: string; identity: string };
-    return { role, identity };
-  });
+  return stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const { role, identity } = JSON.parse(line) as { role: string; identity: string };
+      return { role, identity };
+    });
 }
 
 export interface PairingReceiver extends Mailbox {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import { connect as connectTls, createServer, type TLSSocket } from 'node:tls';
 import { onTestFinished } from 'vitest';
-import type { FtxError } from '../../src/errors.js';
+import type { FtxError } from '../../src/core/errors.js';
 import { parseCode } from '../../src/identity/one-time-code.js';
 import { createIdentity } from '../../src/identity/identity.js';
 import { createProver } from '../../src/identity/pake.js';
@@ -21,7 +21,11 @@ export interface Stranger {
 }
 
 /** A sender that has greeted, with an identity that nobody knows. `from` is the address it calls from. */
-export async function callAsStranger(port: number, from = '127.0.0.1', idleMs = DEFAULT_TIMEOUTS.idleMs): Promise<Stranger> {
+export async function callAsStranger(
+  port: number,
+  from = '127.0.0.1',
+  idleMs = DEFAULT_TIMEOUTS.idleMs,
+): Promise<Stranger> {
   const own = createIdentity();
   const socket = connect({ port, host: '127.0.0.1', localAddress: from, allowHalfOpen: true });
   onTestFinished(() => void socket.destroy());
@@ -41,7 +45,9 @@ export async function callAsStranger(port: number, from = '127.0.0.1', idleMs = 
 export async function tryCode(port: number, code: string, from?: string): Promise<string> {
   try {
     const { channel, proverFor } = await callAsStranger(port, from);
-    await pairAsSender(channel, await proverFor(code), DEFAULT_TIMEOUTS.pairMs).finally(() => channel.destroy(new Error('done')));
+    await pairAsSender(channel, await proverFor(code), DEFAULT_TIMEOUTS.pairMs).finally(() =>
+      channel.destroy(new Error('done')),
+    );
     return 'paired';
   } catch (error) {
     return (error as FtxError).code;

@@ -1,6 +1,6 @@
 /** An `ftx receive` of a test on a free port, and `ftx send` to it. */
 import { join } from 'node:path';
-import { BLOCK_BYTES } from '../../src/ports.js';
+import { BLOCK_BYTES } from '../../src/core/entry.js';
 import { makeContent, tempDir } from './folders.js';
 import { runFtx, startFtx, type EventOf, type Exit, type Program, type RunOptions } from './processes.js';
 

@@ -1,5 +1,5 @@
-import { FtxError } from '../../src/errors.js';
-import type { Connection } from '../../src/ports.js';
+import { FtxError } from '../../src/core/errors.js';
+import type { Connection } from '../../src/core/connection.js';
 
 /** Bytes one direction holds before a write waits for the reader. */
 const CAPACITY_BYTES = 256 * 1024;

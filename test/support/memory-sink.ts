@@ -1,8 +1,9 @@
 /** A Sink without a disk, for session tests; held to the same contract as the one over a folder. */
-import { FtxError } from '../../src/errors.js';
-import { type Entry, type Outlook, type PartFile, type Placed, type Plan, type PresentFile, type Sink, BLOCK_BYTES } from '../../src/ports.js';
-import { numberName } from '../../src/storage/free-name.js';
-import { checkLinkTarget, parsePath } from '../../src/storage/safe-path.js';
+import { FtxError } from '../../src/core/errors.js';
+import { type Entry, BLOCK_BYTES } from '../../src/core/entry.js';
+import type { Outlook, PartFile, Placed, Plan, PresentFile, Sink } from '../../src/core/sink.js';
+import { numberName } from '../../src/storage/names/free-name.js';
+import { checkLinkTarget, parsePath } from '../../src/storage/names/safe-path.js';
 
 export interface MemorySinkOptions {
   readonly onConflict?: 'rename' | 'overwrite' | 'skip' | 'fail';
@@ -68,7 +69,9 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     if (onConflict === 'overwrite' && there.kind === 'directory') throw refuseExisting(offer.path);
     const isAgain = same !== undefined && same.mtimeNs === offer.mtimeNs;
     if (onConflict === 'rename' || onConflict === 'overwrite') {
-      return isAgain ? { ...present(offer.path, same.content), receiveBeside: () => Promise.resolve(createPart(offer)) } : undefined;
+      return isAgain
+        ? { ...present(offer.path, same.content), receiveBeside: () => Promise.resolve(createPart(offer)) }
+        : undefined;
     }
     if (!same || (onConflict === 'fail' && !isAgain)) throw refuseExisting(offer.path);
     return present(offer.path, same.content);

@@ -1,6 +1,7 @@
 /** A Source without a disk, for session tests; held to the same contract as the one over a file. */
-import { FtxError } from '../../src/errors.js';
-import { BLOCK_BYTES, type Entry, type Source } from '../../src/ports.js';
+import { FtxError } from '../../src/core/errors.js';
+import { BLOCK_BYTES, type Entry } from '../../src/core/entry.js';
+import type { Source } from '../../src/core/source.js';
 import { splitBlocks } from './memory-sink.js';
 
 /** A file of this content; `overrides` changes what is offered, `size: null` makes it a stream. */

@@ -72,5 +72,7 @@ export async function mountDisk(context: TestContext, kind: FileSystem): Promise
 }
 
 function firstLine(error: unknown): string {
-  return error instanceof Error ? (error.message.split('\n').find((line) => !line.startsWith('Command failed')) ?? error.message) : String(error);
+  return error instanceof Error
+    ? (error.message.split('\n').find((line) => !line.startsWith('Command failed')) ?? error.message)
+    : String(error);
 }

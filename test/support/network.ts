@@ -45,9 +45,25 @@ export async function connectMachine(context: TestContext): Promise<OtherMachine
     await ip('link', 'set', near, 'up');
     await within('link', 'set', far, 'up');
     await within('link', 'set', 'lo', 'up');
-    await run('tc', ['qdisc', 'add', 'dev', near, 'root', 'tbf', 'rate', '200mbit', 'burst', '256kb', 'latency', '50ms']);
+    await run('tc', [
+      'qdisc',
+      'add',
+      'dev',
+      near,
+      'root',
+      'tbf',
+      'rate',
+      '200mbit',
+      'burst',
+      '256kb',
+      'latency',
+      '50ms',
+    ]);
   } catch (error) {
-    skipTest(context, `no second network can be made here: ${error instanceof Error ? error.message.split('\n').slice(0, 2).join(' ') : ''}`);
+    skipTest(
+      context,
+      `no second network can be made here: ${error instanceof Error ? error.message.split('\n').slice(0, 2).join(' ') : ''}`,
+    );
   }
   return {
     address: addressOf(2),

@@ -1,7 +1,7 @@
 /** The file sink, as its contract wants to see it. */
 import { lstat, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createFileSink } from '../../src/storage/file-sink.js';
+import { createFileSink } from '../../src/storage/inbox/file-sink.js';
 import type { SinkContract } from '../contract/sink.contract.js';
 import { readNames, tempDir } from './folders.js';
 

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { onTestFailed, onTestFinished } from 'vitest';
-import type { TransferEvent } from '../../src/ports.js';
+import type { TransferEvent } from '../../src/core/events.js';
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
 const cli = `${repository}dist/cli/main.js`;
@@ -52,7 +52,8 @@ process.on('exit', () => {
 });
 
 export function startFtx(args: readonly string[], options: RunOptions = {}): Program {
-  if (!existsSync(cli)) throw new Error('dist/cli/main.js is missing: run `npm run build` before the end-to-end tests.');
+  if (!existsSync(cli))
+    throw new Error('dist/cli/main.js is missing: run `npm run build` before the end-to-end tests.');
   return startProgram(options.node ?? process.execPath, [cli, ...args], options);
 }
 

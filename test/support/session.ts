@@ -1,13 +1,15 @@
 /** Sessions over a memory pair. */
-import type { Connection, Source, TransferEvent } from '../../src/ports.js';
+import type { Connection } from '../../src/core/connection.js';
+import type { Source } from '../../src/core/source.js';
+import type { TransferEvent } from '../../src/core/events.js';
 import { createChannel, type Channel } from '../../src/protocol/channel.js';
 import { DEFAULT_TIMEOUTS, type Timeouts } from '../../src/protocol/constants.js';
 import type { ReceiverLimits } from '../../src/protocol/messages.js';
-import { createBlockPool } from '../../src/session/block-pool.js';
-import { receiveSession } from '../../src/session/receiver.js';
-import { sendSession } from '../../src/session/sender.js';
+import { createBlockPool } from '../../src/session/receive/block-pool.js';
+import { receiveSession } from '../../src/session/receive/receiver.js';
+import { sendSession } from '../../src/session/send/sender.js';
 import { createTally, finishTally, type SessionResult } from '../../src/session/tally.js';
-import type { FtxError } from '../../src/errors.js';
+import type { FtxError } from '../../src/core/errors.js';
 import { connectionPair } from './memory-connection.js';
 import { createMemorySink, type MemorySink } from './memory-sink.js';
 

@@ -63,7 +63,10 @@ export async function traceProcess(pid: number, options: TraceOptions): Promise<
 }
 
 /** Runs ftx to its end with a fault from its start on. */
-export function runUnderStrace(args: readonly string[], { calls, fault, path }: Required<Omit<TraceOptions, 'threads'>>): Promise<Exit> {
+export function runUnderStrace(
+  args: readonly string[],
+  { calls, fault, path }: Required<Omit<TraceOptions, 'threads'>>,
+): Promise<Exit> {
   const inject = ['-e', `trace=${calls.join()}`, '-e', `inject=${calls.join()}:${fault}`, '-P', path];
   const ftx = [process.execPath, `${repository}dist/cli/main.js`, ...args];
   return endOf(startProgram('strace', ['-f', '-qq', '-o', '/dev/null', ...inject, ...ftx], { env: ONE_WORKER }));

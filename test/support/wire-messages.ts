@@ -2,7 +2,14 @@ import type { Message } from '../../src/protocol/messages.js';
 
 /** What each file of fixtures/wire says; the content of `data` is "hello". */
 export const WIRE_MESSAGES: Readonly<Record<string, Message>> = {
-  'hello-sender': { type: 'hello', id: 0, agent: 'ftx/0.1.0', capabilities: ['status'], idleMs: 60_000, limits: undefined },
+  'hello-sender': {
+    type: 'hello',
+    id: 0,
+    agent: 'ftx/0.1.0',
+    capabilities: ['status'],
+    idleMs: 60_000,
+    limits: undefined,
+  },
   'hello-receiver': {
     type: 'hello',
     id: 0,
@@ -77,7 +84,12 @@ export const WIRE_MESSAGES: Readonly<Record<string, Message>> = {
     id: 0,
     verdicts: [
       { index: 0, fate: 'already', offset: 0 },
-      { index: 1, fate: 'refused', code: 'too-large', message: 'film.mp4: is 20 GiB, more than the 10 GiB the receiver takes.' },
+      {
+        index: 1,
+        fate: 'refused',
+        code: 'too-large',
+        message: 'film.mp4: is 20 GiB, more than the 10 GiB the receiver takes.',
+      },
       { index: 2, fate: 'rename', as: 'photo (1).jpg', offset: 1_048_576 },
     ],
     end: true,

@@ -1,5 +1,6 @@
 import { randomFillSync } from 'node:crypto';
-import { BLOCK_BYTES, type Source } from '../../../src/ports.js';
+import { BLOCK_BYTES } from '../../../src/core/entry.js';
+import type { Source } from '../../../src/core/source.js';
 
 const block = randomFillSync(Buffer.alloc(BLOCK_BYTES));
 

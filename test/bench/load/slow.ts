@@ -4,9 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dial } from '../../../src/net/dial.js';
-import type { Connection } from '../../../src/ports.js';
+import type { Connection } from '../../../src/core/connection.js';
 import { DEFAULT_TIMEOUTS } from '../../../src/protocol/constants.js';
-import { sendSession } from '../../../src/session/sender.js';
+import { sendSession } from '../../../src/session/send/sender.js';
 import { createTally } from '../../../src/session/tally.js';
 import { HOST } from '../ports.js';
 import { GIB } from '../sizes.js';

@@ -6,7 +6,13 @@ import type { Durability, Tool } from './tool.js';
 /** More than any work sends; the default would refuse the largest file. */
 const MAX_SIZE = '100G';
 
-function createFtx(id: string, name: string, durable: Durability, receiveOptions: readonly string[], sendOptions: readonly string[] = []): Tool {
+function createFtx(
+  id: string,
+  name: string,
+  durable: Durability,
+  receiveOptions: readonly string[],
+  sendOptions: readonly string[] = [],
+): Tool {
   return {
     id,
     name,
@@ -15,9 +21,13 @@ function createFtx(id: string, name: string, durable: Durability, receiveOptions
     programs: [],
     daemon: ({ inbox }, port) => {
       const where = ['--dir', inbox, '--port', String(port), '--host', HOST];
-      return Promise.resolve({ argv: [...FTX, 'receive', ...where, '--max-size', MAX_SIZE, '--quiet', ...receiveOptions] });
+      return Promise.resolve({
+        argv: [...FTX, 'receive', ...where, '--max-size', MAX_SIZE, '--quiet', ...receiveOptions],
+      });
     },
-    sender: (source, _site, port) => ({ argv: [...FTX, 'send', source, '--to', `${HOST}:${port}`, '--quiet', ...sendOptions] }),
+    sender: (source, _site, port) => ({
+      argv: [...FTX, 'send', source, '--to', `${HOST}:${port}`, '--quiet', ...sendOptions],
+    }),
   };
 }
 

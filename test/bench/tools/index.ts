@@ -7,7 +7,18 @@ import { scp } from './scp.js';
 import { socat } from './socat.js';
 import type { Tool } from './tool.js';
 
-const ALL: readonly Tool[] = [ftx, ftxPlain, ftxWithoutSync, nc, ncThenSync, socat, rsync, rsyncWithFsync, scp, tarOverNc];
+const ALL: readonly Tool[] = [
+  ftx,
+  ftxPlain,
+  ftxWithoutSync,
+  nc,
+  ncThenSync,
+  socat,
+  rsync,
+  rsyncWithFsync,
+  scp,
+  tarOverNc,
+];
 
 export interface Choice {
   readonly tools: readonly Tool[];
@@ -18,7 +29,8 @@ export interface Choice {
 /** Throws when an id is not known. */
 export function chooseTools(ids: readonly string[] | undefined): Choice {
   const unknown = ids?.find((id) => !ALL.some((tool) => tool.id === id));
-  if (unknown !== undefined) throw new Error(`--tools knows ${ALL.map(({ id }) => id).join(', ')}, but not ${unknown}.`);
+  if (unknown !== undefined)
+    throw new Error(`--tools knows ${ALL.map(({ id }) => id).join(', ')}, but not ${unknown}.`);
   const wanted = ALL.filter(({ id }) => ids?.includes(id) ?? true).map((tool) => ({ tool, reason: whyMissing(tool) }));
   return {
     tools: wanted.filter(({ reason }) => reason === undefined).map(({ tool }) => tool),

@@ -22,7 +22,8 @@ export const scp: Tool = {
   forks: true,
   async daemon(site, port) {
     makeEmptyFolder();
-    for (const key of ['host', 'client']) await run('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(site.dir, key));
+    for (const key of ['host', 'client'])
+      await run('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(site.dir, key));
     await copyFile(join(site.dir, 'client.pub'), join(site.dir, 'authorized'));
     const config = join(site.dir, 'sshd_config');
     await writeFile(config, settings(site, port));

@@ -14,7 +14,11 @@ export const crowd: Work = {
   needsBytes: (sizes, rounds) => rounds * sizes.crowd * CROWD_BYTES,
   async run(bench) {
     const { crowd: count } = bench.sizes;
-    const contender = await enterCrowd(bench.scratch, { name: `ftx, ${count} sessions`, senders: count, bytes: CROWD_BYTES });
+    const contender = await enterCrowd(bench.scratch, {
+      name: `ftx, ${count} sessions`,
+      senders: count,
+      bytes: CROWD_BYTES,
+    });
     const results = await runRounds([contender], bench.rounds, bench.report);
     const columns = [
       name('run'),

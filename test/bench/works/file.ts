@@ -1,5 +1,16 @@
 /** One large file, beside the limits of the machine. */
-import { medianSeconds, cpuPerGb, durable, name, peaks, rate, renderResults, seconds, spread, timesFtx } from '../columns.js';
+import {
+  medianSeconds,
+  cpuPerGb,
+  durable,
+  name,
+  peaks,
+  rate,
+  renderResults,
+  seconds,
+  spread,
+  timesFtx,
+} from '../columns.js';
 import { enterDisk, enterLoopback } from '../limits.js';
 import type { Result } from '../rounds.js';
 import { stockFile } from '../stock.js';
@@ -12,7 +23,11 @@ export const file: Work = {
   needsBytes: ({ fileBytes }) => 3 * fileBytes,
   async run(bench) {
     const { fileBytes: bytes } = bench.sizes;
-    const job = { sources: [await stockFile(bench.scratch, 'large', bytes)], total: { files: 1, bytes }, hasUsage: true };
+    const job = {
+      sources: [await stockFile(bench.scratch, 'large', bytes)],
+      total: { files: 1, bytes },
+      hasUsage: true,
+    };
     const others = [(scratch: string) => enterDisk(scratch, bytes), () => enterLoopback(bytes)];
     const { results, problems } = await runContest(bench, { kind: 'file', job, others });
     const columns = [name('tool'), durable, seconds, spread, rate(bytes), timesFtx(results), cpuPerGb(bytes), ...peaks];

@@ -18,9 +18,15 @@ export interface Size {
 }
 
 /** The first size is what the others are compared with. Each has a receiver of its own, or their peaks would mix. */
-export async function compareSizes(bench: Bench, title: string, costTitle: string, sizes: readonly Size[]): Promise<Section> {
+export async function compareSizes(
+  bench: Bench,
+  title: string,
+  costTitle: string,
+  sizes: readonly Size[],
+): Promise<Section> {
   const contenders: Contender[] = [];
-  for (const [i, size] of sizes.entries()) contenders.push(await enter(size, bench.scratch, `${costTitle.replace(/\W/g, '-')}-${i}`));
+  for (const [i, size] of sizes.entries())
+    contenders.push(await enter(size, bench.scratch, `${costTitle.replace(/\W/g, '-')}-${i}`));
   const results = await runRounds(contenders, bench.rounds, bench.report);
   const cost = ({ contender, samples }: Result) => {
     const { units = NaN } = sizes.find((size) => size.name === contender.name) ?? {};

@@ -17,7 +17,8 @@ export const size: Work = {
     const sizes: Size[] = [];
     for (const bytes of [bench.sizes.fileBytes, bench.sizes.hugeBytes]) sizes.push(await prepareSize(folder, bytes));
     const section = await compareSizes(bench, 'Cost against size', 's/GB', sizes);
-    const note = 'The sources are files of holes with a little data, and not in the page cache: the larger one would not fit in it.';
+    const note =
+      'The sources are files of holes with a little data, and not in the page cache: the larger one would not fit in it.';
     return { ...section, notes: [note, ...section.notes] };
   },
 };

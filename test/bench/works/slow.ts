@@ -20,7 +20,11 @@ export const slow: Work = {
   needsBytes: ({ fileBytes }) => 3 * fileBytes,
   async run(bench) {
     const { fileBytes: bytes } = bench.sizes;
-    const job = { sources: [await stockFile(bench.scratch, 'large', bytes)], total: { files: 1, bytes }, hasUsage: true };
+    const job = {
+      sources: [await stockFile(bench.scratch, 'large', bytes)],
+      total: { files: 1, bytes },
+      hasUsage: true,
+    };
     const post = await openPost(ftxPlain, bench.scratch, 'slow');
     const alone = enter('alone', () => post.deliver(job), post);
     const beside = enter(`beside ${SLOW_RATE / 1000} KB/s`, () => deliverBesideSlow(post, job), post);
@@ -61,5 +65,7 @@ async function untilDropped(inbox: string): Promise<void> {
 
 function describeShare([alone, beside]: readonly Result[]): string[] {
   if (!alone?.samples.length || !beside?.samples.length) return [];
-  return [`Beside the slow one it keeps ${Math.round((100 * medianSeconds(alone)) / medianSeconds(beside))} % of its rate.`];
+  return [
+    `Beside the slow one it keeps ${Math.round((100 * medianSeconds(alone)) / medianSeconds(beside))} % of its rate.`,
+  ];
 }

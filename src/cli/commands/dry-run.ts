@@ -1,0 +1,109 @@
+import type { TransferEvent } from '../../core/events.js';
+import { formatTarget, type Address } from '../../core/address.js';
+import { escapeText } from '../screen/escape.js';
+import { describeFailure, describeReason } from '../screen/failure.js';
+import { describeKinds, describeLosses, formatBytes } from '../screen/format.js';
+import type { CliIo } from '../screen/io.js';
+import { createJsonEvents } from '../screen/json-events.js';
+import type { SendReport } from './send-report.js';
+import { createSendText } from '../screen/send-text.js';
+import { createArrived } from '../screen/arrived.js';
+import type { Appearance, View } from '../screen/view.js';
+
+type Planned = Extract<TransferEvent, { type: 'planned' }>;
+type Checked = Extract<TransferEvent, { type: 'checked' }>;
+type Lost = Extract<TransferEvent, { type: 'refused' | 'failed' }>;
+
+const FATE_COLUMNS = 13;
+const SIZE_COLUMNS = 8;
+
+/** What `ftx send --dry-run` writes: on standard output a line for each entry and one for the whole. */
+export function createDryRunReport({ json, quiet }: Appearance, io: CliIo, to: Address, view: View): SendReport {
+  const startMs = io.now();
+  const tally = createArrived();
+  const text = createSendText(to, tally);
+  const lines = json === true ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
+  const isTable = json !== true && quiet !== true;
+  const whole = createWhole(to);
+
+  function tell(event: TransferEvent): void {
+    const line = isTable ? describeFate(event) : undefined;
+    const said = text.describe(event);
+    if (line !== undefined) io.stdout.write(`${line}\n`);
+    else if (said !== undefined && (quiet !== true || event.type !== 'peer')) view.print(said);
+  }
+
+  return {
+    onEvent: (event) => {
+      lines?.onEvent(event);
+      whole.note(event);
+      tell(event);
+    },
+    finish: (summary) => {
+      lines?.finish(summary);
+      if (isTable) io.stdout.write(`${whole.describe(summary)}\n`);
+    },
+    fail: (failure, stopped) => {
+      view.print(stopped ? 'ftx: stopped: nothing was sent.' : describeFailure(failure));
+      if (failure.code === 'usage') return;
+      lines?.fail(failure);
+      lines?.finish(tally.summary((io.now() - startMs) / 1000));
+    },
+  };
+}
+
+/** `resume at 45%    2.0 GB  film.mp4`; undefined for events about no entry. */
+export function describeFate(event: TransferEvent): string | undefined {
+  if (event.type === 'planned') return formatRow(nameFate(event), nameSize(event), describeName(event));
+  if ((event.type !== 'refused' && event.type !== 'failed') || event.path === null) return undefined;
+  return formatRow(event.type === 'refused' ? 'refused' : 'not sent', '', describeLost({ ...event, path: event.path }));
+}
+
+function formatRow(fate: string, size: string, rest: string): string {
+  return `${fate.padEnd(FATE_COLUMNS)}  ${size.padStart(SIZE_COLUMNS)}  ${rest}`;
+}
+
+function nameFate({ fate, offset, size }: Planned): string {
+  if (offset > 0 && size !== null) return `resume at ${Math.floor((100 * offset) / size)}%`;
+  return fate === 'already' ? 'already there' : fate;
+}
+
+function nameSize({ kind, size }: Planned): string {
+  if (kind !== 'file') return kind === 'directory' ? 'folder' : 'link';
+  return size === null ? 'unknown' : formatBytes(size);
+}
+
+function describeName({ path, as }: Planned): string {
+  return as === path ? escapeText(path) : `${escapeText(path)} as ${escapeText(as)}`;
+}
+
+function describeLost(event: Lost & { path: string }): string {
+  return `${escapeText(event.path)}: ${describeReason(event)}`;
+}
+
+function createWhole(to: Address) {
+  const target = escapeText(formatTarget(to));
+  const sent = { file: 0, directory: 0, symlink: 0 };
+  let already = 0;
+  let hasStream = false;
+  let checked: Checked | undefined;
+
+  return {
+    note(event: TransferEvent): void {
+      if (event.type === 'checked') checked = event;
+      if (event.type !== 'planned') return;
+      if (event.fate === 'already') already += 1;
+      else sent[event.kind] += 1;
+      hasStream ||= event.size === null;
+    },
+    /** `dry run: 3 files, 1 folder (1.2 GB) would go to host, 4 are already there; 1 refused. Nothing was sent; …` */
+    describe(losses: { refused: number; failed: number }): string {
+      const kinds = describeKinds(sent);
+      const bytes = hasStream ? 'of unknown size' : formatBytes(checked?.needed ?? 0);
+      const what = `dry run: ${kinds}${kinds === 'nothing' ? '' : ` (${bytes})`} would go to ${target}`;
+      const there = already > 0 ? `, ${already} already there` : '';
+      const room = checked?.free == null ? '' : `; there is room for ${formatBytes(checked.free)}`;
+      return `${what}${there}${describeLosses(losses)}. Nothing was sent${room}.`;
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { FtxError } from '../../core/errors.js';
+import { spellFingerprint } from '../../core/fingerprint.js';
+import { forgetPeer, forgetSender, isIdentity, listPeers, readOwnIdentity, type KnownPeer } from '../../home/peers.js';
+import { formatTarget, parseAddress } from '../../core/address.js';
+import { escapeText, toJsonLine } from '../screen/escape.js';
+import { EXIT } from '../exit-codes.js';
+import type { CliIo } from '../screen/io.js';
+
+export interface PeersArguments {
+  readonly json?: boolean;
+}
+
+/** `ftx id`: who this installation is, for others to compare with. */
+export async function runId({ json }: PeersArguments, io: CliIo): Promise<number> {
+  const identity = await readOwnIdentity();
+  const name = spellFingerprint(identity);
+  io.stdout.write(
+    json === true ? `${toJsonLine({ type: 'id', identity, name } as { type: string })}\n` : `${name}\n${identity}\n`,
+  );
+  return EXIT.ok;
+}
+
+/** `ftx peers`: one line for each. */
+export async function runPeers({ json }: PeersArguments, io: CliIo): Promise<number> {
+  const peers = await listPeers();
+  if (peers.length === 0 && json !== true) {
+    io.stderr.write(
+      'no peers yet: the first ftx send to a host remembers who receives there, ftx receive --pair lets a sender in\n',
+    );
+  }
+  for (const peer of peers) {
+    const event = { type: 'peer', ...peer, name: spellFingerprint(peer.identity) };
+    io.stdout.write(`${json === true ? toJsonLine(event) : describePeer(peer)}\n`);
+  }
+  return EXIT.ok;
+}
+
+/** `receiver  backup:6000  k3mq-x2pa-7hwd-a4nt  since 2026-01-31  sha256:…` */
+export function describePeer(peer: KnownPeer): string {
+  const { role, identity, since } = peer;
+  const where = role === 'receiver' ? peer.host : `from ${peer.address}`;
+  const day = `${role === 'receiver' && peer.paired ? 'paired ' : ''}since ${since.slice(0, 'yyyy-mm-dd'.length)}`;
+  return escapeText([role.padEnd('receiver'.length), where, spellFingerprint(identity), day, identity].join('  '));
+}
+
+/** `ftx peers forget HOST` or an identity. Throws FtxError `not-found`. */
+export async function runForget(typed: string, io: CliIo): Promise<number> {
+  if (isIdentity(typed)) {
+    if (!(await forgetSender(typed)))
+      throw new FtxError('not-found', `No sender ${typed} is known. "ftx peers" shows which are.`);
+    io.stderr.write(`forgot ${typed}: this sender does not get in any more where only known ones do\n`);
+    return EXIT.ok;
+  }
+  const to = parseAddress(typed);
+  const shown = escapeText(formatTarget(to));
+  if (!(await forgetPeer(to)))
+    throw new FtxError('not-found', `${shown} is not known. "ftx peers" shows which hosts are.`);
+  io.stderr.write(`forgot ${shown}: the next ftx send there remembers whom it meets\n`);
+  return EXIT.ok;
+}

@@ -1,0 +1,110 @@
+import { FtxError, toFtxError } from '../../core/errors.js';
+import type { TransferEvent } from '../../core/events.js';
+import { receive, type Receiver, type ReceiveResult } from '../../mailbox/receive.js';
+import { describeFailure } from '../screen/failure.js';
+import { describeLosses, formatBytes, formatCount } from '../screen/format.js';
+import type { CliIo } from '../screen/io.js';
+import { createJsonEvents } from '../screen/json-events.js';
+import { runListParts } from './list-parts.js';
+import { createReceiveText, describeCode, type OnConflict } from '../screen/receive-text.js';
+import { watchSignals } from '../signals.js';
+import { createArrived } from '../screen/arrived.js';
+import { openView } from '../screen/open-view.js';
+import type { View } from '../screen/view.js';
+
+const GRACE_MS = 10_000;
+
+/** `ftx receive` as typed, each option parsed. */
+export interface ReceiveArguments {
+  readonly dir: string;
+  readonly port: number;
+  readonly host?: string;
+  readonly onConflict: OnConflict;
+  readonly maxSize: number;
+  readonly maxFiles: number;
+  readonly quota?: number;
+  readonly maxConnections: number;
+  readonly classic: boolean;
+  readonly plain?: boolean;
+  readonly sync: boolean;
+  readonly knownOnly?: boolean;
+  readonly pair?: boolean;
+  readonly once?: boolean;
+  readonly timeoutMs: number;
+  readonly keepPartsMs: number;
+  readonly listParts?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Receives until it is stopped, shows what comes, and resolves with the exit code. */
+export async function runReceive(args: ReceiveArguments, io: CliIo, library = receive): Promise<number> {
+  if (args.listParts === true) return runListParts(args, io);
+  const view = await openView('receive', io, args);
+  const report = createReport(args, io, view);
+  if (!args.sync && args.quiet !== true)
+    view.print('not synchronised: a power cut may lose what was stored in the last half minute');
+  const stop = new AbortController();
+  let receiver: Receiver | undefined;
+  // a failure to close shows in `closed`
+  const close = (): void => void receiver?.close(GRACE_MS).catch(() => undefined);
+  const signals = watchSignals(io, {
+    first: () => {
+      report.stopping();
+      if (receiver === undefined) stop.abort(new FtxError('aborted', 'Stopped before it listened.'));
+      else close();
+    },
+    cleanUp: view.close,
+  });
+  try {
+    const access = args.pair === true ? 'pair' : args.knownOnly === true ? 'known' : 'open';
+    const onCode = (code: string): void => view.print(describeCode(code));
+    receiver = await library({ ...args, access, onCode, signal: stop.signal, onEvent: report.onEvent });
+    if (signals.received !== undefined) close();
+    const result = await receiver.closed;
+    report.finish(result);
+    return signals.exitCode(args.once === true ? result.firstFailure : undefined);
+  } catch (error) {
+    view.close();
+    if (signals.received === undefined) view.print(describeFailure(error));
+    return signals.exitCode(toFtxError(error));
+  } finally {
+    signals.off();
+    view.close();
+  }
+}
+
+function createReport({ json, quiet, onConflict }: ReceiveArguments, io: CliIo, view: View) {
+  const tally = createArrived();
+  const describe = createReceiveText(onConflict, tally);
+  const lines = json === true ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
+  const running = new Set<number>();
+  let sessions = 0;
+
+  return {
+    onEvent: (event: TransferEvent): void => {
+      if (event.type === 'connected') {
+        running.add(event.session);
+        sessions += 1;
+      }
+      if (event.type === 'done') running.delete(event.session);
+      lines?.onEvent(event);
+      const text = describe(event);
+      if (text !== undefined && (text.isFailure || quiet !== true)) view.print(text.line);
+      view.onEvent(event);
+    },
+    stopping: (): void => {
+      if (quiet === true || running.size === 0) return;
+      const transfers = formatCount(running.size, 'running transfer');
+      view.print(`stopping: waiting up to ${GRACE_MS / 1000} s for ${transfers} (Ctrl-C again to leave now)`);
+    },
+    finish: (result: ReceiveResult): void => {
+      view.close();
+      if (quiet === true || sessions === 0) return;
+      const bytes = tally.bytes > 0 ? ` (${formatBytes(tally.bytes)})` : '';
+      view.print(
+        `received ${tally.describe()}${bytes} from ${formatCount(sessions, 'sender')}${describeLosses(result)}`,
+      );
+    },
+  };
+}

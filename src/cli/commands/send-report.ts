@@ -1,0 +1,59 @@
+import type { FtxError } from '../../core/errors.js';
+import type { EventListener, Summary, TransferEvent } from '../../core/events.js';
+import type { Address } from '../../core/address.js';
+import { describeFailure } from '../screen/failure.js';
+import type { CliIo } from '../screen/io.js';
+import { createJsonEvents } from '../screen/json-events.js';
+import { createSendText } from '../screen/send-text.js';
+import { createArrived } from '../screen/arrived.js';
+import type { Appearance, View } from '../screen/view.js';
+
+/** Everything `ftx send` writes. After finish or fail it writes nothing more. */
+export interface SendReport {
+  readonly onEvent: EventListener;
+  finish(summary: Summary): void;
+  /** The session has failed, or was stopped by a signal. */
+  fail(failure: FtxError, stopped: boolean): void;
+}
+
+/** Worth a line, but no failure. */
+function isNews({ type }: TransferEvent): boolean {
+  return type === 'peer' || type === 'paired';
+}
+
+export function createSendReport({ json, quiet }: Appearance, io: CliIo, to: Address, view: View): SendReport {
+  const startMs = io.now();
+  const tally = createArrived();
+  const text = createSendText(to, tally);
+  const lines = json === true ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
+  let ended = false;
+
+  const end = (): void => {
+    ended = true;
+    view.close();
+  };
+
+  return {
+    onEvent: (event) => {
+      // what breaks because all is over has nothing to add to how it ended
+      if (ended) return;
+      lines?.onEvent(event);
+      const line = text.describe(event);
+      if (line !== undefined && (quiet !== true || !isNews(event))) view.print(line);
+      view.onEvent(event);
+    },
+    finish: (summary) => {
+      end();
+      lines?.finish(summary);
+      if (quiet !== true) view.print(text.summarize(summary));
+    },
+    fail: (failure, stopped) => {
+      end();
+      view.print(stopped ? `ftx: stopped: ${text.describeStop()}` : describeFailure(failure));
+      if (failure.code === 'usage') return;
+      lines?.fail(failure);
+      lines?.finish(tally.summary((io.now() - startMs) / 1000));
+      if (!stopped && quiet !== true && tally.arrived > 0) view.print(`${text.describeArrived()} before that`);
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { hostOf } from '../../core/address.js';
+import { escapeText } from './escape.js';
+import { formatBytes, formatRate, formatTimeLeft } from './format.js';
+import type { SessionProgress } from './progress-model.js';
+import { cutWidth, fitWidth } from './width.js';
+
+const MIN_BAR_COLUMNS = 8;
+const MAX_LABEL_COLUMNS = 48;
+/** Below that only the name, the percentage and the rate have room. */
+const NARROW_COLUMNS = 60;
+const WIDE_COLUMNS = 100;
+
+export interface Bar {
+  readonly label: string;
+  readonly bytes: number;
+  /** Null where nobody knows the end. */
+  readonly size: number | null;
+  readonly bytesPerSecond: number | undefined;
+}
+
+/** The bars of `ftx send`: the current file, the whole where it is more than that, and what holds it back. */
+export function describeSend(sessions: readonly SessionProgress[], columns: number): string[] {
+  const [session] = sessions;
+  if (session === undefined) return [];
+  const { current, total, bytesPerSecond } = session;
+  const lines: string[] = [];
+  if (current !== undefined)
+    lines.push(drawBar({ ...current, label: escapeText(current.path), bytesPerSecond }, columns));
+  if (total !== null && total.entries > 1) {
+    const label = `${session.ended} of ${total.entries} done`;
+    lines.push(drawBar({ label, bytes: session.bytes, size: total.bytes, bytesPerSecond }, columns));
+  }
+  if (session.limitedBy !== undefined) lines.push(cutWidth(`limited by: ${session.limitedBy}`, columns));
+  return lines;
+}
+
+/** The bars of `ftx receive`: one for each sender, `maxLines` at most. */
+export function describeReceive(sessions: readonly SessionProgress[], columns: number, maxLines: number): string[] {
+  if (sessions.length <= maxLines) return sessions.map((session) => describeSender(session, columns));
+  const shown = sessions.slice(0, maxLines - 1).map((session) => describeSender(session, columns));
+  return [...shown, cutWidth(`… and ${sessions.length - shown.length} more`, columns)];
+}
+
+function describeSender(session: SessionProgress, columns: number): string {
+  const { current, bytesPerSecond } = session;
+  const host = escapeText(hostOf(session.peer));
+  if (current === undefined) return cutWidth(`${host}  ${session.ended} done`, columns);
+  const name = escapeText(current.path);
+  const label = columns < NARROW_COLUMNS ? name : `${host}  ${name}`;
+  return drawBar({ ...current, label, bytesPerSecond }, columns);
+}
+
+/** One line of at most that many columns: `photo.jpg  [=====-----]  50%  4 MB/s  0:12`. */
+export function drawBar(bar: Bar, columns: number): string {
+  const tail = columns < NARROW_COLUMNS ? drawNarrowTail(bar) : drawTail(bar, columns >= WIDE_COLUMNS);
+  const room = columns - tail.length - 2;
+  if (room < 1) return cutWidth(bar.label, columns);
+  const labelColumns = Math.min(MAX_LABEL_COLUMNS, Math.floor(room / 2));
+  const barColumns = room - labelColumns - 4;
+  if (bar.size === null || barColumns < MIN_BAR_COLUMNS) return `${fitWidth(bar.label, room)}  ${tail}`;
+  return `${fitWidth(bar.label, labelColumns)}  [${drawGauge(portion(bar), barColumns)}]  ${tail}`;
+}
+
+function drawGauge(part: number, columns: number): string {
+  const full = Math.floor(part * columns);
+  return '='.repeat(full) + '-'.repeat(columns - full);
+}
+
+function drawTail(bar: Bar, wide: boolean): string {
+  const amount =
+    bar.size === null || !wide ? formatBytes(bar.bytes) : `${formatBytes(bar.bytes)} of ${formatBytes(bar.size)}`;
+  const left = timeLeft(bar);
+  return [
+    percent(bar),
+    amount.padStart(wide ? 20 : 8),
+    rate(bar).padStart(8),
+    (wide && left !== '' ? `${left} left` : left).padStart(wide ? 12 : 7),
+  ].join('  ');
+}
+
+function drawNarrowTail(bar: Bar): string {
+  const progress = bar.size === null ? formatBytes(bar.bytes).padStart(8) : percent(bar);
+  return `${progress} ${rate(bar).padStart(8)} ${timeLeft(bar).padStart(5)}`;
+}
+
+function percent(bar: Bar): string {
+  return bar.size === null ? '    ' : `${Math.floor(portion(bar) * 100)}%`.padStart(4);
+}
+
+function portion({ bytes, size }: Bar): number {
+  if (size === null || size === 0) return 1;
+  return Math.min(1, Math.max(0, bytes / size));
+}
+
+function rate({ bytesPerSecond }: Bar): string {
+  return bytesPerSecond === undefined ? '' : formatRate(bytesPerSecond);
+}
+
+function timeLeft({ bytes, size, bytesPerSecond }: Bar): string {
+  if (size === null || bytesPerSecond === undefined || bytesPerSecond <= 0) return '';
+  return formatTimeLeft(Math.max(0, size - bytes) / bytesPerSecond);
+}

@@ -1,0 +1,81 @@
+import type { EntryKind } from '../../core/entry.js';
+
+const TIMED_FROM_BYTES = 1_000_000;
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
+
+function scale(value: number, roundsUpFrom: number): [number, string] {
+  let unit = 0;
+  let scaled = value;
+  while (scaled >= roundsUpFrom && unit < UNITS.length - 1) {
+    scaled /= 1000;
+    unit += 1;
+  }
+  return [scaled, UNITS[unit] ?? 'PB'];
+}
+
+/** `512 B`, `1.2 MB`: powers of 1000, one decimal. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${Math.round(bytes)} B`;
+  const [value, unit] = scale(bytes, 999.95);
+  return `${value.toFixed(1)} ${unit}`;
+}
+
+/** `850 kB/s`, `4 MB/s`, `1.3 GB/s`: at most two or three digits, since it flickers anyway. */
+export function formatRate(bytesPerSecond: number): string {
+  const [value, unit] = scale(bytesPerSecond, 999.5);
+  const digits = value < 9.95 ? String(Math.round(value * 10) / 10) : String(Math.round(value));
+  return `${digits} ${unit}/s`;
+}
+
+/** `3 ms`, `0.3 s`, `2 min 05 s`, `1 h 02 min`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 0.095) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${twoDigits(whole % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${twoDigits(minutes % 60)} min`;
+}
+
+/** `0:12`, `1:02:03`, `>99 h`. */
+export function formatTimeLeft(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  const hours = Math.floor(whole / 3600);
+  if (!(hours < 100)) return '>99 h';
+  const minutes = Math.floor(whole / 60) % 60;
+  const clock = `${minutes}:${twoDigits(whole % 60)}`;
+  return hours === 0 ? clock : `${hours}:${twoDigits(minutes)}:${twoDigits(whole % 60)}`;
+}
+
+/** `1 file`, `3 files`. */
+export function formatCount(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`;
+}
+
+const NOUNS: readonly (readonly [EntryKind, string])[] = [
+  ['file', 'file'],
+  ['directory', 'folder'],
+  ['symlink', 'link'],
+];
+
+/** `2 files, 1 folder`, or `nothing`. */
+export function describeKinds(counts: Readonly<Record<EntryKind, number>>): string {
+  const parts = NOUNS.filter(([kind]) => counts[kind] > 0).map(([kind, noun]) => formatCount(counts[kind], noun));
+  return parts.length === 0 ? 'nothing' : parts.join(', ');
+}
+
+/** `1.2 MB in 0.3 s, 4 MB/s`; of a small file only `9.8 kB`, since its time is that of the queue it stood in. */
+export function formatTransfer(bytes: number, seconds: number): string {
+  if (bytes < TIMED_FROM_BYTES || seconds <= 0) return formatBytes(bytes);
+  return `${formatBytes(bytes)} in ${formatSeconds(seconds)}, ${formatRate(bytes / seconds)}`;
+}
+
+/** `; 1 refused, 2 failed`, or nothing. */
+export function describeLosses({ refused, failed }: { refused: number; failed: number }): string {
+  const losses = [...(refused > 0 ? [`${refused} refused`] : []), ...(failed > 0 ? [`${failed} failed`] : [])];
+  return losses.length === 0 ? '' : `; ${losses.join(', ')}`;
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, '0');
+}

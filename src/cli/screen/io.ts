@@ -1,0 +1,40 @@
+import type { Readable } from 'node:stream';
+import { boundOutput, type OutputStream } from './output.js';
+import { toJsonLine } from './escape.js';
+
+export type StopSignal = 'SIGINT' | 'SIGTERM';
+
+/** What the commands need of the process, so that tests can stand in for it. */
+export interface CliIo {
+  /** Opened on first use only: an unused stdin must not keep the process alive. */
+  readonly stdin: Readable;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  /** False where cursor movements would show as garbage. */
+  readonly canMoveCursor: boolean;
+  readonly signals: {
+    on(signal: StopSignal, listener: (signal: StopSignal) => void): unknown;
+    off(signal: StopSignal, listener: (signal: StopSignal) => void): unknown;
+  };
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  /** Leaves at once, whatever is still running. */
+  exit(code: number): void;
+}
+
+export function processIo(): CliIo {
+  return {
+    get stdin() {
+      return process.stdin;
+    },
+    stdout: boundOutput(process.stdout, (lines) => toJsonLine({ type: 'missing', lines } as { type: string })),
+    stderr: boundOutput(
+      process.stderr,
+      (lines) => `ftx: ${lines} lines were left out, because nobody reads them fast enough`,
+    ),
+    canMoveCursor: process.env['TERM'] !== 'dumb',
+    signals: process,
+    now: () => performance.now(),
+    exit: (code) => process.exit(code),
+  };
+}

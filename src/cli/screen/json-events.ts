@@ -1,0 +1,48 @@
+import type { FtxError } from '../../core/errors.js';
+import type { EventListener, Summary, TransferEvent } from '../../core/events.js';
+import { toJsonLine } from './escape.js';
+
+export const PROGRESS_INTERVAL_MS = 100;
+
+export interface JsonEvents {
+  readonly onEvent: EventListener;
+  /** The whole has failed: says so unless an event has. */
+  fail(error: FtxError): void;
+  /** The last line of all, unless an event was it. */
+  finish(summary: Summary): void;
+}
+
+/** Events as lines for scripts; progress at most 10 times a second and session, since `stored` follows the last one. */
+export function createJsonEvents(write: (text: string) => void, now: () => number): JsonEvents {
+  const lastProgress = new Map<number, number>();
+  let session = 0;
+  let failed = false;
+  let done = false;
+
+  function emit(event: TransferEvent): void {
+    if ('session' in event) session = event.session;
+    if (event.type === 'progress' && isTooSoon(event.session)) return;
+    if (event.type === 'failed' && event.path === null) failed = true;
+    if (event.type === 'done') lastProgress.delete(event.session);
+    done = event.type === 'done';
+    write(`${toJsonLine(event)}\n`);
+  }
+
+  function isTooSoon(ofSession: number): boolean {
+    const at = now();
+    const last = lastProgress.get(ofSession);
+    if (last !== undefined && at - last < PROGRESS_INTERVAL_MS) return true;
+    lastProgress.set(ofSession, at);
+    return false;
+  }
+
+  return {
+    onEvent: emit,
+    fail: ({ code, message }) => {
+      if (!failed) emit({ type: 'failed', path: null, code, message, session });
+    },
+    finish: ({ stored, sent, refused, failed, bytes, seconds }) => {
+      if (!done) emit({ type: 'done', stored, sent, refused, failed, bytes, seconds, session });
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import { spellFingerprint } from '../../core/fingerprint.js';
+import type { EntryKind } from '../../core/entry.js';
+import type { TransferEvent } from '../../core/events.js';
+import { formatTarget, hostOf } from '../../core/address.js';
+import { escapeText } from './escape.js';
+import { describeReason } from './failure.js';
+import { formatBytes, formatCount, formatTransfer } from './format.js';
+import type { Arrived } from './arrived.js';
+
+export type OnConflict = 'rename' | 'overwrite' | 'skip' | 'fail';
+
+type Listening = Extract<TransferEvent, { type: 'listening' }>;
+type Stored = Extract<TransferEvent, { type: 'stored' }>;
+
+/** What `ftx receive` says on stderr about each event; undefined where it says nothing. */
+export type ReceiveText = (event: TransferEvent) => { readonly line: string; readonly isFailure: boolean } | undefined;
+
+export function createReceiveText(onConflict: OnConflict, tally: Arrived): ReceiveText {
+  const peers = new Map<number, string>();
+  const from = (session: number): string => {
+    const peer = peers.get(session);
+    return peer === undefined ? '' : ` from ${escapeText(hostOf(peer))}`;
+  };
+  const info = (line: string) => ({ line, isFailure: false });
+  const failure = (line: string) => ({ line: `ftx: ${line}`, isFailure: true });
+
+  return (event) => {
+    const kind = tally.apply(event);
+    switch (event.type) {
+      case 'listening':
+        return info(describeMailbox(event, onConflict));
+      case 'connected':
+        peers.set(event.session, event.peer);
+        return undefined;
+      case 'stored':
+        return kind === 'directory' ? undefined : info(describeStored(event, kind) + from(event.session));
+      case 'refused':
+        return failure(`refused ${escapeText(event.path)}${from(event.session)}: ${describeReason(event)}`);
+      case 'failed': {
+        const { path, message } = event;
+        if (path === null) return failure(`a session${from(event.session)} failed: ${escapeText(message)}`);
+        return failure(`${escapeText(path)}${from(event.session)} failed: ${describeReason({ path, message })}`);
+      }
+      case 'paired':
+        return info(
+          `paired with ${escapeText(hostOf(event.peer))}: ${spellFingerprint(event.identity)} (${event.identity}) gets in from now on; the code is used up`,
+        );
+      case 'code':
+        return failure(
+          `${CODE_ENDS[event.state]} Known senders still get in. For a new code, stop this receiver and start it again with --pair.`,
+        );
+      case 'done':
+        peers.delete(event.session);
+        return undefined;
+      case 'checked':
+        return event.dryRun ? info(describeDryRun(event, from(event.session))) : undefined;
+      case 'peer':
+      case 'planned':
+      case 'offered':
+      case 'progress':
+      case 'sent':
+      case 'retrying':
+      case 'resumed':
+        return undefined;
+    }
+  };
+}
+
+/** Who asks leaves no other trace. */
+function describeDryRun({ entries, bytes }: { entries: number; bytes: number }, from: string): string {
+  return `dry run${from}: asked about ${formatCount(entries, 'entry', 'entries')} (${formatBytes(bytes)}), nothing was sent`;
+}
+
+/** `stored photo.jpg as photo (1).jpg (1.2 MB in 0.3 s, 4 MB/s)` */
+export function describeStored(event: Stored, kind: EntryKind): string {
+  const path = escapeText(event.path);
+  const as = event.as === event.path ? '' : ` as ${escapeText(event.as)}`;
+  if (kind === 'symlink') return `stored link ${path}${as}${event.durable ? '' : ' (not synchronised)'}`;
+  const how = event.already ? `${formatBytes(event.size)}, already there` : formatTransfer(event.size, event.seconds);
+  return `stored ${path}${as} (${how}${event.durable ? '' : ', not synchronised'})`;
+}
+
+const OPEN_TO: Record<OnConflict, string> = {
+  rename: 'can drop files in, none can read, list or overwrite',
+  skip: 'can drop files in, none can read, list or overwrite',
+  fail: 'can drop files in, none can read, list or overwrite',
+  overwrite: 'can drop files in and replace those that are there, none can read or list',
+};
+
+const CODE_ENDS = {
+  burned: 'the code is burned: three tries have failed.',
+  expired: 'the code is gone: nobody has used it in time.',
+} as const;
+
+export function describeCode(code: string): string {
+  return `code: ${code} (for one new sender, once, within 10 minutes and three tries)`;
+}
+
+/** The banner: where files go, who can drop them, and what to type on the other machine. */
+export function describeMailbox(event: Listening, onConflict: OnConflict): string {
+  const { dir, port, addresses, identity, access } = event;
+  const plain = identity === null;
+  const option = plain ? ' --plain' : access === 'pair' ? ' --pair' : '';
+  return [
+    `receiving into ${escapeText(dir)} on port ${port}`,
+    describeAccess(event, OPEN_TO[onConflict]),
+    plain
+      ? 'plain: nothing is encrypted and nobody can be sure who receives; use this on networks you trust only'
+      : `encrypted: the identity of this receiver is ${spellFingerprint(identity)}`,
+    'on the other machine:',
+    ...addresses.map((address) => `  ftx send FILE --to ${describeTarget(escapeText(address), port)}${option}`),
+  ].join('\n');
+}
+
+function describeAccess({ access, senders }: Listening, may: string): string {
+  if (access === 'open') return `open: anyone who can reach this port ${may}`;
+  const known = senders ? `${formatCount(senders, 'sender')} that "ftx peers" shows` : '';
+  if (access === 'pair')
+    return `pairing: ${known && `the ${known} and `}one new ${known ? 'one' : 'sender'} that gives the code ${may}`;
+  return known
+    ? `known only: the ${known} ${may}`
+    : 'known only: nobody gets in, because no sender is known yet; --pair lets one in';
+}
+
+/** Quoted where a shell would take the brackets for a pattern. */
+function describeTarget(host: string, port: number): string {
+  const target = formatTarget({ host, port });
+  return target.startsWith('[') ? `"${target}"` : target;
+}

@@ -1,0 +1,107 @@
+import { spellFingerprint, type Fingerprint } from '../../core/fingerprint.js';
+import { MIN_RESUMABLE_BYTES } from '../../core/entry.js';
+import type { Summary, TransferEvent } from '../../core/events.js';
+import { formatTarget, type Address } from '../../core/address.js';
+import { escapeText } from './escape.js';
+import { describeReason } from './failure.js';
+import { describeLosses, formatBytes, formatRate, formatSeconds } from './format.js';
+import { isEnd, type Arrived } from './arrived.js';
+
+const MIN_LIMIT_SECONDS = 1;
+
+/** What `ftx send` says on stderr about its entries and at the end. */
+export interface SendText {
+  /** A sentence for each entry that is not there afterwards; nothing for those that are. */
+  readonly describe: (event: TransferEvent) => string | undefined;
+  readonly summarize: (summary: Summary) => string;
+  /** What had arrived when the session broke off: `2 files stored on host`. */
+  readonly describeArrived: () => string;
+  /** The same when the user has stopped it, and whether the receiver keeps what there is of others: `nothing stored on host. …` */
+  readonly describeStop: () => string;
+}
+
+export function createSendText(to: Address, tally: Arrived): SendText {
+  const target = escapeText(formatTarget(to));
+  let newName = '';
+  let renamed = 0;
+  let already = 0;
+  const broken = createBroken();
+
+  function describe(event: TransferEvent): string | undefined {
+    tally.apply(event);
+    broken.note(event);
+    if (event.type === 'refused') return `ftx: ${escapeText(event.path)} was refused: ${describeReason(event)}`;
+    if (event.type === 'failed' && event.path !== null) {
+      return `ftx: ${escapeText(event.path)}: ${describeReason({ ...event, path: event.path })}`;
+    }
+    if (event.type === 'retrying') return describeRetry(event);
+    if (event.type === 'resumed')
+      return `going on with ${escapeText(event.path)} where it stopped, at ${formatBytes(event.bytes)}`;
+    if (event.type === 'peer') return describePeer(target, event.identity);
+    if (event.type === 'paired') return describePairing(target, event.identity);
+    if (event.type !== 'stored') return undefined;
+    if (event.already) already += 1;
+    if (event.as !== event.path) {
+      renamed += 1;
+      newName = event.as;
+    }
+    return undefined;
+  }
+
+  function describeNames(): string {
+    if (renamed === 0) return '';
+    return tally.arrived === 1 ? ` as ${escapeText(newName)}` : ` (${renamed} under a new name)`;
+  }
+
+  function summarize(result: Summary): string {
+    const { sent, bytes, seconds } = result;
+    if (tally.arrived === 0) return `nothing stored on ${target}${describeLosses(result)}`;
+    const where = sent > 0 ? `sent to ${target}, which does not confirm,` : `stored on ${target}${describeNames()}`;
+    const rate = bytes > 0 && seconds > 0 ? ` (${formatRate(bytes / seconds)})` : '';
+    const what = `${tally.describe()}, ${formatBytes(bytes)} ${where} in ${formatSeconds(seconds)}${rate}`;
+    const there = already > 0 ? `, ${already} already there` : '';
+    return what + there + describeLosses(result) + describeLimit(result);
+  }
+
+  const describeArrived = () => `${tally.describe()} stored on ${target}`;
+  return {
+    describe,
+    summarize,
+    describeArrived,
+    describeStop: () => `${describeArrived()}.${broken.isLeft() ? ' The same command goes on where it stopped.' : ''}`,
+  };
+}
+
+/** Files that have come in part, and are large enough to be kept. A classic receiver keeps none. */
+function createBroken() {
+  const paths = new Set<string>();
+  let isClassic = false;
+  return {
+    note(event: TransferEvent): void {
+      if (event.type === 'connected') isClassic = event.protocol === 'classic';
+      else if (event.type === 'progress' || event.type === 'resumed') {
+        if (!isClassic && (event.size ?? 0) >= MIN_RESUMABLE_BYTES) paths.add(event.path);
+      } else if (isEnd(event) && event.path !== null) paths.delete(event.path);
+    },
+    isLeft: () => paths.size > 0,
+  };
+}
+
+function describePeer(target: string, identity: Fingerprint): string {
+  return `${target} is new here: it is ${spellFingerprint(identity)} (${identity}), and from now on no other is taken for it`;
+}
+
+function describePairing(target: string, identity: Fingerprint): string {
+  return `paired with ${target}: it is ${spellFingerprint(identity)} (${identity}), and from now on neither side asks again`;
+}
+
+/** Of a transfer that was over at once it says nothing worth knowing. */
+function describeLimit({ seconds, shares }: Summary): string {
+  if (seconds < MIN_LIMIT_SECONDS || !shares?.limitedBy) return '';
+  return `; limited by: ${shares.limitedBy}`;
+}
+
+function describeRetry(event: Extract<TransferEvent, { type: 'retrying' }>): string {
+  const { message, attempt, retries, delaySeconds } = event;
+  return `ftx: ${escapeText(message)} Trying again in ${delaySeconds} s (${attempt} of ${retries}).`;
+}

@@ -1,0 +1,235 @@
+/** Dials, then one sender session over the sources. */
+import { basename, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import { DEFAULT_RETRIES } from '../core/defaults.js';
+import { abortReason, FtxError } from '../core/errors.js';
+import { openCodeDesk, type CodeDesk } from './code-desk.js';
+import type { EventListener, Totals } from '../core/events.js';
+import type { Source } from '../core/source.js';
+import { dial } from '../net/dial.js';
+import type { TcpConnection } from '../net/tcp.js';
+import { timeoutsFor, type Timeouts } from '../protocol/constants.js';
+import { within } from '../protocol/watch.js';
+import { sendClassic } from '../session/classic/send.js';
+import { createJourney, type Journey } from './journey.js';
+import { withRetries, type RetryOptions } from './retry.js';
+import { sendSession } from '../session/send/sender.js';
+import { createTally, finishTally, type SessionResult, type Tally } from '../session/tally.js';
+import { inspectInput } from '../storage/source/input.js';
+import { findStateDir } from '../home/state-dir.js';
+import { streamSource } from '../storage/source/stream-source.js';
+import { readSources } from '../storage/source/tree.js';
+
+export interface SendOptions {
+  /** Files and folders; `-` alone is `input`. */
+  readonly paths: readonly string[];
+  readonly to: { readonly host: string; readonly port: number };
+  /** What the one path is called at the receiver; `input` needs it. */
+  readonly name?: string | undefined;
+  /** Speak to a classic receiver: one regular file. */
+  readonly classic?: boolean | undefined;
+  /** Do without encryption and without knowing who receives: on trusted networks, with a receiver that does so too. */
+  readonly plain?: boolean | undefined;
+  /** The only identity to send to, `sha256:` and 64 hex digits. Default: the one that is known there, or the first. */
+  readonly peer?: string | undefined;
+  /** Whether a receiver has to prove that it knows the code, unless it has done so before; without, only who asks for the code has to. */
+  readonly pair?: boolean | undefined;
+  /** Asks a person or a file for the code that the receiver shows, when the receiver asks for it; undefined if there is none. */
+  readonly askCode?: (() => Promise<string | undefined>) | undefined;
+  /** Folder with the own identity and the known peers. Default: FTX_HOME, or `ftx` in the XDG data folder. */
+  readonly home?: string | undefined;
+  /** Milliseconds a connection may stand still. Default 60,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Send nothing, and have the receiver tell what would become of everything: `planned` and `refused` events. */
+  readonly dryRun?: boolean | undefined;
+  /** How often in a row to try again when the connection is lost. Default 5; 0 for never. */
+  readonly retries?: number | undefined;
+  readonly input?: Readable | undefined;
+  /** Where digests of large files are kept until they are stored. Default: the user's state folder. */
+  readonly stateDir?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: EventListener | undefined;
+}
+
+/** What came of all entries. */
+export type SendResult = SessionResult;
+
+/** Milliseconds to connect. */
+const DIAL_MS = 10_000;
+/** All events of one send carry the same number. */
+const SESSION = 1;
+const INPUT = '-';
+
+/**
+ * Sends everything and resolves when each entry is at its end: stored, refused
+ * or failed. Throws FtxError when an input is missing (`not-found`,
+ * `unreadable`, `unsupported`), the options do not fit together (`usage`), or
+ * the session as a whole fails.
+ */
+export async function send(options: SendOptions): Promise<SendResult> {
+  await checkInputs(options);
+  const journey = createJourney();
+  let total: Totals | null = null;
+  const tally = createTally(SESSION, (event) => {
+    journey.note(event);
+    options.onEvent?.(event.type === 'progress' ? { ...event, total } : event);
+  });
+  try {
+    // Another attempt has less to send, but the whole stays what it was.
+    await sendAll(options, tally, journey, (counted) => (total ??= counted));
+    return finishTally(tally);
+  } finally {
+    options.input?.destroy();
+  }
+}
+
+async function sendAll(
+  options: SendOptions,
+  tally: Tally,
+  journey: Journey,
+  onCounted: (totals: Totals) => void,
+): Promise<void> {
+  const { to, classic, timeoutMs, dryRun, signal = new AbortController().signal } = options;
+  const timeouts = timeoutsFor(timeoutMs);
+  const connect = () => dial({ ...to, timeoutMs: DIAL_MS, signal });
+  if (classic) {
+    for await (const source of readAll(options, tally, new Set()))
+      await sendClassic(await connect(), source, { tally, timeouts, signal });
+    return;
+  }
+  const { pair = false, askCode } = options;
+  const ask = async () => {
+    const code = await askCode?.();
+    // The time of who looked for it is not that of the transfer.
+    tally.restart();
+    return code;
+  };
+  const desk = openCodeDesk(pair, ask);
+  const attempt = async () => {
+    const ended = journey.ended();
+    // Told of once, although everything is gone through twice.
+    const sources = () => leaveOut(readAll(options, tally, journey.ended()), ended);
+    const session = { tally, timeouts, signal, dryRun, onCounted };
+    if (options.plain) return sendSession(await connect(), sources, session);
+    const { connection, onGreeted } = await connectTrusted(options, connect, tally, timeouts, desk);
+    return sendSession(connection, sources, { ...session, onGreeted });
+  };
+  const retries = canRetry(options) ? (options.retries ?? DEFAULT_RETRIES) : 0;
+  await withRetries({ ...journey, retries, signal, onRetry: reportRetry(tally, retries) }, () =>
+    desk.withCode(attempt),
+  );
+}
+
+/** A stream cannot be read again, and what a dry run has told it would tell again; of two inputs of one name it could not be told which has arrived. */
+function canRetry({ paths, input, dryRun }: SendOptions): boolean {
+  return !input && !dryRun && new Set(paths.map((path) => basename(resolve(path)))).size === paths.length;
+}
+
+function reportRetry(tally: Tally, retries: number): RetryOptions['onRetry'] {
+  return ({ code, message }, attempt, delayMs) =>
+    tally.emit({ type: 'retrying', code, message, attempt, retries, delaySeconds: delayMs / 1000 });
+}
+
+/** An earlier attempt has brought these to their end. */
+async function* leaveOut(sources: AsyncIterable<Source>, ended: ReadonlySet<string>): AsyncGenerator<Source> {
+  for await (const source of sources) if (!ended.has(source.entry.path)) yield source;
+}
+
+async function connectTrusted(
+  { to, peer, home, signal }: SendOptions,
+  connect: () => Promise<TcpConnection>,
+  tally: Tally,
+  timeouts: Timeouts,
+  desk: CodeDesk,
+) {
+  // Loaded when needed: plain transfers do not pay for it.
+  const { prepareTrust } = await import('./trust.js');
+  const trust = await prepareTrust({ to, peer, home, desk, emit: (event) => tally.emit(event) });
+  const connection = await connect();
+  const abort = () => signal && connection.destroy(abortReason(signal));
+  signal?.addEventListener('abort', abort);
+  try {
+    const { introduce } = await within(
+      timeouts.greetingMs,
+      connection,
+      'finish the TLS handshake',
+      trust.secure(connection),
+    );
+    return { connection, onGreeted: introduce };
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+/** All that can be known to be wrong before the receiver hears of it. */
+async function checkInputs({
+  paths,
+  name,
+  input,
+  classic = false,
+  plain,
+  peer,
+  pair,
+  dryRun,
+}: SendOptions): Promise<void> {
+  if (classic && dryRun)
+    throw new FtxError('usage', 'A classic receiver cannot tell what would happen: a dry run goes with ftx only.');
+  if (peer !== undefined && (classic || plain))
+    throw new FtxError(
+      'usage',
+      'Without encryption nobody can tell who receives: a peer goes with neither plain nor classic.',
+    );
+  if (pair && (classic || plain))
+    throw new FtxError('usage', 'Without encryption nobody can pair: pairing goes with neither plain nor classic.');
+  if (classic && paths.length !== 1)
+    throw new FtxError('usage', 'Classic carries one file and no name: send the files one by one.');
+  checkName(paths, name);
+  if (paths.includes(INPUT)) {
+    if (!input) throw new FtxError('usage', 'The path - stands for an input, and none was given.');
+    if (classic)
+      throw new FtxError('usage', 'A classic receiver needs the size first: send a file, not standard input.');
+    return;
+  }
+  for (const path of paths) {
+    const { stats } = await inspectInput(path, name);
+    if (classic && !stats.isFile())
+      throw new FtxError('usage', `${path}: is a folder, and classic carries one file. Send its files one by one.`);
+  }
+}
+
+/** Throws FtxError `usage` unless a name goes with the paths. */
+export function checkName(paths: readonly string[], name: string | undefined): void {
+  if (name !== undefined && paths.length !== 1)
+    throw new FtxError(
+      'usage',
+      'A name (--name) is for a single path: send the paths one by one to give each its own.',
+    );
+  if (name === undefined && paths.includes(INPUT))
+    throw new FtxError('usage', 'Standard input (-) has no name of its own: give it one with --name.');
+}
+
+function readAll(
+  { paths, name, input, signal, stateDir = findStateDir() }: SendOptions,
+  tally: Tally,
+  ended: ReadonlySet<string>,
+) {
+  if (input && name !== undefined && paths.includes(INPUT)) return only(streamSource(input, name));
+  return readSources(paths, {
+    name,
+    signal,
+    stateDir,
+    onProblem: (path, { code, message }) => {
+      if (!ended.has(path)) tally.emit({ type: 'failed', path, code, message });
+    },
+  });
+}
+
+async function* only(source: Source): AsyncGenerator<Source> {
+  yield await Promise.resolve(source);
+}
+
+/** The code in a file that a user has named. Throws FtxError `unreadable`. */
+export async function readCodeFile(path: string): Promise<string> {
+  const file = await import('../storage/source/code-file.js');
+  return file.readCodeFile(path);
+}

@@ -1,0 +1,79 @@
+/** Network addresses: as a user types them, and as people read them. */
+import { DEFAULT_PORT } from './defaults.js';
+import { FtxError } from './errors.js';
+
+export interface Address {
+  /** A name, an IPv4 address, or an IPv6 address without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+const BRACKETED = /^\[([^[\]]*)\](?::(.*))?$/;
+const HOST_AND_PORT = /^([^:]*)(?::([^:]*))?$/;
+const HOST = /^[^\s/\\@[\]:]+$/;
+
+/** `host`, `host:6000`, `[::1]:6000`, `[fe80::1%eth0]` or a bare `::1`, as a user types it. */
+export function parseAddress(text: string): Address {
+  if (isIPv6(text)) return { host: text, port: DEFAULT_PORT };
+  const bracketed = BRACKETED.exec(text);
+  if (bracketed !== null) return parseBracketed(text, bracketed[1] ?? '', bracketed[2]);
+  const plain = HOST_AND_PORT.exec(text);
+  const host = plain?.[1] ?? '';
+  if (!HOST.test(host)) throw addressError(text);
+  return { host, port: parsePort(text, plain?.[2]) };
+}
+
+function parseBracketed(text: string, host: string, port: string | undefined): Address {
+  if (!isIPv6(host)) {
+    throw new FtxError(
+      'usage',
+      `"${text}" does not have an IPv6 address between its brackets: write it like [::1]:6000.`,
+    );
+  }
+  return { host, port: parsePort(text, port) };
+}
+
+function parsePort(text: string, port: string | undefined): number {
+  if (port === undefined) return DEFAULT_PORT;
+  const value = /^\d{1,5}$/.test(port) ? Number(port) : 0;
+  if (value < 1 || value > 65_535) {
+    throw new FtxError('usage', `"${text}" has a wrong port: after the colon comes a number from 1 to 65535.`);
+  }
+  return value;
+}
+
+// URL knows IPv6 but not zones, and node:net is not to be had in a browser.
+function isIPv6(text: string): boolean {
+  const [address = '', zone = 'none', ...rest] = text.split('%');
+  return address.includes(':') && rest.length === 0 && /^[\w.-]+$/.test(zone) && URL.canParse(`ftx://[${address}]`);
+}
+
+function addressError(text: string): FtxError {
+  return new FtxError(
+    'usage',
+    `"${text}" is not an address: write HOST or HOST:PORT, like backup.example:6000, 192.0.2.4 or [::1]:6000.`,
+  );
+}
+
+/** `host:port`, with brackets around IPv6; an IPv4 address mapped into IPv6 is shown as IPv4. */
+export function formatAddress({ host, port }: Address): string {
+  const plain = host.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/, '');
+  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+}
+
+/** What a user has to type to reach the address: formatAddress without the port that is the default. */
+export function formatTarget(address: Address): string {
+  const text = formatAddress(address);
+  return address.port === DEFAULT_PORT ? text.slice(0, text.lastIndexOf(':')) : text;
+}
+
+/** The key under which a receiver is remembered: names have no case, but another port is another receiver. */
+export function nameHost({ host, port }: Address): string {
+  return formatAddress({ host: host.toLowerCase(), port });
+}
+
+/** The host in what formatAddress has written: the port of a caller is another one for each connection. */
+export function hostOf(formatted: string): string {
+  const match = /^(?:\[(.*)\]|([^:]*)):\d+$/.exec(formatted);
+  return match?.[1] ?? match?.[2] ?? formatted;
+}

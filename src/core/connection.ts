@@ -1,0 +1,54 @@
+/** A two-way byte stream to a peer, and what can be put around one. TCP, TLS and a memory pair are Connections. */
+
+/** A two-way byte stream to one peer. */
+export interface Connection {
+  /** The peer's address for people: `192.0.2.7:51234`. */
+  readonly peer: string;
+  /**
+   * The next bytes, or undefined once the peer has ended its side. One read at
+   * a time; the bytes stay valid. Rejects with the first reason the connection
+   * was destroyed for, or FtxError `lost`.
+   */
+  read(): Promise<Uint8Array | undefined>;
+  /**
+   * Reads the next bytes to where they belong; `onBytes` hears of them as they
+   * come. Resolves with how many there are: all of `target`, or fewer if those
+   * were at hand or the peer has ended; 0 once it has. Rejects like read, and
+   * leaves `target` alone from then on.
+   */
+  readInto(target: Uint8Array, onBytes: (bytes: number) => void): Promise<number>;
+  /**
+   * Queues the parts in order. Resolves when the operating system has taken
+   * them, from when on the caller may reuse their memory. Rejects like read.
+   */
+  write(parts: readonly Uint8Array[]): Promise<void>;
+  /** Ends this side after what is queued; the peer's side stays readable. */
+  end(): void;
+  /** Drops the connection at once; the first reason wins and rejects every wait. */
+  destroy(reason: Error): void;
+}
+
+/** The connection, with `bytes` that were read from it, not empty, to be read once more. */
+export function pushBack(connection: Connection, bytes: Uint8Array): Connection {
+  let held: Uint8Array | undefined = bytes;
+  return {
+    peer: connection.peer,
+    read() {
+      if (!held) return connection.read();
+      const first = held;
+      held = undefined;
+      return Promise.resolve(first);
+    },
+    readInto(target, onBytes) {
+      if (!held) return connection.readInto(target, onBytes);
+      const part = held.subarray(0, target.length);
+      target.set(part);
+      held = part.length < held.length ? held.subarray(part.length) : undefined;
+      onBytes(part.length);
+      return Promise.resolve(part.length);
+    },
+    write: (parts) => connection.write(parts),
+    end: () => connection.end(),
+    destroy: (reason) => connection.destroy(reason),
+  };
+}

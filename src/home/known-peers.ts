@@ -1,0 +1,146 @@
+/** The peers an installation knows: one JSON file, replaced as a whole under a lock. */
+import { mkdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FtxError } from '../core/errors.js';
+import { isFingerprint, type Fingerprint } from '../core/fingerprint.js';
+import { homeFailure, placeFile, readPrivateFile, removeAbandoned } from './private-file.js';
+import { withLock } from '../storage/disk/lock.js';
+
+const PEERS_FILE = 'peers.json';
+const VERSION = 1;
+const WRITTEN_BY_OTHERS = 0o022;
+
+export interface KnownPeers {
+  /** Receivers this installation has sent to, by `host:port`. */
+  readonly hosts: ReadonlyMap<string, KnownHost>;
+  /** Senders it lets in where it lets in no others. */
+  readonly senders: ReadonlyMap<Fingerprint, KnownSender>;
+}
+
+export interface KnownHost {
+  readonly identity: Fingerprint;
+  /** ISO 8601, when it was remembered. */
+  readonly since: string;
+  /** Whether it has proved that it knew a code, and was not just the first to be met. */
+  readonly paired: boolean;
+}
+
+export interface KnownSender {
+  /** The address it came from when it was let in. */
+  readonly address: string;
+  /** ISO 8601, when that was. */
+  readonly since: string;
+}
+
+/** Throws FtxError `home` when the file cannot be read or is damaged. */
+export async function readKnownPeers(home: string): Promise<KnownPeers> {
+  const path = join(home, PEERS_FILE);
+  const text = await readPrivateFile(path, WRITTEN_BY_OTHERS, 'they could put a false identity into it');
+  return text === undefined ? { hosts: new Map(), senders: new Map() } : parsePeers(path, text);
+}
+
+/** Remembers a host and returns who it is: what another process has remembered meanwhile stays. */
+export async function rememberHost(
+  home: string,
+  host: string,
+  identity: Fingerprint,
+  paired = false,
+): Promise<Fingerprint> {
+  return changePeers(home, ({ hosts }) => {
+    const known = hosts.get(host);
+    if (known && (known.identity !== identity || known.paired || !paired)) return known.identity;
+    hosts.set(host, { identity, since: new Date().toISOString(), paired });
+    return identity;
+  });
+}
+
+/** Returns whether it was known. */
+export async function forgetHost(home: string, host: string): Promise<boolean> {
+  return changePeers(home, ({ hosts }) => hosts.delete(host));
+}
+
+export async function rememberSender(home: string, identity: Fingerprint, address: string): Promise<void> {
+  await changePeers(home, ({ senders }) => senders.set(identity, { address, since: new Date().toISOString() }));
+}
+
+/** Forgets those that `matches` says yes to, and returns them. */
+export async function forgetSenders(
+  home: string,
+  matches: (identity: Fingerprint) => boolean,
+): Promise<readonly Fingerprint[]> {
+  return changePeers(home, ({ senders }) =>
+    [...senders.keys()].filter((identity) => matches(identity) && senders.delete(identity)),
+  );
+}
+
+interface ChangingPeers {
+  readonly hosts: Map<string, KnownHost>;
+  readonly senders: Map<Fingerprint, KnownSender>;
+}
+
+async function changePeers<T>(home: string, change: (peers: ChangingPeers) => T): Promise<T> {
+  const path = join(home, PEERS_FILE);
+  try {
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    await removeAbandoned(home);
+    return await withLock(`${path}.lock`, async () => {
+      const known = await readKnownPeers(home);
+      const peers = { hosts: new Map(known.hosts), senders: new Map(known.senders) };
+      const result = change(peers);
+      // Many who meet one receiver at once wait for each other here, and not for the disk.
+      if (formatPeers(peers) !== formatPeers(known)) await placeFile(path, formatPeers(peers), rename);
+      return result;
+    });
+  } catch (error) {
+    throw homeFailure(path, 'cannot be written', error);
+  }
+}
+
+function formatPeers({ hosts, senders }: KnownPeers): string {
+  return `${JSON.stringify({ version: VERSION, hosts: Object.fromEntries(hosts), senders: Object.fromEntries(senders) }, null, 2)}\n`;
+}
+
+function parsePeers(path: string, text: string): KnownPeers {
+  try {
+    const {
+      version,
+      hosts,
+      senders = {},
+    } = JSON.parse(text) as { version?: unknown; hosts?: unknown; senders?: unknown };
+    if (version !== VERSION) throw new Error('another form');
+    return {
+      hosts: new Map(entriesOf(hosts).map(([host, peer]) => [host, parseHost(peer)])),
+      senders: new Map(entriesOf(senders).map(([identity, peer]) => [parseIdentity(identity), parseSender(peer)])),
+    };
+  } catch (error) {
+    throw new FtxError(
+      'home',
+      `${path} is damaged, and is not used until somebody has looked: mend it, or move it away to know no peer again.`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function entriesOf(object: unknown): [string, unknown][] {
+  if (typeof object !== 'object' || object === null || Array.isArray(object)) throw new Error('another form');
+  return Object.entries(object);
+}
+
+function parseHost(peer: unknown): KnownHost {
+  const { identity, since, paired = false } = peer as { identity?: unknown; since?: unknown; paired?: unknown };
+  if (typeof since !== 'string' || typeof paired !== 'boolean') throw new Error('another form');
+  return { identity: parseIdentity(identity), since, paired };
+}
+
+function parseSender(peer: unknown): KnownSender {
+  const { address, since } = peer as { address?: unknown; since?: unknown };
+  if (typeof address !== 'string' || typeof since !== 'string') throw new Error('another form');
+  return { address, since };
+}
+
+function parseIdentity(identity: unknown): Fingerprint {
+  if (typeof identity !== 'string' || !isFingerprint(identity)) throw new Error('another form');
+  return identity;
+}

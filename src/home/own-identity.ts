@@ -1,0 +1,37 @@
+/** This installation's identity: read from its home, or made there on first use. */
+import { link, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf, FtxError } from '../core/errors.js';
+import { createIdentity, formatIdentity, parseIdentity, type Identity } from '../identity/identity.js';
+import { homeFailure, placeFile, readPrivateFile, removeAbandoned } from './private-file.js';
+
+const IDENTITY_FILE = 'identity.pem';
+const READ_BY_OTHERS = 0o077;
+
+/** This installation's identity, made on first use. Throws FtxError `home`. */
+export async function loadIdentity(home: string): Promise<Identity> {
+  const path = join(home, IDENTITY_FILE);
+  return (await readIdentity(path)) ?? (await makeIdentity(home, path));
+}
+
+async function readIdentity(path: string): Promise<Identity | undefined> {
+  const text = await readPrivateFile(path, READ_BY_OTHERS, 'the secret key in it may be known to others');
+  if (text === undefined) return undefined;
+  const identity = parseIdentity(text);
+  if (identity) return identity;
+  throw new FtxError('home', `${path} is damaged. Restore it from a backup, or remove it to get a new identity.`);
+}
+
+/** What two processes make at once is made once: the first to link it wins. */
+async function makeIdentity(home: string, path: string): Promise<Identity> {
+  const identity = createIdentity();
+  try {
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    await removeAbandoned(home);
+    await placeFile(path, formatIdentity(identity), link);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw homeFailure(path, 'cannot be written', error);
+    return (await readIdentity(path)) ?? identity;
+  }
+  return identity;
+}

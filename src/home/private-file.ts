@@ -1,0 +1,55 @@
+/** Files in the home that are this user's alone. */
+import { open, readdir, readFile, stat, unlink } from 'node:fs/promises';
+import { dirname, extname, join } from 'node:path';
+import { errnoOf, FtxError } from '../core/errors.js';
+import { syncFolder } from '../storage/disk/durability.js';
+import { isOwnerDead, makeOwnerMark } from '../storage/disk/owner.js';
+
+/** Writes a file beside `path`, durable and for this user alone, and moves it there by `place`. */
+export async function placeFile(
+  path: string,
+  text: string,
+  place: (from: string, to: string) => Promise<void>,
+): Promise<void> {
+  const temporary = `${path}.${makeOwnerMark()}`;
+  try {
+    const handle = await open(temporary, 'wx', 0o600);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await place(temporary, path);
+    await syncFolder(dirname(path));
+  } finally {
+    await unlink(temporary).catch(() => undefined);
+  }
+}
+
+/** Removes what somebody who was killed was about to place: its name ends in a dot and his mark. */
+export async function removeAbandoned(home: string): Promise<void> {
+  const names = await readdir(home).catch(() => []);
+  const abandoned = names.filter((name) => isOwnerDead(extname(name).slice(1)));
+  await Promise.all(abandoned.map((name) => unlink(join(home, name)).catch(() => undefined)));
+}
+
+/** Undefined when there is none; FtxError `home` when its permission bits have one of `forbidden`. */
+export async function readPrivateFile(path: string, forbidden: number, danger: string): Promise<string | undefined> {
+  try {
+    const { mode } = await stat(path);
+    if (process.platform !== 'win32' && (mode & forbidden) !== 0)
+      throw new FtxError('home', `Other users have access to ${path}: ${danger}. Mend it with: chmod 600 ${path}`);
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw homeFailure(path, 'cannot be read', error);
+  }
+}
+
+export function homeFailure(path: string, what: string, cause: unknown): FtxError {
+  if (cause instanceof FtxError) return cause;
+  const why = errnoOf(cause) ?? (cause instanceof Error ? cause.message : String(cause));
+  const advice = 'Set FTX_HOME to a folder of your own, or use --plain on both sides of a trusted network.';
+  return new FtxError('home', `${path} ${what} (${why}). ${advice}`, { cause });
+}

@@ -1,0 +1,19 @@
+/** Where an installation keeps its things: the home with its secrets, and the state that it can do without. */
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** `given`, else FTX_HOME, else the XDG data folder. Absolute. */
+export function findHome(given?: string): string {
+  const { FTX_HOME: own, XDG_DATA_HOME: data } = process.env;
+  const chosen = given ?? own;
+  if (chosen !== undefined && chosen !== '') return resolve(chosen);
+  // The XDG specification: a relative path is invalid and ignored.
+  const base = data?.startsWith('/') ? data : join(homedir(), '.local', 'share');
+  return join(base, 'ftx');
+}
+
+/** Where this user's programs keep what they can do without: `$FTX_HOME/state`, or by the XDG base directories. */
+export function findStateDir(env: NodeJS.ProcessEnv = process.env): string {
+  if (env['FTX_HOME']) return join(env['FTX_HOME'], 'state');
+  return join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'ftx');
+}

@@ -1,0 +1,34 @@
+/** What both sides of the classic handshake share. */
+import type { Connection } from '../../core/connection.js';
+import { abortReason, FtxError } from '../../core/errors.js';
+import type { Timeouts } from '../../protocol/constants.js';
+import { watchConnection } from '../../protocol/watch.js';
+
+export const READY = 'ready';
+export const ascii = new TextDecoder('latin1');
+export const toBytes = (text: string) => new TextEncoder().encode(text);
+
+export interface ClassicOptions {
+  readonly timeouts: Timeouts;
+  /** Ends the session. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs a session under the idle limit and the signal, and closes the connection behind it. */
+export async function withConnection<T>(
+  connection: Connection,
+  { timeouts, signal }: ClassicOptions,
+  work: (watched: Connection) => Promise<T>,
+): Promise<T> {
+  const watched = watchConnection(connection, timeouts.idleMs);
+  const abort = () => connection.destroy(abortReason(signal));
+  signal.addEventListener('abort', abort);
+  try {
+    if (signal.aborted) throw abortReason(signal);
+    return await work(watched);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    watched.stop();
+    connection.destroy(new FtxError('lost', 'The session is over.'));
+  }
+}

@@ -1,0 +1,180 @@
+/** The receiver's side of the classic handshake, PROTOCOL.md section 8: size, `ready`, raw bytes. */
+import { pushBack, type Connection } from '../../core/connection.js';
+import { FtxError, toFtxError } from '../../core/errors.js';
+import type { EventListener } from '../../core/events.js';
+import type { PartFile, Sink } from '../../core/sink.js';
+import { createByteReader, type ByteReader } from '../../protocol/byte-reader.js';
+import { createPace, type Pace } from '../../protocol/pace.js';
+import { within } from '../../protocol/watch.js';
+import { createTally, finishTally, secondsSince, type SessionResult, type Tally } from '../tally.js';
+import { ascii, READY, toBytes, withConnection, type ClassicOptions } from './connection.js';
+
+/** The size is complete when no further byte has come for this long. */
+const QUIET_MS = 300;
+/** How long a sender may leave the connection open behind its last byte. */
+const CLOSE_MS = 5_000;
+const MAX_DIGITS = 16;
+/** What is read before it is written. */
+const PIECE_BYTES = 64 * 1024;
+
+export interface ClassicReceiverOptions extends ClassicOptions {
+  /** Numbers the session in its events. */
+  readonly session: number;
+  readonly onEvent?: EventListener | undefined;
+  /** Must never replace a file: the sender has no say in the name. */
+  readonly sink: Sink;
+  /** Bytes of the largest file to take. */
+  readonly maxSize: number;
+  /** What the file is called. */
+  readonly name: string;
+}
+
+/** Serves one classic sender. Never rejects: what went wrong is in the events and the result. */
+export async function receiveClassic(connection: Connection, options: ClassicReceiverOptions): Promise<SessionResult> {
+  const { name: path, session, onEvent } = options;
+  const tally = createTally(session, onEvent);
+  tally.emit({ type: 'connected', peer: connection.peer, protocol: 'classic' });
+  try {
+    await withConnection(connection, options, (watched) => takeFile(watched, options, tally));
+  } catch (error) {
+    const { code, message } = toFtxError(error);
+    tally.emit({ type: code === 'too-large' ? 'refused' : 'failed', path, code, message });
+  }
+  return finishTally(tally);
+}
+
+async function takeFile(connection: Connection, options: ClassicReceiverOptions, tally: Tally): Promise<void> {
+  const started = performance.now();
+  const { name: path, sink, timeouts } = options;
+  const { size, rest } = await within(timeouts.greetingMs, connection, 'send a size', readSize(connection));
+  tally.emit({ type: 'offered', path, kind: 'file', size });
+  const part = await openPart(connection, options, size);
+  try {
+    await connection.write([toBytes(READY)]);
+    const pace = createPace(rest, timeouts.idleMs);
+    const reader = createByteReader(pace.connection);
+    await copyContent({ reader, pace, part, size, path, tally });
+    await expectEnd(reader);
+    const { as } = await part.commit(size);
+    tally.emit({
+      type: 'stored',
+      path,
+      as,
+      size,
+      digest: null,
+      already: false,
+      durable: sink.isDurable,
+      seconds: secondsSince(started),
+    });
+  } finally {
+    await part.discard();
+  }
+
+  async function openPart(to: Connection, { maxSize }: ClassicReceiverOptions, announced: number): Promise<PartFile> {
+    try {
+      if (announced > maxSize)
+        throw new FtxError(
+          'too-large',
+          `${to.peer} announced ${announced} bytes, and the limit is ${maxSize}. Raise --max-size.`,
+        );
+      const mtimeNs = BigInt(Date.now()) * 1_000_000n;
+      const target = await sink.open({ path, kind: 'file', size: announced, mtimeNs, mode: 0o644 });
+      if (target.state === 'part') return target;
+      throw new FtxError('exists', `${path} is there already.`);
+    } catch (error) {
+      await to.write([toBytes(`refused: ${toFtxError(error).message}\n`)]).catch(() => undefined);
+      throw error;
+    }
+  }
+}
+
+/** Reads digits until they stop coming; `rest` is the connection from there on. */
+async function readSize(connection: Connection): Promise<{ size: number; rest: Connection }> {
+  let text = '';
+  for (;;) {
+    const next = connection.read();
+    const bytes = await (text === '' ? next : untilQuiet(next));
+    if (bytes === 'quiet') return { size: parseSize(text), rest: withFirstRead(connection, next) };
+    if (bytes === undefined) throw new FtxError('lost', `${connection.peer} closed before it had announced a size.`);
+    text += ascii.decode(bytes.subarray(0, MAX_DIGITS + 1));
+    if (!/^\d+$/.test(text) || text.length > MAX_DIGITS) parseSize(text);
+  }
+}
+
+async function untilQuiet<T>(next: Promise<T>): Promise<T | 'quiet'> {
+  let timer: NodeJS.Timeout | undefined;
+  const quiet = new Promise<'quiet'>((resolve) => (timer = setTimeout(() => resolve('quiet'), QUIET_MS)));
+  try {
+    return await Promise.race([next, quiet]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function parseSize(text: string): number {
+  const size = Number(text);
+  if (/^(0|[1-9]\d*)$/.test(text) && Number.isSafeInteger(size)) return size;
+  const shown = text.slice(0, MAX_DIGITS + 4);
+  throw new FtxError(
+    'protocol',
+    `A classic sender announced "${shown}", which is no size: it takes decimal digits, at most 2^53-1.`,
+  );
+}
+
+/** The connection, with a read that has begun already as its first. */
+function withFirstRead(connection: Connection, first: Promise<Uint8Array | undefined>): Connection {
+  let begun: typeof first | undefined = first;
+  /** With what a readInto has left over of it. */
+  let rest = connection;
+  // It may fail before anyone waits for it.
+  first.catch(() => undefined);
+  return {
+    peer: connection.peer,
+    read() {
+      const next = begun ?? rest.read();
+      begun = undefined;
+      return next;
+    },
+    async readInto(target, onBytes) {
+      const bytes = await begun;
+      if (bytes) rest = pushBack(connection, bytes);
+      begun = undefined;
+      return rest.readInto(target, onBytes);
+    },
+    write: (parts) => connection.write(parts),
+    end: () => connection.end(),
+    destroy: (reason) => connection.destroy(reason),
+  };
+}
+
+interface Copy {
+  readonly reader: ByteReader;
+  readonly pace: Pace;
+  readonly part: PartFile;
+  readonly size: number;
+  readonly path: string;
+  readonly tally: Tally;
+}
+
+async function copyContent({ reader, pace, part, size, path, tally }: Copy): Promise<void> {
+  const memory = Buffer.allocUnsafe(PIECE_BYTES);
+  for (let offset = 0; offset < size;) {
+    const piece = memory.subarray(0, Math.min(PIECE_BYTES, size - offset));
+    await pace.during(() => reader.fill(piece));
+    await part.write(piece, offset);
+    offset += piece.length;
+    tally.emit({ type: 'progress', path, bytes: offset, size, total: null });
+  }
+}
+
+/**
+ * More bytes than announced lose the transfer. A sender that leaves the
+ * connection open, or resets it, has still sent all that it announced.
+ */
+async function expectEnd(reader: ByteReader): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), CLOSE_MS)));
+  const more = reader.take(1).catch(() => undefined);
+  const extra = await Promise.race([more, patience]).finally(() => clearTimeout(timer));
+  if (extra) throw new FtxError('protocol', 'A classic sender sent more bytes than it announced. Nothing is stored.');
+}

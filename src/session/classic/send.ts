@@ -1,0 +1,69 @@
+/** The sender's side of the classic handshake, PROTOCOL.md section 8: size, `ready`, raw bytes. */
+import type { Connection } from '../../core/connection.js';
+import { FtxError } from '../../core/errors.js';
+import type { Source } from '../../core/source.js';
+import { createByteReader, type ByteReader } from '../../protocol/byte-reader.js';
+import { slowestMs } from '../../protocol/pace.js';
+import { within } from '../../protocol/watch.js';
+import { secondsSince, type Tally } from '../tally.js';
+import { ascii, READY, toBytes, withConnection, type ClassicOptions } from './connection.js';
+
+const MAX_REFUSAL_BYTES = 200;
+
+export interface ClassicSenderOptions extends ClassicOptions {
+  /** Where events go and are counted. */
+  readonly tally: Tally;
+}
+
+/** Drops one file into a classic receiver, which has no way to confirm. Throws FtxError. */
+export async function sendClassic(
+  connection: Connection,
+  source: Source,
+  options: ClassicSenderOptions,
+): Promise<void> {
+  const { path, size } = source.entry;
+  const { tally } = options;
+  if (size === null) throw new FtxError('usage', 'A classic receiver needs the size before the first byte.');
+  const started = performance.now();
+  await withConnection(connection, options, async (watched) => {
+    tally.emit({ type: 'connected', peer: connection.peer, protocol: 'classic' });
+    const reader = createByteReader(watched);
+    tally.emit({ type: 'offered', path, kind: 'file', size });
+    await watched.write([toBytes(String(size))]);
+    await within(options.timeouts.controlMs, watched, 'answer ready', expectReady(reader, connection.peer));
+    let bytes = 0;
+    for await (const block of source.blocks(0)) {
+      await within(slowestMs(block.length, options.timeouts.idleMs), watched, 'take a block', watched.write([block]));
+      bytes += block.length;
+      tally.emit({ type: 'progress', path, bytes, size, total: null });
+    }
+    watched.end();
+    await expectClose(reader, connection.peer);
+    tally.emit({ type: 'sent', path, size, seconds: secondsSince(started) });
+  });
+}
+
+async function expectReady(reader: ByteReader, peer: string): Promise<void> {
+  const answer = await readAnswer(reader);
+  if (answer === READY) return;
+  if (answer.startsWith('refused')) throw new FtxError('refused', `${peer} answered: ${answer.trim()}`);
+  if (answer === '') throw new FtxError('lost', `${peer} closed without "ready". Is it a classic receiver?`);
+  throw new FtxError('protocol', `${peer} did not answer "ready". Is it a classic receiver?`);
+}
+
+/** The five bytes of `ready`, or what comes instead up to the end of the line. */
+async function readAnswer(reader: ByteReader): Promise<string> {
+  let answer = '';
+  while (answer !== READY && answer.length < MAX_REFUSAL_BYTES && !answer.endsWith('\n')) {
+    const byte = await reader.take(1);
+    if (byte === undefined) break;
+    answer += ascii.decode(byte);
+  }
+  return answer;
+}
+
+/** The receiver closes when it has read everything: a reset before that means that it has not. */
+async function expectClose(reader: ByteReader, peer: string): Promise<void> {
+  if ((await reader.take(1)) !== undefined)
+    throw new FtxError('protocol', `${peer} said something after the transfer, which a classic receiver does not.`);
+}

@@ -1,0 +1,151 @@
+/** The list of everything that is to be sent, checked by the receiver before the first offer: PROTOCOL.md section 5, check. */
+import { FtxError, isRefusal } from '../../core/errors.js';
+import type { Entry } from '../../core/entry.js';
+import type { Source } from '../../core/source.js';
+import type { Totals } from '../../core/events.js';
+import type { Channel } from '../../protocol/channel.js';
+import { MAX_CONTROL_BYTES, MAX_OPEN_CHECKS } from '../../protocol/constants.js';
+import { measureItem, type CheckedMessage, type Verdict } from '../../protocol/messages.js';
+import { within } from '../../protocol/watch.js';
+import type { Tally } from '../tally.js';
+
+/** What a frame of entries holds beside them. */
+const FRAME_BYTES = 100;
+
+export interface OutgoingListOptions {
+  readonly channel: Channel;
+  readonly tally: Tally;
+  /** Milliseconds that the receiver has for each part of the list. */
+  readonly answerMs: number;
+  /** Ask only: what would become of each entry shows in the tally. */
+  readonly dryRun: boolean;
+}
+
+/** Entries on their way to be judged, and how many of them have been. */
+interface Batch {
+  readonly entries: readonly Entry[];
+  judged: number;
+}
+
+export class OutgoingList {
+  readonly #options: OutgoingListOptions;
+  readonly #waiting: Batch[] = [];
+  readonly #refused = new Set<string>();
+  #entries = 0;
+  #bytes = 0;
+  /** True once the last part has been asked. */
+  #isAsked = false;
+  #isChecked = false;
+
+  constructor(options: OutgoingListOptions) {
+    this.#options = options;
+  }
+
+  get totals(): Totals {
+    return { entries: this.#entries, bytes: this.#bytes };
+  }
+
+  /** Whether the receiver has refused this very entry. */
+  hasRefused(entry: Entry): boolean {
+    return this.#refused.has(keyOf(entry));
+  }
+
+  /**
+   * Has everything checked. Resolves with the only source if there is just one,
+   * which is not asked for: its offer is the list. Throws FtxError when the
+   * receiver does not take the whole.
+   */
+  async check(sources: AsyncIterable<Source>): Promise<Source | undefined> {
+    let only: Source | undefined;
+    let batch: Entry[] = [];
+    let bytes = FRAME_BYTES;
+    for await (const source of sources) {
+      only = this.#entries === 0 ? source : undefined;
+      const size = measureItem(source.entry);
+      if (bytes + size > MAX_CONTROL_BYTES) {
+        await this.#ask(batch, false);
+        [batch, bytes] = [[], FRAME_BYTES];
+      }
+      batch.push(source.entry);
+      bytes += size;
+      this.#entries += 1;
+      this.#bytes += source.entry.size ?? 0;
+    }
+    if (batch.length === 0 || (only && !this.#options.dryRun)) return only;
+    await this.#ask(batch, true);
+    while (!this.#isChecked) this.#take(await this.#hear());
+    return undefined;
+  }
+
+  /** Waits while too many questions are open. */
+  async #ask(entries: readonly Entry[], last: boolean): Promise<void> {
+    const { channel, dryRun } = this.#options;
+    while (this.#waiting.length >= MAX_OPEN_CHECKS) this.#take(await this.#hear());
+    this.#waiting.push({ entries, judged: 0 });
+    this.#isAsked = last;
+    await channel.send({ type: 'check', id: 0, entries, last, dryRun });
+  }
+
+  async #hear(): Promise<CheckedMessage> {
+    const { channel, answerMs } = this.#options;
+    const message = await within(answerMs, channel, 'check what is to be sent', channel.receive());
+    if (message === undefined)
+      throw new FtxError('lost', `${channel.peer} closed the connection before it had checked everything. Send again.`);
+    if (message.type === 'error' && message.id === 0) throw new FtxError(message.code, message.message);
+    if (message.type === 'checked') return message;
+    throw new FtxError('protocol', `The receiver sent a ${message.type} message while it was asked to check a list.`);
+  }
+
+  #take({ verdicts, end, room }: CheckedMessage): void {
+    const [batch] = this.#waiting;
+    if (!batch || (verdicts.length === 0 && !end)) throw breach();
+    for (const verdict of verdicts) this.#judge(batch, verdict);
+    if (!end) return;
+    this.#passUpTo(batch, batch.entries.length);
+    this.#waiting.shift();
+    if (!room) return;
+    if (!this.#isAsked || this.#waiting.length > 0) throw breach();
+    this.#isChecked = true;
+    this.#options.tally.emit({ type: 'checked', ...this.totals, dryRun: this.#options.dryRun, ...room });
+  }
+
+  /** What has no verdict is new. */
+  #passUpTo(batch: Batch, end: number): void {
+    for (; batch.judged < end; batch.judged++) {
+      const entry = batch.entries[batch.judged];
+      if (entry) this.#show(entry, { index: batch.judged, fate: 'new', offset: 0 });
+    }
+  }
+
+  #judge(batch: Batch, verdict: Verdict): void {
+    const entry = batch.entries[verdict.index];
+    const offset = verdict.fate === 'refused' ? 0 : verdict.offset;
+    if (!entry || verdict.index < batch.judged || offset > (entry.size ?? 0)) throw breach();
+    this.#passUpTo(batch, verdict.index);
+    batch.judged += 1;
+    this.#show(entry, verdict);
+  }
+
+  #show(entry: Entry, verdict: Verdict): void {
+    const { tally, dryRun } = this.#options;
+    const { path, kind, size } = entry;
+    if (verdict.fate === 'refused') {
+      const { code, message } = verdict;
+      this.#refused.add(keyOf(entry));
+      if (!dryRun) tally.emit({ type: 'offered', path, kind, size });
+      tally.emit({ type: isRefusal(code) ? 'refused' : 'failed', path, code, message });
+    } else if (dryRun) {
+      const { fate, offset, as = path } = verdict;
+      tally.emit({ type: 'planned', path, kind, size, fate, as, offset });
+    }
+  }
+}
+
+/** The same entry, as far as an offer tells: one that has changed since is another one. */
+function keyOf({ path, size, mtimeNs }: Entry): string {
+  return `${path}\0${size}\0${mtimeNs}`;
+}
+
+function breach(): FtxError {
+  return new FtxError('protocol', 'The receiver sent verdicts on entries that it was not asked about.');
+}

@@ -1,0 +1,143 @@
+/** The sender's side of a session, in the order of PROTOCOL.md section 4. */
+import { abortReason, FtxError, toFtxError } from '../../core/errors.js';
+import type { Connection } from '../../core/connection.js';
+import type { Source } from '../../core/source.js';
+import type { Totals } from '../../core/events.js';
+import { createChannel, sayAndDestroy, type Channel } from '../../protocol/channel.js';
+import { CHECK_CAPABILITY, MAX_OPEN_OFFERS, STATUS_CAPABILITY, type Timeouts } from '../../protocol/constants.js';
+import type { Hello } from '../../protocol/messages.js';
+import { within } from '../../protocol/watch.js';
+import { VERSION } from '../../core/version.js';
+import { OutgoingEntries } from './outgoing-entries.js';
+import { OutgoingList } from './outgoing-list.js';
+import type { Tally } from '../tally.js';
+
+export interface SenderSessionOptions {
+  /** Where events go and are counted. */
+  readonly tally: Tally;
+  readonly timeouts: Timeouts;
+  /** Ends the session. */
+  readonly signal: AbortSignal;
+  /** Comes after the greeting and before anything is offered; ends the session by throwing. */
+  readonly onGreeted?: ((channel: Channel, hello: Hello) => Promise<void>) | undefined;
+  /** Only ask what would become of everything. */
+  readonly dryRun?: boolean | undefined;
+  /** Told what the whole comes to, once it is known. */
+  readonly onCounted?: ((totals: Totals) => void) | undefined;
+}
+
+/** All that is to be sent; more than one thing is gone through twice, first for the list and then to be sent. */
+export type Sources = () => AsyncIterable<Source>;
+
+/**
+ * Sends all sources and waits until each is at its end. Entries that are
+ * refused or fail show in the tally; throws FtxError when the
+ * session as a whole fails.
+ */
+export async function sendSession(
+  connection: Connection,
+  sources: Sources,
+  options: SenderSessionOptions,
+): Promise<void> {
+  const { timeouts, signal } = options;
+  const channel = createChannel(connection, timeouts);
+  const abort = () => sayAndDestroy(channel, abortReason(signal));
+  signal.addEventListener('abort', abort);
+  try {
+    if (signal.aborted) throw abortReason(signal);
+    await converse(channel, sources, options);
+    channel.destroy(new FtxError('lost', 'The session is over.'));
+  } catch (error) {
+    const failure = toFtxError(error);
+    sayAndDestroy(channel, failure);
+    throw failure;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+async function converse(channel: Channel, sources: Sources, options: SenderSessionOptions): Promise<void> {
+  const { tally, timeouts, onGreeted } = options;
+  const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [STATUS_CAPABILITY, CHECK_CAPABILITY] });
+  if (!hello.limits) throw new FtxError('protocol', `${channel.peer} is not a receiver.`);
+  await onGreeted?.(channel, hello);
+  tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
+  const accepted = await checkAll(channel, sources, hello, options);
+  const maxOpen = Math.min(hello.limits.offers, MAX_OPEN_OFFERS);
+  const entries = new OutgoingEntries({ channel, tally, maxOpen, timeouts });
+  const deadlines = watchDeadlines(channel, entries, timeouts.controlMs / 4);
+  try {
+    const answers = readAnswers(channel, entries);
+    const contents = entries.sendContents();
+    const offers = entries.offerAll(accepted).then(() => channel.send({ type: 'goodbye', id: 0 }));
+    const farewell = offers.then(() => within(timeouts.goodbyeMs, channel, 'say goodbye', answers));
+    await Promise.all([answers, contents, farewell]);
+  } catch (error) {
+    const failure = toFtxError(error);
+    // The loops that are still waiting end with the same reason.
+    entries.fail(failure);
+    // A goodbye that is lost takes nothing back: every entry has come to its end before.
+    if (!(entries.finished && isLoss(failure))) throw failure;
+  } finally {
+    clearInterval(deadlines);
+    entries.reportShares();
+    await entries.save();
+  }
+}
+
+function isLoss({ code }: FtxError): boolean {
+  return code === 'lost' || code === 'timeout';
+}
+
+/** What is left to be offered once the receiver has seen the list. */
+async function checkAll(
+  channel: Channel,
+  sources: Sources,
+  { capabilities }: Hello,
+  { tally, timeouts, dryRun = false, onCounted }: SenderSessionOptions,
+): Promise<AsyncIterable<Source>> {
+  if (!capabilities.includes(CHECK_CAPABILITY)) {
+    if (dryRun)
+      throw new FtxError(
+        'refused',
+        `${channel.peer} is an older receiver, which cannot tell what would happen. Update ftx there, or send without a dry run.`,
+      );
+    return sources();
+  }
+  const list = new OutgoingList({ channel, tally, answerMs: timeouts.controlMs, dryRun });
+  const only = await list.check(sources());
+  onCounted?.(list.totals);
+  if (only) return toAsync([only]);
+  return dryRun ? toAsync([]) : leaveOut(sources(), list);
+}
+
+async function* toAsync(sources: readonly Source[]): AsyncGenerator<Source> {
+  for (const source of sources) yield await Promise.resolve(source);
+}
+
+async function* leaveOut(sources: AsyncIterable<Source>, list: OutgoingList): AsyncGenerator<Source> {
+  for await (const source of sources) if (!list.hasRefused(source.entry)) yield source;
+}
+
+/** Hands every answer on, until the receiver's goodbye. */
+async function readAnswers(channel: Channel, entries: OutgoingEntries): Promise<void> {
+  for (;;) {
+    const message = await channel.receive();
+    if (message === undefined)
+      throw new FtxError('lost', `${channel.peer} closed the connection before everything was stored. Send again.`);
+    if (message.type === 'goodbye' && entries.finished) return;
+    if (message.type === 'status') entries.noteReceiver(message.shares);
+    else if (message.type === 'error' && message.id === 0) throw new FtxError(message.code, message.message);
+    else entries.receive(message);
+  }
+}
+
+function watchDeadlines(channel: Channel, entries: OutgoingEntries, everyMs: number): ReturnType<typeof setInterval> {
+  return setInterval(() => {
+    try {
+      entries.checkDeadlines();
+    } catch (error) {
+      channel.destroy(toFtxError(error));
+    }
+  }, everyMs);
+}

@@ -1,0 +1,69 @@
+/** Whether what is stored survives a power cut; a receiver decides it once, for all that it stores. */
+import { constants, fsync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { errnoOf } from '../../core/errors.js';
+import { descriptorOf } from './held-folder.js';
+
+export interface Durability {
+  /** Makes the content and the attributes of a file durable, or those of a folder. */
+  file(handle: FileHandle): Promise<void>;
+  /** Makes the names in a folder durable. */
+  folder(path: string): Promise<void>;
+}
+
+export const DURABLE: Durability = { file: (handle) => handle.sync(), folder: syncFolder };
+
+/** The system writes it down when it gets round to it. */
+export const LEFT_TO_THE_SYSTEM: Durability = { file: () => Promise.resolve(), folder: () => Promise.resolve() };
+
+interface Sync {
+  readonly running: Promise<void>;
+  /** For those who came while it ran: their names may have missed it. */
+  next?: Promise<void>;
+}
+
+/** Process-wide, by path, for as long as somebody waits. */
+const syncs = new Map<string, Sync>();
+
+/** Makes the names in a folder durable. All who come while one is under way share the one after it. */
+export function syncFolder(path: string): Promise<void> {
+  // Windows cannot open a folder as a file; NTFS journals its names itself.
+  if (process.platform === 'win32') return Promise.resolve();
+  const current = syncs.get(path);
+  if (!current) return startSync(path);
+  return (current.next ??= current.running.catch(() => undefined).then(() => startSync(path)));
+}
+
+function startSync(path: string): Promise<void> {
+  const sync: Sync = {
+    running: syncNow(path).finally(() => {
+      if (!sync.next) syncs.delete(path);
+    }),
+  };
+  syncs.set(path, sync);
+  return sync.running;
+}
+
+async function syncNow(path: string): Promise<void> {
+  const held = descriptorOf(path);
+  try {
+    await (held === undefined ? syncByPath(path) : syncDescriptor(held));
+  } catch (error) {
+    // Some file systems cannot do it at all and say so like this (as PostgreSQL's fsync_fname has found).
+    if (!(held === undefined ? ['EINVAL', 'EBADF'] : ['EINVAL']).includes(errnoOf(error) ?? '')) throw error;
+  }
+}
+
+async function syncByPath(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A third of the trips to another thread that opening, synchronising and closing take. */
+function syncDescriptor(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => fsync(fd, (error) => (error ? reject(error) : resolve())));
+}

@@ -1,0 +1,187 @@
+/**
+ * Folders held by a descriptor: a path through /proc/self/fd leads to the held
+ * folder itself, whatever is renamed or planted on the way to it meanwhile.
+ * Where there is no such thing, a folder is held by its path alone.
+ */
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  rmdirSync,
+  statSync,
+  type BigIntStats,
+} from 'node:fs';
+import { errnoOf } from '../../core/errors.js';
+import { countSpareDescriptors } from './descriptors.js';
+
+/** Linux, unless its /proc is kept from us. */
+export const HOLDS_BY_DESCRIPTOR = existsSync('/proc/self/fd');
+/** Takes no right but to walk through the folder. Node has no name for it. */
+const O_PATH = 0o10000000;
+/** Folders that may stay open without need. */
+const SPARE = countSpareDescriptors();
+
+export interface HeldFolder {
+  /** Leads to it, and nowhere else, as long as it is held. */
+  readonly path: string;
+  /** Device and inode. */
+  readonly id: string;
+}
+
+/** What stands in the way of holding a folder: nothing, or anything that is none. */
+export type Obstacle = 'missing' | 'other';
+
+interface OpenFolder extends HeldFolder {
+  readonly fd: number;
+  /** Without the right to list it, it can be walked through, but not synchronised. */
+  readonly canSync: boolean;
+  uses: number;
+}
+
+/** A path below the root, for each folder on the way. */
+export interface Way {
+  readonly root: string;
+  readonly components: readonly string[];
+}
+
+/** Process-wide, by id: all who hold a folder share one descriptor, and so one path. */
+const open = new Map<string, OpenFolder>();
+const byPath = new Map<string, OpenFolder>();
+/** Those of them that nobody holds now, for whoever comes next, the one left first before all others. */
+const idle = new Set<OpenFolder>();
+
+/** Holds what is at `path`, which is the last thing on the way that may be a link, and only if `followed`. */
+export function holdFolder(path: string, followed = false): HeldFolder | Obstacle {
+  const look = followed ? statSync : lstatSync;
+  const stats = look(path, { bigint: true, throwIfNoEntry: false });
+  if (!stats?.isDirectory()) return stats ? 'other' : 'missing';
+  if (!HOLDS_BY_DESCRIPTOR) return { path, id: idOf(stats) };
+  return use(open.get(idOf(stats)) ?? openFolder(path, followed));
+}
+
+/** Whether those who hold a folder without need should let it go. */
+export function isCrowded(): boolean {
+  return open.size - idle.size > SPARE / 2;
+}
+
+/** The folder at the end of the way. Throws like the system when there is none, or a link on the way. */
+export function holdWay(way: Way): HeldFolder {
+  const known = holdKnown(way);
+  if (known) return known;
+  let folder = holdRoot(way.root);
+  for (const component of way.components) {
+    const from = folder;
+    try {
+      folder = expectFolder(holdFolder(`${from.path}/${component}`));
+    } finally {
+      releaseFolder(from);
+    }
+  }
+  return folder;
+}
+
+/** Its user may have put a link there. */
+export function holdRoot(root: string): HeldFolder {
+  return expectFolder(holdFolder(root, true));
+}
+
+function expectFolder(found: HeldFolder | Obstacle): HeldFolder {
+  if (typeof found === 'object') return found;
+  throw Object.assign(new Error('the folder is gone'), { code: found === 'missing' ? 'ENOENT' : 'ENOTDIR' });
+}
+
+/** The folder at the end of the way, if somebody has held it a moment ago: half of the work. */
+export function holdKnown(way: Way): HeldFolder | undefined {
+  let path = way.root;
+  for (const component of way.components.slice(0, -1)) {
+    path += `/${component}`;
+    if (!lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+  }
+  const folder = open.get(findFolder(way) ?? '');
+  return folder && use(folder);
+}
+
+/** The id of the folder at the end of the way; undefined when there is none, or a link. */
+export function findFolder({ root, components }: Way): string | undefined {
+  const look = components.length === 0 ? statSync : lstatSync;
+  const stats = look([root, ...components].join('/'), { bigint: true, throwIfNoEntry: false });
+  return stats?.isDirectory() ? idOf(stats) : undefined;
+}
+
+/** Removes the folder at the end of the way, unless something is in it or somebody holds it. */
+export function removeIfEmpty({ root, components }: Way): boolean {
+  try {
+    const id = findFolder({ root, components });
+    if (id === undefined || (open.get(id)?.uses ?? 0) > 0) return false;
+    const parent = holdWay({ root, components: components.slice(0, -1) });
+    try {
+      rmdirSync(`${parent.path}/${components.at(-1) ?? ''}`);
+      return true;
+    } finally {
+      releaseFolder(parent);
+    }
+  } catch {
+    return false;
+  }
+}
+
+function use(folder: OpenFolder): HeldFolder {
+  folder.uses += 1;
+  idle.delete(folder);
+  return folder;
+}
+
+function openFolder(path: string, followed: boolean): OpenFolder {
+  const { fd, canSync } = openDescriptor(path, constants.O_DIRECTORY | (followed ? 0 : constants.O_NOFOLLOW));
+  // It may be another one than was there a moment ago.
+  const id = idOf(fstatSync(fd, { bigint: true }));
+  const known = open.get(id);
+  if (known) {
+    closeSync(fd);
+    return known;
+  }
+  const folder = { path: `/proc/self/fd/${fd}`, id, fd, canSync, uses: 0 };
+  open.set(id, folder);
+  byPath.set(folder.path, folder);
+  return folder;
+}
+
+function openDescriptor(path: string, flags: number): Pick<OpenFolder, 'fd' | 'canSync'> {
+  try {
+    return { fd: openSync(path, constants.O_RDONLY | flags), canSync: true };
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES') throw error;
+    return { fd: openSync(path, O_PATH | flags), canSync: false };
+  }
+}
+
+/** The descriptor behind the path of a held folder, if it can be synchronised. */
+export function descriptorOf(path: string): number | undefined {
+  const folder = byPath.get(path);
+  return folder?.canSync ? folder.fd : undefined;
+}
+
+/** To be called once for each time it was held. */
+export function releaseFolder(held: HeldFolder): void {
+  const folder = open.get(held.id);
+  if (!folder) return;
+  folder.uses -= 1;
+  if (folder.uses > 0) return;
+  idle.add(folder);
+  // None once nobody holds a folder, so that its disk can be unmounted.
+  const keep = idle.size === open.size ? 0 : SPARE - (open.size - idle.size);
+  for (const oldest of idle) {
+    if (idle.size <= keep) return;
+    idle.delete(oldest);
+    open.delete(oldest.id);
+    byPath.delete(oldest.path);
+    closeSync(oldest.fd);
+  }
+}
+
+function idOf({ dev, ino }: BigIntStats): string {
+  return `${dev.toString()}:${ino.toString()}`;
+}

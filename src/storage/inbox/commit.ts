@@ -1,0 +1,139 @@
+/** From a written part file to a durable file under its final name. */
+import { fstatSync, lstatSync } from 'node:fs';
+import { link, rename, symlink, unlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FtxError, errnoOf } from '../../core/errors.js';
+import type { Entry } from '../../core/entry.js';
+import { setMode, setTimes, lstatIfAny } from '../disk/attributes.js';
+import { refuseExisting, type ConflictPolicy } from '../names/conflict.js';
+import { showPath } from '../disk/disk-error.js';
+import { claimFreeName } from '../names/free-name.js';
+import { makePartName } from '../names/part-name.js';
+import type { Place } from './place.js';
+
+const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+
+/** Seals, closes and names a part file; returns the name it got. On an error the part may remain, the name does not. */
+export async function commitFile(
+  part: { readonly handle: FileHandle; readonly path: string },
+  place: Place,
+  policy: ConflictPolicy,
+  offer: Entry,
+): Promise<string> {
+  setMode(part.handle, offer.mode);
+  setTimes(part.handle, offer.mtimeNs);
+  await place.durability.file(part.handle);
+  checkOwn(part, place);
+  await part.handle.close();
+  return settleName(place, policy, {
+    replace: (path) => rename(part.path, path),
+    claim: (path) => moveExclusively(part.path, path),
+  });
+}
+
+/** Its name may stand for another file by now: of another receiver in the same folder, say. */
+function checkOwn({ handle, path }: { readonly handle: FileHandle; readonly path: string }, place: Place): void {
+  const [own, there] = [fstatSync(handle.fd), lstatSync(path, { throwIfNoEntry: false })];
+  if (there?.ino === own.ino && there.dev === own.dev) return;
+  const message = `${showPath(place.path)}: its part file was taken away. Does another receiver use this folder?`;
+  throw new FtxError('io', message);
+}
+
+/** Makes a symlink, durable under the name it returns. */
+export function commitLink(place: Place, policy: ConflictPolicy, target: string): Promise<string> {
+  return settleName(place, policy, {
+    replace: (path) => replaceByLink(target, join(place.folder, makePartName()), path),
+    claim: (path) => isClaimed(symlink(target, path)),
+  });
+}
+
+interface Moves {
+  replace(path: string): Promise<void>;
+  /** False when something stands there. */
+  claim(path: string): Promise<boolean>;
+}
+
+async function settleName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<string> {
+  if (policy === 'overwrite') {
+    await moves.replace(join(place.folder, place.name));
+    // Should this fail, old or new stands there, either complete: removing it would lose both.
+    await place.durability.folder(place.folder);
+    return place.name;
+  }
+  const name = await claimName(place, policy, moves);
+  try {
+    await place.durability.folder(place.folder);
+    return name;
+  } catch (error) {
+    await unlink(join(place.folder, name)).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function claimName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<string> {
+  const at = (name: string): string => join(place.folder, name);
+  if (policy === 'rename') {
+    return claimFreeName({
+      path: at(place.name),
+      name: place.name,
+      claim: (name) => moves.claim(at(name)),
+      isTaken: async (name) => (await lstatIfAny(at(name))) !== undefined,
+    });
+  }
+  if (await moves.claim(at(place.name))) return place.name;
+  throw refuseExisting(place.path);
+}
+
+/** link(2) never replaces what it finds, which rename(2) does. */
+async function moveExclusively(from: string, to: string): Promise<boolean> {
+  try {
+    if (!(await isClaimed(link(from, to)))) return false;
+  } catch (error) {
+    if (NO_HARD_LINKS.includes(errnoOf(error) ?? '')) return renameExclusively(from, to);
+    throw error;
+  }
+  try {
+    await unlink(from);
+  } catch (error) {
+    await unlink(to);
+    throw error;
+  }
+  return true;
+}
+
+async function isClaimed(attempt: Promise<void>): Promise<boolean> {
+  try {
+    await attempt;
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+let lastRename: Promise<unknown> = Promise.resolve();
+
+/**
+ * For file systems without hard links (FAT, many network shares). Node has no
+ * RENAME_NOREPLACE, so looking and renaming are two steps: one at a time in
+ * this process; against other programs a moment stays open.
+ */
+function renameExclusively(from: string, to: string): Promise<boolean> {
+  const attempt = lastRename.then(async () => {
+    if (await lstatIfAny(to)) return false;
+    await rename(from, to);
+    return true;
+  });
+  lastRename = attempt.catch(() => undefined);
+  return attempt;
+}
+
+async function replaceByLink(target: string, temporary: string, path: string): Promise<void> {
+  await symlink(target, temporary);
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    await unlink(temporary);
+    throw error;
+  }
+}

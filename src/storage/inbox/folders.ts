@@ -1,0 +1,199 @@
+/** Folders below the receiver's root, made durable, with no symbolic link followed on the way. */
+import { randomUUID } from 'node:crypto';
+import { open, unlink, mkdir, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { FtxError, errnoOf } from '../../core/errors.js';
+import { showPath } from '../disk/disk-error.js';
+import { DURABLE, type Durability } from '../disk/durability.js';
+import { holdFolder, holdKnown, holdRoot, releaseFolder, type HeldFolder } from '../disk/held-folder.js';
+import { createMadeFolders, PRIVATE_MODE, wasLeftUnfinished, type MadeFolders } from './made-folders.js';
+import { makePartName } from '../names/part-name.js';
+import { createPlace, type HeldPlace, type Place } from './place.js';
+
+/** Of Linux, with the NUL at the end. */
+const PATH_MAX = 4096;
+
+/** Process-wide: who finds a folder that another session has just made must not call it durable before it is. */
+const underWay = new Map<string, Promise<void>>();
+
+/** A folder that an entry asks for, held; `other` is anything but a folder. */
+export type Found =
+  { readonly folder: HeldFolder; /** Its maker has not finished it before. */ readonly isOwn: boolean } | 'other';
+
+export interface Folders {
+  /** The place of an entry, held; its parents are made. Throws FtxError `bad-parent`. */
+  find(components: readonly string[]): Promise<HeldPlace>;
+  readonly made: Pick<MadeFolders, 'count'>;
+  /** The folder at a held place, made unless it is there. */
+  make(place: Place): Promise<Found>;
+  /** The session has said all: folders that it had made and never named get the permissions of any new one. */
+  settle(): void;
+}
+
+/** Process-wide, by path: places in a folder that may not be held at the moment. */
+const places = new Map<string, number>();
+
+/** `maker` is who sends; without it, only the same session finishes the folders it has made. */
+export function createFolders(root: string, durability = DURABLE, maker: string = randomUUID()): Folders {
+  const made = createMadeFolders(root, maker);
+
+  /** From folder to folder, each held until the next one is. */
+  async function walk(components: readonly string[]): Promise<HeldFolder> {
+    let folder = holdRoot(root);
+    for (const [depth, component] of components.entries()) {
+      try {
+        const path = components.slice(0, depth + 1).join('/');
+        const next = await holdOrMake(`${folder.path}/${component}`, durability, () => made.note(path));
+        if (next === 'other') throw refuseParent(components, component);
+        releaseFolder(folder);
+        folder = next;
+      } catch (error) {
+        releaseFolder(folder);
+        throw error;
+      }
+    }
+    return folder;
+  }
+
+  /** From the deepest up, what was made on the way to something that did not come. */
+  function removeUnused(parents: readonly string[]): void {
+    for (let depth = parents.length; depth > 0; depth--) {
+      const components = parents.slice(0, depth);
+      if (places.has(join(root, ...components)) || !made.removeIfUnused(components)) return;
+    }
+  }
+
+  /** The place of these components, in a folder that is held for it. */
+  function openPlace(components: readonly string[], folder: HeldFolder): HeldPlace {
+    const parents = components.slice(0, -1);
+    const path = join(root, ...parents);
+    places.set(path, (places.get(path) ?? 0) + 1);
+    return createPlace(root, components, folder, durability, (isUsed) => {
+      const others = (places.get(path) ?? 1) - 1;
+      if (others > 0) places.set(path, others);
+      else places.delete(path);
+      if (!isUsed) removeUnused(parents);
+    });
+  }
+
+  return {
+    made,
+    async find(components) {
+      refuseLength(root, components);
+      const parents = components.slice(0, -1);
+      return openPlace(components, holdKnown({ root, components: parents }) ?? (await walk(parents)));
+    },
+    async make({ folder, name, path }) {
+      const found = await holdOrMake(`${folder}/${name}`, durability, () => made.note(path));
+      return found === 'other' ? found : { folder: found, isOwn: made.finish(path) || wasLeftUnfinished(found) };
+    },
+    settle: () => made.settle(),
+  };
+}
+
+/** Through a descriptor folders could be made that no program reaches by their path. */
+export function refuseLength(root: string, components: readonly string[]): void {
+  const path = components.join('/');
+  if (Buffer.byteLength(root) + Buffer.byteLength(path) + '/'.length < PATH_MAX) return;
+  throw new FtxError('bad-name', `${showPath(path)}: the path is too long for the receiver's system.`);
+}
+
+export function refuseParent(components: readonly string[], component: string): FtxError {
+  const path = showPath(components.join('/'));
+  return new FtxError('bad-parent', `${path}: "${showPath(component)}" is there already and is not a folder.`);
+}
+
+/** Looks anew for every entry, so that a link planted meanwhile is seen. */
+async function holdOrMake(path: string, durability: Durability, onMade: () => void): Promise<HeldFolder | 'other'> {
+  for (;;) {
+    const pending = underWay.get(path);
+    const found = pending ? await pending.catch(() => undefined) : holdFolder(path);
+    if (found === 'other' || typeof found === 'object') return found;
+    if (found === 'missing') await makeOnce(path, durability, onMade);
+  }
+}
+
+async function makeOnce(path: string, durability: Durability, onMade: () => void): Promise<void> {
+  const making = makeFolder(path, durability, PRIVATE_MODE).finally(() => underWay.delete(path));
+  underWay.set(path, making);
+  try {
+    await making;
+    onMade();
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  }
+}
+
+/**
+ * Makes the receive folder if it is missing and returns its absolute path.
+ * Throws FtxError `cannot-create` unless it is a folder that can be written to.
+ */
+export async function prepareFolder(dir: string): Promise<string> {
+  const path = resolve(dir);
+  try {
+    await makeFolders(path);
+    await tryToWrite(path);
+    return path;
+  } catch (error) {
+    throw new FtxError('cannot-create', `Cannot receive into ${path}: ${describeObstacle(error)}.`, { cause: error });
+  }
+}
+
+/** Permission bits do not tell all: read-only and special file systems refuse even root. */
+async function tryToWrite(folder: string): Promise<void> {
+  const probe = join(folder, makePartName());
+  const handle = await open(probe, 'wx', 0o600);
+  await handle.close();
+  await unlink(probe);
+}
+
+/** Not mkdir's own `recursive`, which makes no folder durable and never returns from `/proc/new` (Node 20). */
+async function makeFolders(path: string): Promise<void> {
+  if ((await makeUnlessThere(path)) || dirname(path) === path) return;
+  await makeFolders(dirname(path));
+  if (!(await makeUnlessThere(path))) throw Object.assign(new Error('it cannot be made'), { code: 'ENOENT' });
+}
+
+/** False when the folder it is to be in is missing. */
+async function makeUnlessThere(path: string): Promise<boolean> {
+  try {
+    await makeFolder(path, DURABLE);
+  } catch (error) {
+    const errno = errnoOf(error) ?? '';
+    if (errno === 'ENOENT') return false;
+    // What is there need not be a folder: the attempt to write will tell.
+    if (!['EEXIST', 'EISDIR'].includes(errno)) throw error;
+  }
+  return true;
+}
+
+function describeObstacle(error: unknown): string {
+  switch (errnoOf(error)) {
+    case 'EEXIST':
+    case 'ENOTDIR':
+      return 'there is a file of that name, or on the way to it; choose another with --dir';
+    case 'ENOENT':
+      return 'it cannot be made, perhaps because a link on the way leads nowhere; choose another with --dir';
+    case 'EACCES':
+    case 'EPERM':
+      return 'you have no permission to write there; choose another with --dir';
+    case 'EROFS':
+      return 'the disk is read-only; choose another with --dir';
+    case 'ENOSPC':
+      return 'the disk is full; make room on it, or choose another with --dir';
+    case undefined:
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Makes one folder, as durable in the one it is in as that says. */
+export async function makeFolder(path: string, durability: Durability, mode?: number): Promise<void> {
+  await mkdir(path, mode);
+  try {
+    await durability.folder(dirname(path));
+  } catch (error) {
+    await rmdir(path).catch(() => undefined);
+    throw error;
+  }
+}

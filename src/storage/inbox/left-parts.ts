@@ -1,0 +1,127 @@
+/** Part files that sessions have left behind: to be shown, and removed when nobody goes on with them. */
+import { lstat, readdir, stat, unlink } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { FtxError } from '../../core/errors.js';
+import { BLOCK_BYTES } from '../../core/entry.js';
+import { readJournal } from '../disk/block-journal.js';
+import { holdWay, releaseFolder, type HeldFolder, type Way } from '../disk/held-folder.js';
+import { LOCK_SUFFIX, readOwner, TAKEOVER_SUFFIX, takeLock } from '../disk/lock.js';
+import { isOwnerDead } from '../disk/owner.js';
+import { isAbandoned, PART_SUFFIX } from '../names/part-name.js';
+import { JOURNAL_SUFFIX, parseBinding } from './resumable-part.js';
+import { RESERVED_PREFIX } from '../names/safe-path.js';
+
+/** A transfer that broke off and can go on. */
+export interface LeftPart {
+  /** What the sender called the file. */
+  readonly path: string;
+  /** Where it came from. */
+  readonly peer: string;
+  readonly size: number;
+  /** Bytes that are here. */
+  readonly bytes: number;
+  /** Seconds since something arrived. */
+  readonly ageSeconds: number;
+}
+
+/** Those below the folder that can go on, in no order. Throws FtxError `not-found`. */
+export async function* listParts(dir: string): AsyncGenerator<LeftPart> {
+  await stat(dir).catch((cause: unknown) => {
+    throw new FtxError('not-found', `${dir}: there is no such folder. Name it with --dir.`, { cause });
+  });
+  for await (const { file, isLink } of findLeftovers(dir)) {
+    if (isLink || !file.endsWith(JOURNAL_SUFFIX)) continue;
+    const part = await describePart(file).catch(() => undefined);
+    if (part) yield part;
+  }
+}
+
+async function describePart(journalFile: string): Promise<LeftPart | undefined> {
+  const journal = await readJournal(journalFile);
+  if (!journal) return undefined;
+  const { path, peer, size } = parseBinding(journal.binding);
+  return {
+    path,
+    peer,
+    size,
+    bytes: Math.min(size, journal.blocks * BLOCK_BYTES),
+    ageSeconds: Math.max(0, await readAgeMs(journalFile)) / 1000,
+  };
+}
+
+/** Removes what nobody can go on with, and what has not changed for `keepMs`; resolves with the paths, below the folder. */
+export async function removeOldParts(dir: string, keepMs: number): Promise<string[]> {
+  const removed: string[] = [];
+  for await (const { file, path } of findLeftovers(dir)) {
+    if (await removeIfOver(file, keepMs)) removed.push(path);
+  }
+  return removed;
+}
+
+/** Whoever takes a file away at the same moment has done what was wanted. */
+async function removeIfOver(file: string, keepMs: number): Promise<boolean> {
+  const remove = () =>
+    unlink(file).then(
+      () => true,
+      () => false,
+    );
+  if (isAbandoned(basename(file))) return remove();
+  const isOver =
+    (await readAgeMs(file).catch(() => 0)) > keepMs ||
+    (file.endsWith(TAKEOVER_SUFFIX) && isOwnerDead(await readOwner(file)));
+  // Nobody is at it, nor begins to be.
+  const unlock = isOver ? await takeLock(lockOf(file)) : undefined;
+  if (!unlock) return false;
+  return remove().finally(unlock);
+}
+
+function lockOf(file: string): string {
+  return file.slice(0, file.lastIndexOf('.')) + LOCK_SUFFIX;
+}
+
+async function readAgeMs(file: string): Promise<number> {
+  return Date.now() - (await lstat(file)).mtimeMs;
+}
+
+interface Leftover {
+  /** Leads to it as long as the next one has not been asked for. */
+  readonly file: string;
+  /** Below the folder. */
+  readonly path: string;
+  readonly isLink: boolean;
+}
+
+/** No link is followed, also when one takes the place of a folder meanwhile; what cannot be read is passed over. */
+async function* findLeftovers(root: string): AsyncGenerator<Leftover> {
+  const ways: string[][] = [[]];
+  for (let components; (components = ways.pop()) !== undefined;) {
+    const folder = tryToHold({ root, components });
+    if (!folder) continue;
+    try {
+      for (const entry of await readdir(folder.path, { withFileTypes: true }).catch(() => [])) {
+        const way = [...components, entry.name];
+        const isLink = entry.isSymbolicLink();
+        if (entry.isDirectory()) ways.push(way);
+        else if ((entry.isFile() || isLink) && isLeftover(entry.name))
+          yield { file: `${folder.path}/${entry.name}`, path: way.join('/'), isLink };
+      }
+    } finally {
+      releaseFolder(folder);
+    }
+  }
+}
+
+function tryToHold(way: Way): HeldFolder | undefined {
+  try {
+    return holdWay(way);
+  } catch {
+    return undefined;
+  }
+}
+
+function isLeftover(name: string): boolean {
+  return (
+    name.startsWith(RESERVED_PREFIX) &&
+    [PART_SUFFIX, JOURNAL_SUFFIX, LOCK_SUFFIX].some((suffix) => name.endsWith(suffix))
+  );
+}

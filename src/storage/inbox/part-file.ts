@@ -1,0 +1,177 @@
+import { constants, fstatSync } from 'node:fs';
+import { open, unlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FtxError } from '../../core/errors.js';
+import type { Entry } from '../../core/entry.js';
+import type { PartFile, Placed } from '../../core/sink.js';
+import { createBlockWriter, type BlockWriter } from '../disk/block-writer.js';
+import { commitFile } from './commit.js';
+import type { ConflictPolicy } from '../names/conflict.js';
+import { describeDiskError, showBytes, showPath } from '../disk/disk-error.js';
+import type { Place } from './place.js';
+import { makePartName } from '../names/part-name.js';
+
+const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_RDWR;
+const OLD_FILE = constants.O_NOFOLLOW | constants.O_RDWR;
+
+export interface PartFileOptions {
+  readonly place: Place;
+  readonly offer: Entry;
+  readonly onConflict: ConflictPolicy;
+  /** Bytes. */
+  readonly maxSize: number;
+  /** The path below the receiver's folder once the file has got its name. */
+  readonly describePlace: (name: string) => string;
+}
+
+/** Where the bytes of a part file are; resumable-part.ts uses the same for one that outlives its session. */
+export interface PartOnDisk {
+  /** Its own name in the folder of the place. */
+  readonly name: string;
+  /** True when it is there from an earlier session. */
+  readonly isThere: boolean;
+}
+
+/** Lives as long as its session. Touches the disk at the first write, so that an offer by itself costs nothing. */
+export function createPartFile(options: PartFileOptions): PartFile {
+  const part = new DiskPart(options, { name: makePartName(), isThere: false });
+  return {
+    state: 'part',
+    durable: [],
+    confirm: ignore,
+    write: (block, offset) => part.write(block, offset),
+    commit: (size) => part.commit(size),
+    discard: () => part.discard(),
+    suspend: () => part.discard(),
+  };
+}
+
+/** A part file, and what keeping it for a later session takes. */
+export class DiskPart {
+  readonly #options: PartFileOptions;
+  readonly #name: string;
+  readonly #isThere: boolean;
+  #opening: Promise<OpenPart> | undefined;
+  #failure: FtxError | undefined;
+  #ending: Promise<void> | undefined;
+
+  constructor(options: PartFileOptions, { name, isThere }: PartOnDisk) {
+    this.#options = options;
+    this.#name = name;
+    this.#isThere = isThere;
+  }
+
+  get #path(): string {
+    return join(this.#options.place.folder, this.#name);
+  }
+
+  write(block: Uint8Array, offset: number): Promise<void> {
+    const { place, maxSize } = this.#options;
+    if (offset + block.length > maxSize) this.#failure ??= refuseSize(place.path, maxSize);
+    return this.#attempt(({ writer }) => writer.write(block, offset));
+  }
+
+  /** Makes all that has been written durable. What it loses, commit will not report as stored. */
+  sync(): Promise<void> {
+    // Never again after a failure: a second fsync may say yes to what the first has lost.
+    return this.#attempt(({ handle }) => handle.datasync());
+  }
+
+  commit(size: number): Promise<Placed> {
+    if (this.#ending) return Promise.reject(refuseEnded(this.#options.place.path));
+    const settled = this.#settle(size);
+    this.#ending = settled.then(ignore, ignore);
+    return settled;
+  }
+
+  discard(): Promise<void> {
+    return (this.#ending ??= this.#remove());
+  }
+
+  /** Closes it and leaves it where it is. */
+  release(): Promise<void> {
+    return (this.#ending ??= this.#close().then(ignore));
+  }
+
+  #open(): Promise<OpenPart> {
+    return (this.#opening ??= openPart(this.#path, this.#isThere ? OLD_FILE : NEW_FILE));
+  }
+
+  async #attempt(work: (part: OpenPart) => Promise<void>): Promise<void> {
+    const { place } = this.#options;
+    if (this.#ending) throw refuseEnded(place.path);
+    if (this.#failure) throw this.#failure;
+    try {
+      await work(await this.#open());
+    } catch (error) {
+      // What was under way when the file was discarded fails for that reason alone.
+      if (this.#isEnding()) throw refuseEnded(place.path);
+      this.#failure ??= describeDiskError(error, place.path);
+      throw this.#failure;
+    }
+  }
+
+  #isEnding(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  async #settle(size: number): Promise<Placed> {
+    const { place, onConflict, offer, describePlace } = this.#options;
+    try {
+      if (this.#failure) throw this.#failure;
+      const { handle, writer } = await this.#open();
+      await writer.close();
+      checkSize(handle, size, place.path);
+      return { as: describePlace(await commitFile({ handle, path: this.#path }, place, onConflict, offer)) };
+    } catch (error) {
+      await this.#remove();
+      throw describeDiskError(error, place.path);
+    }
+  }
+
+  /** Never fails: it runs after a failure, which is the one to report. */
+  async #close(): Promise<boolean> {
+    const part = await this.#opening?.catch(ignore);
+    await part?.writer.close();
+    await part?.handle.close().catch(ignore);
+    return part !== undefined || this.#isThere;
+  }
+
+  async #remove(): Promise<void> {
+    if (!(await this.#close())) return;
+    try {
+      await unlink(this.#path);
+    } catch {
+      // Nor does its folder have to be there.
+    }
+  }
+}
+
+function ignore(): undefined {
+  return undefined;
+}
+
+interface OpenPart {
+  readonly handle: FileHandle;
+  readonly writer: BlockWriter;
+}
+
+async function openPart(path: string, flags: number): Promise<OpenPart> {
+  const handle = await open(path, flags, 0o600);
+  return { handle, writer: createBlockWriter(handle) };
+}
+
+function checkSize({ fd }: FileHandle, size: number, path: string): void {
+  const written = fstatSync(fd).size;
+  if (written === size) return;
+  throw new FtxError('io', `${showPath(path)}: ${written} of ${size} bytes are on the receiver's disk.`);
+}
+
+export function refuseSize(path: string, maxSize: number, size?: number): FtxError {
+  const much = size === undefined ? 'is larger than' : `is ${showBytes(size)}, more than`;
+  return new FtxError('too-large', `${showPath(path)}: ${much} the ${showBytes(maxSize)} the receiver takes.`);
+}
+
+function refuseEnded(path: string): FtxError {
+  return new FtxError('aborted', `${showPath(path)}: is no longer being received.`);
+}

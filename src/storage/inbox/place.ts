@@ -1,0 +1,109 @@
+/** Where an entry is to stand. */
+import { FtxError } from '../../core/errors.js';
+import type { PartFile } from '../../core/sink.js';
+import { describeDiskError, showPath } from '../disk/disk-error.js';
+import type { Durability } from '../disk/durability.js';
+import {
+  findFolder,
+  HOLDS_BY_DESCRIPTOR,
+  holdWay,
+  isCrowded,
+  releaseFolder,
+  type HeldFolder,
+} from '../disk/held-folder.js';
+
+export interface Place {
+  /** As the peer named it, for messages. */
+  readonly path: string;
+  /** A path to the folder it is in, good as long as the place is held. Throws like the system when the folder is gone. */
+  readonly folder: string;
+  readonly name: string;
+  /** Of what is put there. */
+  readonly durability: Durability;
+}
+
+export interface HeldPlace extends Place {
+  /** Throws FtxError `bad-parent` unless the peer's path still leads to the folder that is held. */
+  check(): void;
+  /** Nobody has a path into the folder now: it need not be held until somebody asks for one. */
+  rest(): void;
+  /** For good: what it was for is there. Safe to call more than once. */
+  release(): void;
+  /** For good: nothing came of it. Safe to call more than once, and after release. */
+  abandon(): void;
+}
+
+/** The place takes over the hold on its folder; `onEnd` is called once. */
+export function createPlace(
+  root: string,
+  components: readonly string[],
+  folder: HeldFolder,
+  durability: Durability,
+  onEnd: (isUsed: boolean) => void,
+): HeldPlace {
+  const path = components.join('/');
+  const way = { root, components: components.slice(0, -1) };
+  let held: HeldFolder | undefined = folder;
+  let isOver = false;
+
+  function letGo(): void {
+    if (held) releaseFolder(held);
+    held = undefined;
+  }
+
+  function end(isUsed: boolean): void {
+    if (isOver) return;
+    isOver = true;
+    letGo();
+    onEnd(isUsed);
+  }
+
+  return {
+    path,
+    get folder() {
+      if (isOver) throw new Error('The place was used after its end.');
+      return (held ??= holdWay(way)).path;
+    },
+    name: components.at(-1) ?? '',
+    durability,
+    check() {
+      if (!HOLDS_BY_DESCRIPTOR || !held) return;
+      try {
+        if (findFolder(way) === held.id) return;
+      } catch (error) {
+        throw describeDiskError(error, path);
+      }
+      throw new FtxError(
+        'bad-parent',
+        `${showPath(path)}: the folder it was to be in has been moved, replaced or removed meanwhile.`,
+      );
+    },
+    rest() {
+      if (isCrowded()) letGo();
+    },
+    release: () => end(true),
+    abandon: () => end(false),
+  };
+}
+
+/** The part file, which lets go of its place at its end. */
+export function withPlace(part: PartFile, place: HeldPlace): PartFile {
+  const abandon = (): void => place.abandon();
+  async function commit(size: number) {
+    try {
+      place.check();
+    } catch (error) {
+      await part.discard();
+      throw error;
+    }
+    const placed = await part.commit(size);
+    place.release();
+    return placed;
+  }
+  return {
+    ...part,
+    commit: (size) => commit(size).finally(abandon),
+    discard: () => part.discard().finally(abandon),
+    suspend: () => part.suspend().finally(abandon),
+  };
+}

@@ -1,0 +1,155 @@
+/** What a receiver's folder may hold in all: `--quota`. */
+import { lstatSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FtxError } from '../../core/errors.js';
+import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
+import type { PartFile } from '../../core/sink.js';
+import { showBytes, showPath } from '../disk/disk-error.js';
+
+/** Between two counts of a folder that is full; or this many times as long as a count takes, if that is more. */
+const RECOUNT_MS = 5_000;
+const RECOUNT_FACTOR = 10;
+
+/** One for all sessions that write to the same folder. */
+export interface Quota {
+  /** Bytes. */
+  readonly limit: number;
+  /**
+   * Bytes that may still come. When that is less than what is wanted, the
+   * folder is counted again first, unless that was done a moment ago: others
+   * may have taken something out of it.
+   */
+  left(wanted: number): Promise<number>;
+  /** Throws FtxError `no-space` when so many may not come. */
+  check(path: string, bytes: number): Promise<void>;
+  /** Writes so many more. Throws FtxError `no-space` when they may not come. */
+  add(path: string, bytes: number, write: () => Promise<void>): Promise<void>;
+  /** So many are gone again. */
+  giveBack(bytes: number): void;
+}
+
+/** Counts the folder. */
+export async function createQuota(dir: string, limit: number, count = countBytes): Promise<Quota> {
+  let used = await count(dir);
+  /** Of these, what no count may have seen yet. */
+  let onTheWay = 0;
+  let mayCountAt = 0;
+  let counting: Promise<void> | undefined;
+  /** Since the last count was begun, which may have seen it or not. */
+  let givenBack = 0;
+
+  /** None when there is more than there may be, as when the quota is a new one. */
+  const free = () => Math.max(0, limit - used);
+
+  async function countAgain(): Promise<void> {
+    const before = used - onTheWay;
+    givenBack = 0;
+    const started = performance.now();
+    const counted = await count(dir);
+    // What came or went meanwhile may be counted too much, until the next time, and never too little.
+    used = counted + (used - before) + givenBack;
+    const now = performance.now();
+    mayCountAt = now + Math.max(RECOUNT_MS, RECOUNT_FACTOR * (now - started));
+  }
+
+  async function left(wanted: number): Promise<number> {
+    if (free() < wanted && performance.now() >= mayCountAt)
+      await (counting ??= countAgain().finally(() => (counting = undefined)));
+    return free();
+  }
+
+  async function check(path: string, bytes: number): Promise<void> {
+    if ((await left(bytes)) < bytes) throw refuseQuota(path, bytes, limit, free());
+  }
+
+  return {
+    limit,
+    left,
+    check,
+    async add(path, bytes, write) {
+      // In a loop, because others add some while this one waits; none while it does not.
+      while (free() < bytes) await check(path, bytes);
+      used += bytes;
+      onTheWay += bytes;
+      try {
+        await write();
+      } finally {
+        onTheWay -= bytes;
+      }
+    },
+    giveBack(bytes) {
+      used -= bytes;
+      givenBack += bytes;
+    },
+  };
+}
+
+/** `what` needs `bytes`, and `left` may still come. */
+export function refuseQuota(what: string, bytes: number, limit: number, left: number): FtxError {
+  const much = `${showBytes(bytes)} is more than the ${showBytes(left)} left of the ${showBytes(limit)} that the receiver's folder may hold`;
+  return new FtxError('no-space', `${showPath(what)}: ${much}. Take something out of it, or raise --quota there.`);
+}
+
+/** The sizes of all files below the folder; what cannot be read counts as nothing. */
+async function countBytes(dir: string): Promise<number> {
+  let bytes = 0;
+  const folders = [dir];
+  for (let folder; (folder = folders.pop()) !== undefined;) {
+    for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) folders.push(path);
+      // Synchronous, as in tree.ts: a trip to another thread takes ten times as long as the look.
+      else if (entry.isFile()) bytes += sizeOf(path);
+    }
+  }
+  return bytes;
+}
+
+function sizeOf(path: string): number {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** The part file, counting what it adds to the folder. `isKept` tells whether it stays there when it is suspended. */
+export function withQuota(
+  part: PartFile,
+  quota: Quota,
+  { path, size }: Pick<Entry, 'path' | 'size'>,
+  isKept: boolean,
+): PartFile {
+  /** How far it has been written or begun to be; before that, bytes are only written over. */
+  let end = Math.min(part.durable.length * BLOCK_BYTES, size ?? Infinity);
+  let counted = end;
+  const leave = (): void => void (counted = 0);
+  const giveBack = (): void => {
+    quota.giveBack(counted);
+    leave();
+  };
+  return {
+    ...part,
+    write(block, offset) {
+      const more = Math.max(0, offset + block.length - end);
+      end += more;
+      return quota.add(path, more, () => {
+        counted += more;
+        return part.write(block, offset);
+      });
+    },
+    async commit(size) {
+      try {
+        const placed = await part.commit(size);
+        leave();
+        return placed;
+      } catch (error) {
+        giveBack();
+        throw error;
+      }
+    },
+    discard: () => part.discard().finally(giveBack),
+    suspend: () => part.suspend().finally(isKept ? leave : giveBack),
+  };
+}

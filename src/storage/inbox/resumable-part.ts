@@ -1,0 +1,259 @@
+/** A part file that a later session of the same sender goes on with. */
+import { createHash } from 'node:crypto';
+import { lstatSync } from 'node:fs';
+import { unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf } from '../../core/errors.js';
+import { BLOCK_BYTES, MIN_RESUMABLE_BYTES, type Entry } from '../../core/entry.js';
+import type { PartFile } from '../../core/sink.js';
+import { countFromStart, openJournal, readJournal, type BlockJournal } from '../disk/block-journal.js';
+import { LOCK_SUFFIX, takeLock } from '../disk/lock.js';
+import { DiskPart, type PartFileOptions } from './part-file.js';
+import { PART_SUFFIX } from '../names/part-name.js';
+import { RESERVED_PREFIX } from '../names/safe-path.js';
+
+export const JOURNAL_SUFFIX = '.journal';
+/** Blocks that a crash may cost, or the time in which they came; each checkpoint waits for the disk. */
+const CHECKPOINT_BLOCKS = 32;
+const CHECKPOINT_MS = 1_000;
+/** How long to wait for an earlier session that is just ending. */
+const MAX_WAIT_MS = 2_000;
+
+/** Process-wide: a part file belongs to one session at a time. Each promise resolves when it is free. */
+const inUse = new Map<string, Promise<void>>();
+
+/** What a part file is of: only the same offer of the same peer goes on with it. */
+export interface PartBinding {
+  readonly path: string;
+  readonly size: number;
+  readonly mtime: string;
+  readonly peer: string;
+}
+
+export function parseBinding(text: string): PartBinding {
+  const [path, size, mtime, peer] = JSON.parse(text) as [string, number, string, string];
+  return { path, size, mtime, peer };
+}
+
+function bindTo({ path, size, mtimeNs }: Entry, peer: string): { binding: string; stem: string } {
+  const binding = JSON.stringify([path, size, mtimeNs.toString(), peer]);
+  return { binding, stem: RESERVED_PREFIX + createHash('sha256').update(binding).digest('hex').slice(0, 16) };
+}
+
+/** Removes what is left of a transfer that a crash has ended after the file got its name: nobody would go on with it. */
+export async function removeResumablePart(
+  { offer, place }: Pick<PartFileOptions, 'offer' | 'place'>,
+  peer: string,
+): Promise<void> {
+  if (!isWorthKeeping(offer)) return;
+  const path = join(place.folder, bindTo(offer, peer).stem);
+  const left = [PART_SUFFIX, JOURNAL_SUFFIX, LOCK_SUFFIX].filter((suffix) =>
+    lstatSync(path + suffix, { throwIfNoEntry: false }),
+  );
+  if (left.length === 0 || inUse.has(path + PART_SUFFIX)) return;
+  const unlock = await takeLock(path + LOCK_SUFFIX);
+  if (!unlock) return;
+  await Promise.all([PART_SUFFIX, JOURNAL_SUFFIX].map((suffix) => unlink(path + suffix).catch(() => undefined)));
+  await unlock();
+}
+
+/** Undefined while another session has it, of this or another receiver, or when the file is not worth it. */
+export async function openResumablePart(options: PartFileOptions, peer: string): Promise<PartFile | undefined> {
+  const { offer, place } = options;
+  if (!isWorthKeeping(offer)) return undefined;
+  const { binding, stem } = bindTo(offer, peer);
+  const path = join(place.folder, stem + PART_SUFFIX);
+  const free = await claim(path, join(place.folder, stem + LOCK_SUFFIX));
+  if (!free) return undefined;
+  try {
+    return await openClaimed(options, stem, binding, free);
+  } catch (error) {
+    await free();
+    // Whoever plants something at these names spoils a later session's head start, not this one's file.
+    if (['ELOOP', 'EISDIR'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+function isWorthKeeping({ size }: Entry): boolean {
+  return size !== null && size >= MIN_RESUMABLE_BYTES;
+}
+
+/** Bytes of the offer that an earlier session of the same peer has left in the folder; nothing is opened for writing. */
+export async function findDurableBytes(folder: string, offer: Entry, peer: string): Promise<number> {
+  if (!isWorthKeeping(offer)) return 0;
+  const { binding, stem } = bindTo(offer, peer);
+  const files = [PART_SUFFIX, JOURNAL_SUFFIX].map((suffix) => join(folder, stem + suffix));
+  const [part, journalFile] = files.map((file) => lstatSync(file, { throwIfNoEntry: false }));
+  if (!part?.isFile() || !journalFile?.isFile()) return 0;
+  const journal = await readJournal(files[1] ?? '').catch(() => undefined);
+  if (journal?.binding !== binding) return 0;
+  const blocks = Math.min(journal.blocks, countBlocks(part.size, offer));
+  return Math.min(blocks * BLOCK_BYTES, offer.size ?? 0);
+}
+
+/** The last block counts only in a file that has all of it. */
+function countBlocks(bytes: number, { size }: Entry): number {
+  return bytes === size ? Math.ceil(bytes / BLOCK_BYTES) : Math.floor(bytes / BLOCK_BYTES);
+}
+
+async function openClaimed(options: PartFileOptions, stem: string, binding: string, free: () => Promise<void>) {
+  const name = stem + PART_SUFFIX;
+  const path = join(options.place.folder, name);
+  const journal = await openJournal(join(options.place.folder, stem + JOURNAL_SUFFIX), binding);
+  const durable = readDurable(journal, path, options.offer);
+  // A part without a journal, or the other way round, is of no use to anyone.
+  if (durable.length === 0) {
+    await journal.clear();
+    await unlink(path).catch(() => undefined);
+  }
+  const part = new DiskPart(options, { name, isThere: durable.length > 0 });
+  return createResumable(part, journal, durable, free);
+}
+
+/** The digests that the journal vouches for, as far as the part file reaches. */
+function readDurable({ known }: BlockJournal, path: string, offer: Entry): bigint[] {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (!stats?.isFile() || stats.nlink !== 1) return [];
+  const count = Math.min(countFromStart(known), countBlocks(stats.size, offer));
+  return Array.from({ length: count }, (_, block) => known.get(block) ?? 0n);
+}
+
+/** Waits for a session that is ending. Resolves with the way to give the path back, undefined if it stays in use. */
+async function claim(path: string, lockPath: string): Promise<(() => Promise<void>) | undefined> {
+  const other = inUse.get(path);
+  if (other) await waitAtMost(other);
+  if (inUse.has(path)) return undefined;
+  let free: () => void = () => undefined;
+  inUse.set(path, new Promise<void>((resolve) => (free = resolve)));
+  const unlock = await takeLock(lockPath);
+  const release = async () => {
+    await unlock?.();
+    inUse.delete(path);
+    free();
+  };
+  if (unlock) return release;
+  await release();
+  return undefined;
+}
+
+async function waitAtMost(other: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, MAX_WAIT_MS)));
+  await Promise.race([other, patience]);
+  clearTimeout(timer);
+}
+
+function createResumable(
+  part: DiskPart,
+  journal: BlockJournal,
+  durable: readonly bigint[],
+  free: () => Promise<void>,
+): PartFile {
+  const checkpoints = createCheckpoints(part, journal);
+  let ending: Promise<void> | undefined;
+
+  /** Whatever comes first of commit, discard and suspend is the end. */
+  function end(work: () => Promise<void>): Promise<void> {
+    return (ending ??= work().finally(free));
+  }
+
+  const removeJournal = () =>
+    checkpoints
+      .stop()
+      .then(() => journal.remove())
+      .catch(() => undefined);
+  return {
+    state: 'part',
+    durable,
+    confirm: (offset, digest) => checkpoints.note(offset / BLOCK_BYTES, digest),
+    async write(block, offset) {
+      await checkpoints.forget(Math.floor(offset / BLOCK_BYTES));
+      await part.write(block, offset);
+    },
+    async commit(size) {
+      // An fsync that is under way may fail, and the system tells of a lost write only once.
+      await checkpoints.stop();
+      const placed = part.commit(size);
+      await end(() =>
+        placed
+          .then(
+            () => undefined,
+            () => undefined,
+          )
+          .then(removeJournal),
+      );
+      return placed;
+    },
+    discard: () => end(() => part.discard().then(removeJournal)),
+    suspend: () =>
+      end(async () => {
+        const isWorthIt = await checkpoints.finish();
+        await (isWorthIt ? part.release() : part.discard());
+        await (isWorthIt ? journal.close() : journal.remove()).catch(() => undefined);
+      }),
+  };
+}
+
+interface Checkpoints {
+  note(block: number, digest: bigint): void;
+  /** To be called before a block is written over: a crash in between must not leave the old digest with new bytes. */
+  forget(block: number): Promise<void>;
+  /** Notes no more, and waits for what is under way. */
+  stop(): Promise<void>;
+  /** Makes everything noted durable. Whether there is anything to keep. */
+  finish(): Promise<boolean>;
+}
+
+/** Blocks first, then the record: the journal is never ahead of the part file, whatever happens to either. */
+function createCheckpoints(part: DiskPart, journal: BlockJournal): Checkpoints {
+  const recorded = new Set(journal.known.keys());
+  let noted: [number, bigint][] = [];
+  let last = performance.now();
+  let running: Promise<void> = Promise.resolve();
+  let isRunning = false;
+  let broken = false;
+
+  async function checkpoint(): Promise<void> {
+    const batch = noted;
+    noted = [];
+    last = performance.now();
+    if (batch.length === 0 || broken) return;
+    await part.sync();
+    await journal.append(batch);
+    for (const [block] of batch) recorded.add(block);
+    await journal.sync();
+  }
+
+  function start(): void {
+    isRunning = true;
+    running = checkpoint()
+      // A journal that cannot be written costs the later session its head start, not this one its file.
+      .catch(() => void (broken = true))
+      .finally(() => (isRunning = false));
+  }
+
+  return {
+    note(block, digest) {
+      noted.push([block, digest]);
+      if (isRunning || broken) return;
+      if (noted.length >= CHECKPOINT_BLOCKS || performance.now() - last >= CHECKPOINT_MS) start();
+    },
+    async forget(block) {
+      if (!recorded.delete(block)) return;
+      await running;
+      await journal.forget(block);
+    },
+    async stop() {
+      noted = [];
+      broken = true;
+      await running;
+    },
+    async finish() {
+      await running;
+      start();
+      await running;
+      return recorded.has(0);
+    },
+  };
+}

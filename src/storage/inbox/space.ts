@@ -1,0 +1,167 @@
+/** Room on the disk, promised to running transfers before their first byte. */
+import { statfs } from 'node:fs/promises';
+import { FtxError } from '../../core/errors.js';
+import { BLOCK_BYTES } from '../../core/entry.js';
+import type { PartFile } from '../../core/sink.js';
+import { showBytes, showPath } from '../disk/disk-error.js';
+
+/** What a transfer leaves free for everybody else, and for its own folders and journals. */
+const MARGIN_BYTES = 64 * BLOCK_BYTES;
+/** Less than this is taken without a look, out of the margin: it costs less to store than to look. */
+export const MIN_BYTES = BLOCK_BYTES;
+/** Other senders are kept away from at most so many times what this one has brought: to promise is free, to bring is not. */
+const CLAIM_FACTOR = 32;
+
+/** One for all sessions that write to the same disk. */
+export interface Space {
+  /** For one sender. */
+  join(): SenderSpace;
+}
+
+export interface SenderSpace {
+  /** Sets the bytes aside. Throws FtxError `no-space` when they are not there. */
+  reserve(path: string, bytes: number): Promise<Reservation>;
+  /** Bytes that are there and neither promised to this sender nor claimed by another; Infinity where the system does not tell. */
+  left(): Promise<number>;
+}
+
+export interface Reservation {
+  /** So many of them are on the disk now. Throws FtxError `no-space` when there is no room for the rest any more. */
+  use(bytes: number): Promise<void>;
+  /** Gives the rest back. */
+  end(): void;
+}
+
+/** Bytes that are not on the disk yet. */
+interface Promised {
+  /** All of them: the same sender is promised no byte twice. */
+  left: number;
+  /** Those that count against other senders. */
+  claimed: number;
+}
+
+interface Request {
+  readonly path: string;
+  readonly bytes: () => number;
+  /** Of the free bytes, those that are not for this request. */
+  readonly taken: () => number;
+  readonly grant: () => void;
+}
+
+/** `readFree` gives the free bytes of the disk under a folder. */
+export function createSpace(dir: string, readFree = readFreeBytes): Space {
+  const all: Promised = { left: 0, claimed: 0 };
+  let last: Promise<unknown> = Promise.resolve();
+
+  const readLeft = async (taken: () => number) => {
+    const free = await readFree(dir).catch(() => Infinity);
+    return Math.max(0, free - taken());
+  };
+
+  /** One after the other: of two who want the last room, one gets it. */
+  function ask({ path, bytes, taken, grant }: Request): Promise<void> {
+    const asked = last.then(async () => {
+      const forIt = await readLeft(taken);
+      if (forIt < bytes()) throw refuse(path, bytes(), forIt);
+      grant();
+    });
+    last = asked.catch(() => undefined);
+    return asked;
+  }
+
+  function join(): SenderSpace {
+    const own: Promised = { left: 0, claimed: 0 };
+
+    const taken = () => MARGIN_BYTES + all.claimed - own.claimed + own.left;
+
+    async function reserve(path: string, bytes: number): Promise<Reservation> {
+      if (bytes < MIN_BYTES) return { use: () => Promise.resolve(), end: () => undefined };
+      const promised = createPromised([all, own]);
+      await ask({ path, bytes: () => bytes, taken, grant: () => promised.set(bytes, 0) });
+      // Without the margin, of which what is being written at this moment may have taken some.
+      const others = () => all.claimed - promised.claimed;
+      return createReservation(promised, (wanted, grant) => ask({ path, bytes: wanted, taken: others, grant }));
+    }
+
+    return { reserve, left: () => readLeft(taken) };
+  }
+
+  return { join };
+}
+
+interface PromisedOnce extends Readonly<Promised> {
+  set(left: number, claimed: number): void;
+}
+
+/** Kept up to date in all sums that it is part of. */
+function createPromised(sums: readonly Promised[]): PromisedOnce {
+  const now: Promised = { left: 0, claimed: 0 };
+  return {
+    get left() {
+      return now.left;
+    },
+    get claimed() {
+      return now.claimed;
+    },
+    set(left, claimed) {
+      for (const sum of sums) {
+        sum.left += left - now.left;
+        sum.claimed += claimed - now.claimed;
+      }
+      Object.assign(now, { left, claimed });
+    },
+  };
+}
+
+/** The more of it has come, the more of the rest is claimed; `ask` for that throws when others were there before. */
+function createReservation(
+  promised: PromisedOnce,
+  ask: (wanted: () => number, grant: () => void) => Promise<void>,
+): Reservation {
+  let used = 0;
+  let isAsking = false;
+  const due = (factor = CLAIM_FACTOR) => Math.min(promised.left, used * factor);
+
+  async function claim(): Promise<void> {
+    isAsking = true;
+    try {
+      await ask(due, () => promised.set(promised.left, due()));
+    } finally {
+      isAsking = false;
+    }
+  }
+
+  return {
+    async use(bytes) {
+      used += bytes;
+      promised.set(Math.max(0, promised.left - bytes), Math.max(0, promised.claimed - bytes));
+      // Not for each block: every claim is a look at the disk.
+      if (!isAsking && promised.claimed < due(CLAIM_FACTOR / 2)) await claim();
+    },
+    end: () => promised.set(0, 0),
+  };
+}
+
+async function readFreeBytes(dir: string): Promise<number> {
+  const { bavail, bsize } = await statfs(dir);
+  return bavail * bsize;
+}
+
+function refuse(path: string, bytes: number, free: number): FtxError {
+  const missing = `${showBytes(bytes)} is more than the ${showBytes(free)} that the receiver's disk has left for it`;
+  return new FtxError('no-space', `${showPath(path)}: ${missing}. Make room there, then send again.`);
+}
+
+/** The part file, giving back what was reserved as it is used. */
+export function withReservation(part: PartFile, reservation: Reservation): PartFile {
+  return {
+    ...part,
+    async write(block, offset) {
+      await part.write(block, offset);
+      await reservation.use(block.length);
+    },
+    commit: (size) => part.commit(size).finally(() => reservation.end()),
+    discard: () => part.discard().finally(() => reservation.end()),
+    suspend: () => part.suspend().finally(() => reservation.end()),
+  };
+}

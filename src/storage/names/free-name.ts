@@ -1,0 +1,87 @@
+import { extname } from 'node:path';
+
+const NAME_BYTES_MAX = 255;
+/** What follows the last dot of a longer "extension" is a sentence, not a file type. */
+const EXTENSION_BYTES_MAX = 32;
+
+/** `photo.jpg` as `photo (1).jpg`: the stem is shortened, at a character, to stay within 255 bytes. */
+export function numberName(name: string, number: number): string {
+  const extension = extensionOf(name);
+  const suffix = ` (${number})${extension}`;
+  const stem = name.slice(0, name.length - extension.length);
+  return truncateUtf8(stem, NAME_BYTES_MAX - Buffer.byteLength(suffix)) + suffix;
+}
+
+export interface NameSearch {
+  /** The absolute path without a number: searches for one of these go one after the other. */
+  readonly path: string;
+  readonly name: string;
+  /** False when the candidate is taken, which others may do at any moment. */
+  readonly claim: (candidate: string) => Promise<boolean>;
+  readonly isTaken: (candidate: string) => Promise<boolean>;
+}
+
+/** Process-wide, for as long as somebody searches: fifty files of one name would snatch each number from the others. */
+const queues = new Map<string, { last: Promise<unknown>; taken: number; waiting: number }>();
+
+/**
+ * Claims the name, or a free numbered form of it. The search doubles its step
+ * and then halves it: the n-th file of one name costs O(log n) lookups, and
+ * numbers that have become free below may stay so.
+ */
+export async function claimFreeName(search: NameSearch): Promise<string> {
+  if (await search.claim(search.name)) return search.name;
+  const queue = queues.get(search.path) ?? { last: Promise.resolve(), taken: 0, waiting: 0 };
+  queues.set(search.path, queue);
+  queue.waiting++;
+  const turn = queue.last.then(async () => {
+    queue.taken = await claimNumber(search, queue.taken);
+    return numberName(search.name, queue.taken);
+  });
+  queue.last = turn.catch(() => undefined);
+  return turn.finally(() => {
+    if (--queue.waiting === 0) queues.delete(search.path);
+  });
+}
+
+/** The numbered form that claimFreeName would try first for a name that is taken. */
+export async function findFreeName(name: string, isTaken: NameSearch['isTaken']): Promise<string> {
+  return numberName(name, await findFreeNumber(0, (number) => isTaken(numberName(name, number))));
+}
+
+async function claimNumber({ name, claim, isTaken }: NameSearch, from: number): Promise<number> {
+  for (let taken = from; ;) {
+    const free = await findFreeNumber(taken, (number) => isTaken(numberName(name, number)));
+    if (await claim(numberName(name, free))) return free;
+    taken = free;
+  }
+}
+
+async function findFreeNumber(from: number, isTaken: (number: number) => Promise<boolean>): Promise<number> {
+  let taken = from;
+  let step = 1;
+  while (await isTaken(taken + step)) {
+    taken += step;
+    step *= 2;
+  }
+  let free = taken + step;
+  while (free - taken > 1) {
+    const middle = taken + Math.floor((free - taken) / 2);
+    if (await isTaken(middle)) taken = middle;
+    else free = middle;
+  }
+  return free;
+}
+
+function extensionOf(name: string): string {
+  const extension = extname(name);
+  return Buffer.byteLength(extension) > EXTENSION_BYTES_MAX ? '' : extension;
+}
+
+function truncateUtf8(text: string, bytes: number): string {
+  const encoded = Buffer.from(text);
+  if (encoded.length <= bytes) return text;
+  let end = bytes;
+  while (end > 0 && ((encoded[end] ?? 0) & 0xc0) === 0x80) end--;
+  return encoded.toString('utf8', 0, end);
+}

@@ -1,0 +1,26 @@
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { errnoOf, FtxError } from '../../core/errors.js';
+
+const MAX_BYTES = 256;
+
+/** The beginning of a small file. Throws FtxError `unreadable`. */
+export async function readCodeFile(path: string): Promise<string> {
+  try {
+    // Without waiting: a pipe that nobody writes into would be waited for for ever.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      if (!(await handle.stat()).isFile())
+        throw new FtxError('unreadable', `${path} is not a file. Give what a command prints by: --code-file -`);
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0);
+      return buffer.toString('utf8', 0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (error instanceof FtxError) throw error;
+    throw new FtxError('unreadable', `The code cannot be read from ${path} (${errnoOf(error) ?? 'unknown reason'}).`, {
+      cause: error,
+    });
+  }
+}

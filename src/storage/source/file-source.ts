@@ -1,0 +1,58 @@
+import { closeSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
+import { MIN_RESUMABLE_BYTES } from '../../core/entry.js';
+import type { Source } from '../../core/source.js';
+import { createLatencyGuard } from '../disk/latency.js';
+import { checkSame, describeReadError, READ_FLAGS, readFile, refuseShort, type FoundFile } from '../disk/read-file.js';
+import { createSourceJournal } from './source-journal.js';
+
+/** Opening a file up to this takes longer than reading it. */
+const SMALL_BYTES = 64n * 1024n;
+
+/** Where the files of this process are. */
+const disk = createLatencyGuard();
+
+/** `stateDir` is where digests are kept for a transfer that breaks off; without it none are. */
+export function createFileSource(known: FoundFile, stateDir?: string): Source {
+  const { path, stats } = known;
+  const entry = {
+    path,
+    kind: 'file',
+    size: Number(stats.size),
+    mtimeNs: stats.mtimeNs,
+    mode: Number(stats.mode & 0o777n),
+  } as const;
+  const source = {
+    entry,
+    blocks: (from: number) => (from === 0 && isAtHand(known) ? readAtOnce(known) : readFile(known, from)),
+  };
+  if (stateDir === undefined || entry.size < MIN_RESUMABLE_BYTES) return source;
+  return { ...source, journal: createSourceJournal(known, stateDir) };
+}
+
+function isAtHand({ stats }: FoundFile): boolean {
+  return stats.size <= SMALL_BYTES && disk.isFast();
+}
+
+async function* readAtOnce(known: FoundFile): AsyncGenerator<Uint8Array, void, undefined> {
+  const content = disk.time(() => readWhole(known));
+  if (content.length > 0) yield await Promise.resolve(content);
+}
+
+function readWhole(known: FoundFile): Uint8Array {
+  let fd: number | undefined;
+  try {
+    fd = openSync(known.file, READ_FLAGS);
+    checkSame(known, fstatSync(fd, { bigint: true }));
+    const content = Buffer.allocUnsafe(Number(known.stats.size));
+    for (let done = 0, read; done < content.length; done += read) {
+      read = readSync(fd, content, { offset: done });
+      if (read === 0) throw refuseShort(known, done);
+    }
+    checkSame(known, lstatSync(known.file, { bigint: true }));
+    return content;
+  } catch (error) {
+    throw describeReadError(error, known.path);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}

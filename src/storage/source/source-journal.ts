@@ -1,0 +1,77 @@
+/** What a sender remembers of a large file until it is stored: the digests of its blocks. */
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SourceJournal } from '../../core/source.js';
+import { countFromStart, openJournal, type BlockJournal } from '../disk/block-journal.js';
+import type { FoundFile } from '../disk/read-file.js';
+
+const SUFFIX = '.digests';
+/** Blocks, or the time in which they came, that a crash may cost. */
+const SAVE_BLOCKS = 32;
+const SAVE_MS = 1_000;
+/** A transfer that nobody has gone on with for so long is not coming back. */
+const KEEP_MS = 30 * 24 * 60 * 60 * 1000;
+
+/**
+ * Bound to path, inode, size and time of change: any change of the file makes
+ * it worthless. Nothing here ever fails a transfer: without a journal, the
+ * file is read again.
+ */
+export function createSourceJournal({ file, stats }: FoundFile, stateDir: string): SourceJournal {
+  const name = createHash('sha256').update(file).digest('hex').slice(0, 32);
+  const binding = JSON.stringify([file, stats.dev, stats.ino, stats.size, stats.mtimeNs].map(String));
+  let opening: Promise<BlockJournal | undefined> | undefined;
+  let noted: [number, bigint][] = [];
+  let last = performance.now();
+  let writing: Promise<unknown> = Promise.resolve();
+
+  const open = () => (opening ??= openIn(stateDir, `${name}${SUFFIX}`, binding));
+
+  function write(): void {
+    const batch = noted;
+    noted = [];
+    last = performance.now();
+    writing = writing.then(async () => (await open())?.append(batch)).catch(() => undefined);
+  }
+
+  async function end(how: 'close' | 'remove'): Promise<void> {
+    if (noted.length > 0 && how === 'close') write();
+    await writing;
+    const journal = await opening;
+    opening = undefined;
+    await journal?.[how]().catch(() => undefined);
+  }
+
+  return {
+    async load() {
+      const known = (await open())?.known ?? new Map<number, bigint>();
+      return Array.from({ length: countFromStart(known) }, (_, block) => known.get(block) ?? 0n);
+    },
+    note(block, digest) {
+      noted.push([block, digest]);
+      if (noted.length >= SAVE_BLOCKS || performance.now() - last >= SAVE_MS) write();
+    },
+    save: () => end('close'),
+    remove: () => end('remove'),
+  };
+}
+
+async function openIn(stateDir: string, name: string, binding: string): Promise<BlockJournal | undefined> {
+  try {
+    const dir = join(stateDir, 'digests');
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await removeOld(dir);
+    return await openJournal(join(dir, name), binding);
+  } catch {
+    return undefined;
+  }
+}
+
+async function removeOld(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) {
+    const path = join(dir, name);
+    const { mtimeMs } = await stat(path);
+    if (name.endsWith(SUFFIX) && Date.now() - mtimeMs > KEEP_MS) await unlink(path);
+  }
+}

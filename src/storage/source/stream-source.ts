@@ -1,0 +1,62 @@
+import type { Readable } from 'node:stream';
+import { FtxError } from '../../core/errors.js';
+import { BLOCK_BYTES } from '../../core/entry.js';
+import type { Source } from '../../core/source.js';
+import { showPath } from '../disk/disk-error.js';
+import { readAhead, RING, type ReadBlock } from '../disk/read-ahead.js';
+
+const NEW_FILE_MODE = 0o644;
+
+/**
+ * A stream, such as standard input, under a name. Its length is known only at
+ * its end, and it can be read once; leaving early destroys it.
+ */
+export function streamSource(readable: Readable, name: string): Source {
+  let used = false;
+  const entry = {
+    path: name,
+    kind: 'file',
+    size: null,
+    mtimeNs: BigInt(Date.now()) * 1_000_000n,
+    mode: NEW_FILE_MODE,
+  } as const;
+  return {
+    entry,
+    blocks(from) {
+      if (used || from !== 0) throw new FtxError('unsupported', `${showPath(name)}: a stream can be read only once.`);
+      used = true;
+      return readAhead(gatherBlocks(readable, name), () => readable.destroy());
+    },
+  };
+}
+
+/** Full blocks out of pieces of any length. */
+function gatherBlocks(readable: Readable, name: string): ReadBlock {
+  const pieces = readable[Symbol.asyncIterator]() as AsyncIterator<Uint8Array | string, undefined>;
+  const buffers: Buffer[] = [];
+  let rest: Uint8Array = new Uint8Array();
+
+  async function readPiece(): Promise<Uint8Array | undefined> {
+    try {
+      const { value } = await pieces.next();
+      return typeof value === 'string' ? Buffer.from(value) : value;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new FtxError('io', `${showPath(name)}: the stream cannot be read (${reason}).`, { cause: error });
+    }
+  }
+
+  return async (number) => {
+    const buffer = (buffers[number % RING] ??= Buffer.allocUnsafeSlow(BLOCK_BYTES));
+    let length = 0;
+    while (length < BLOCK_BYTES) {
+      const piece = rest.length > 0 ? rest : await readPiece();
+      if (piece === undefined) break;
+      const taken = piece.subarray(0, BLOCK_BYTES - length);
+      buffer.set(taken, length);
+      length += taken.length;
+      rest = piece.subarray(taken.length);
+    }
+    return length === 0 ? undefined : buffer.subarray(0, length);
+  };
+}

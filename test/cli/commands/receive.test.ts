@@ -1,0 +1,241 @@
+import { describe, expect, test } from 'vitest';
+import { runReceive, type ReceiveArguments } from '../../../src/cli/commands/receive.js';
+import { FtxError } from '../../../src/core/errors.js';
+import type { TransferEvent } from '../../../src/core/events.js';
+import type { ReceiveOptions, Receiver, ReceiveResult } from '../../../src/mailbox/receive.js';
+import { connected, done, failed, offered, refused, stored, summary } from '../events.js';
+import { fakeIo } from '../fake-io.js';
+
+const ARGS: ReceiveArguments = {
+  dir: 'in',
+  port: 6000,
+  onConflict: 'rename',
+  maxSize: 10,
+  maxFiles: 1000,
+  maxConnections: 3,
+  classic: true,
+  sync: true,
+  timeoutMs: 60_000,
+  keepPartsMs: 1,
+};
+const LISTENING: TransferEvent = {
+  type: 'listening',
+  dir: '/in',
+  port: 6000,
+  addresses: ['192.0.2.4'],
+  identity: `sha256:${'0'.repeat(64)}`,
+  access: 'open',
+  senders: null,
+};
+const BANNER = /^receiving into \/in on port 6000\n[^]*ftx send FILE --to 192\.0\.2\.4\n/;
+
+/** A receiver in the hands of the test. */
+function start(more: Partial<ReceiveArguments> = {}) {
+  const io = fakeIo();
+  const graces: (number | undefined)[] = [];
+  let options: ReceiveOptions | undefined;
+  let settle: { resolve: (result: ReceiveResult) => void; reject: (error: Error) => void };
+  let opened: () => void;
+  const isOpen = new Promise<void>((resolve) => (opened = resolve));
+  const closed = new Promise<ReceiveResult>((resolve, reject) => (settle = { resolve, reject }));
+  const receiver: Receiver = {
+    dir: '/in',
+    port: 6000,
+    addresses: [],
+    identity: null,
+    closed,
+    close: (grace) => {
+      graces.push(grace);
+      return closed.then(() => undefined);
+    },
+  };
+  const ended = runReceive({ ...ARGS, ...more }, io, (given) => {
+    options = given;
+    given.onEvent?.(LISTENING);
+    queueMicrotask(opened);
+    return Promise.resolve(receiver);
+  });
+  return {
+    io,
+    ended,
+    isOpen,
+    graces,
+    options: () => options!,
+    emit: (...events: TransferEvent[]) => events.forEach((event) => options!.onEvent?.(event)),
+    close: (result: Partial<ReceiveResult> = {}) => settle.resolve({ ...summary(), ...result }),
+    fail: (error: Error) => settle.reject(error),
+  };
+}
+
+test.each([
+  [{}, 'open'],
+  [{ knownOnly: true }, 'known'],
+  [{ pair: true }, 'pair'],
+  [{ pair: true, knownOnly: true }, 'pair'],
+] as const)('%o lets in who is %s', async (args, access) => {
+  const { options, close, ended, isOpen } = start(args);
+  await isOpen;
+  expect(options().access).toBe(access);
+  close();
+  await ended;
+});
+
+test.each([{}, { json: true }, { quiet: true }])('shows a code on the screen alone (%o)', async (args) => {
+  const { io, options, close, ended, isOpen } = start({ pair: true, ...args });
+  await isOpen;
+  options().onCode?.('4821-9377');
+  close();
+  await ended;
+  expect(io.stderr.lines().filter((line) => line.includes('4821-9377'))).toEqual([
+    expect.stringMatching(/^code: 4821-9377 /),
+  ]);
+  expect(io.stdout.text()).not.toContain('4821');
+});
+
+test('hands every option on', async () => {
+  const { ended, isOpen, options, close } = start({ host: '::1', once: true });
+  await isOpen;
+  close();
+  await ended;
+  expect(options()).toMatchObject({ ...ARGS, host: '::1', once: true });
+});
+
+test('says first that it does not wait for the disk, unless it is to be quiet', async () => {
+  for (const quiet of [false, true]) {
+    const { io, ended, isOpen, close } = start({ sync: false, quiet });
+    await isOpen;
+    close();
+    await ended;
+    expect(io.stderr.text().startsWith('not synchronised: ')).toBe(!quiet);
+  }
+});
+
+test('says where it receives, a line for each file, and the sum; nothing on stdout', async () => {
+  const { io, ended, isOpen, emit, close } = start();
+  await isOpen;
+  emit(
+    connected(),
+    offered('d', 0, 'directory'),
+    offered('a', 5),
+    stored('a', 5),
+    stored('d'),
+    refused('b', 'exists', 'No.'),
+    done(),
+  );
+  close({ refused: 1 });
+  expect(await ended).toBe(0);
+  expect(io.stdout.text()).toBe('');
+  expect(io.stderr.text()).toMatch(BANNER);
+  expect(io.stderr.lines().slice(-3)).toEqual([
+    'stored a (5 B) from 192.0.2.7',
+    'ftx: refused b from 192.0.2.7: No.',
+    'received 1 file, 1 folder (5 B) from 1 sender; 1 refused',
+  ]);
+});
+
+test('says nothing but failures with --quiet', async () => {
+  const { io, ended, isOpen, emit, close } = start({ quiet: true });
+  await isOpen;
+  emit(connected(), stored('a', 5), failed('b', 'lost', 'Gone.'), done());
+  close();
+  await ended;
+  expect(io.stderr.text()).toBe('ftx: b from 192.0.2.7 failed: Gone.\n');
+});
+
+test('writes each event as JSON', async () => {
+  const { io, ended, isOpen, emit, close } = start({ json: true });
+  await isOpen;
+  emit(connected(), stored('a', 5), done());
+  close();
+  await ended;
+  expect(io.stdout.lines().map((line) => (JSON.parse(line) as TransferEvent).type)).toEqual([
+    'listening',
+    'connected',
+    'stored',
+    'done',
+  ]);
+});
+
+describe('exit code', () => {
+  const firstFailure = new FtxError('checksum', 'Wrong.');
+
+  test('of --once is that of the session', async () => {
+    for (const [result, code] of [
+      [{}, 0],
+      [{ firstFailure }, 76],
+    ] as const) {
+      const { ended, isOpen, close } = start({ once: true });
+      await isOpen;
+      close(result);
+      expect(await ended).toBe(code);
+    }
+  });
+
+  test('of a daemon does not care about one sender', async () => {
+    const { ended, isOpen, close } = start();
+    await isOpen;
+    close({ firstFailure });
+    expect(await ended).toBe(0);
+  });
+
+  test('of a receiver that cannot start', async () => {
+    const io = fakeIo();
+    const code = await runReceive(ARGS, io, () => Promise.reject(new FtxError('port-in-use', 'Port 6000 is in use.')));
+    expect([code, io.stderr.text(), io.stdout.text(), io.signalListeners()]).toEqual([
+      69,
+      'ftx: Port 6000 is in use.\n',
+      '',
+      0,
+    ]);
+  });
+
+  test('of a receiver that breaks', async () => {
+    const { io, ended, isOpen, fail } = start({ quiet: true });
+    await isOpen;
+    fail(new FtxError('io', 'The disk is gone.'));
+    expect([await ended, io.stderr.text()]).toEqual([74, 'ftx: The disk is gone.\n']);
+  });
+});
+
+describe('a signal', () => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s lets what runs finish and exits %d', async (signal, code) => {
+    const { io, ended, isOpen, graces, emit, close } = start();
+    await isOpen;
+    emit(connected(1), connected(2), connected(3), done(2));
+    io.raise(signal);
+    expect(graces).toEqual([10_000]);
+    expect(io.stderr.lines().at(-1)).toBe(
+      'stopping: waiting up to 10 s for 2 running transfers (Ctrl-C again to leave now)',
+    );
+    close();
+    expect(await ended).toBe(code);
+    expect([io.exits, io.signalListeners()]).toEqual([[], 0]);
+  });
+
+  test('a second one leaves at once', async () => {
+    const { io, ended, isOpen, close } = start();
+    await isOpen;
+    io.raise('SIGTERM');
+    io.raise('SIGINT');
+    expect(io.exits).toEqual([130]);
+    close();
+    await ended;
+  });
+
+  test('before it listens is heard, too', async () => {
+    const io = fakeIo();
+    const ended = runReceive(
+      ARGS,
+      io,
+      ({ signal }) =>
+        new Promise((_resolve, reject) => {
+          signal?.addEventListener('abort', () => reject(new FtxError('aborted', 'Stopped.')));
+          io.raise('SIGINT');
+        }),
+    );
+    expect([await ended, io.stderr.text()]).toEqual([130, '']);
+  });
+});

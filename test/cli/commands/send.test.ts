@@ -1,0 +1,243 @@
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { runSend, type SendArguments } from '../../../src/cli/commands/send.js';
+import { FtxError } from '../../../src/core/errors.js';
+import type { TransferEvent } from '../../../src/core/events.js';
+import type { SendOptions, SendResult } from '../../../src/client/send.js';
+import { connected, failed, offered, progress, refused, resumed, stored, summary } from '../events.js';
+import { fakeIo, fakeTerminal, type FakeIo } from '../fake-io.js';
+
+type Library = (options: SendOptions) => Promise<SendResult>;
+
+const ARGS: SendArguments = { paths: ['a'], to: 'host', timeoutMs: 60_000, retry: 0 };
+const GONE = new FtxError('lost', 'The connection to host was lost.');
+
+/** A library that emits these events and then settles like that. */
+const library = (events: TransferEvent[], end: SendResult | Error): Library =>
+  vi.fn<Library>(({ onEvent }) => {
+    events.forEach((event) => onEvent?.(event));
+    return end instanceof Error ? Promise.reject(end) : Promise.resolve(end);
+  });
+
+/** A library that runs until it is aborted. */
+function abortable(events: TransferEvent[] = []): { send: Library; running: Promise<void> } {
+  let start: () => void;
+  const running = new Promise<void>((resolve) => (start = resolve));
+  const send: Library = ({ onEvent, signal }) =>
+    new Promise((_resolve, reject) => {
+      events.forEach((event) => onEvent?.(event));
+      signal?.addEventListener('abort', () => reject(signal.reason as Error));
+      start();
+    });
+  return { send, running };
+}
+
+const jsonOf = (io: FakeIo) => io.stdout.lines().map((line) => JSON.parse(line) as { type: string; code?: string });
+
+describe('a wrong command line', () => {
+  test.each([
+    ['standard input without a name', { paths: ['-'] }, /--name/],
+    ['a name for several paths', { paths: ['a', 'b'], name: 'x' }, /single path/],
+    ['standard input twice', { paths: ['-', '-'], name: 'x' }, /single path/],
+    ['no address', { to: 'host:0' }, /wrong port/],
+  ])('%s is told before anything happens', async (_what, more, sentence) => {
+    const io = fakeIo();
+    const send = library([], summary());
+    await expect(runSend({ ...ARGS, json: true, ...more }, io, send)).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringMatching(sentence) as string,
+    });
+    expect(send).not.toHaveBeenCalled();
+    expect([io.stdout.text(), io.stderr.text(), io.signalListeners()]).toEqual(['', '', 0]);
+  });
+
+  test('that only the library can see leaves stdout empty, too', async () => {
+    const io = fakeIo();
+    const code = await runSend({ ...ARGS, json: true }, io, library([], new FtxError('usage', 'No folders.')));
+    expect([code, io.stdout.text(), io.stderr.text()]).toEqual([64, '', 'ftx: No folders.\n']);
+  });
+});
+
+describe('what it asks of the library', () => {
+  test('everything that was typed', async () => {
+    const send = library([], summary());
+    await runSend({ ...ARGS, to: '[::1]:7000', name: 'x', classic: true, timeoutMs: 5 }, fakeIo(), send);
+    await runSend({ ...ARGS, dryRun: true }, fakeIo(), send);
+    expect(vi.mocked(send).mock.calls.map(([options]) => options)).toEqual([
+      expect.objectContaining({
+        paths: ['a'],
+        to: { host: '::1', port: 7000 },
+        name: 'x',
+        classic: true,
+        timeoutMs: 5,
+        dryRun: false,
+      }),
+      expect.objectContaining({ to: { host: 'host', port: 6000 }, dryRun: true }),
+    ]);
+  });
+
+  test('standard input, which it closes at the end', async () => {
+    const io = fakeIo();
+    const send = library([], summary());
+    await runSend({ ...ARGS, paths: ['-'], name: 'x' }, io, send);
+    expect(vi.mocked(send).mock.calls[0]![0].input).toBe(io.stdin);
+    expect(io.stdin.destroyed).toBe(true);
+  });
+});
+
+describe('a transfer that comes to its end', () => {
+  const events = [connected(), offered('a', 5), stored('a', 5)];
+
+  test('is one line on stderr and exits 0', async () => {
+    const io = fakeIo();
+    expect(await runSend(ARGS, io, library(events, summary({ stored: 1, bytes: 5 })))).toBe(0);
+    expect([io.stdout.text(), io.stderr.text()]).toEqual(['', '1 file, 5 B stored on host in 1.2 s (4.2 B/s)\n']);
+    expect(io.signalListeners()).toBe(0);
+  });
+
+  test('is silent with --quiet', async () => {
+    const io = fakeIo();
+    await runSend({ ...ARGS, quiet: true }, io, library(events, summary({ stored: 1, bytes: 5 })));
+    expect([io.stdout.text(), io.stderr.text()]).toEqual(['', '']);
+  });
+
+  test('exits with the code of the first failure, also with --quiet', async () => {
+    const io = fakeIo();
+    const firstFailure = new FtxError('exists', 'It is there.');
+    const send = library([...events, refused('b', 'exists', 'It is there.')], {
+      ...summary({ stored: 1, refused: 1 }),
+      firstFailure,
+    });
+    expect(await runSend({ ...ARGS, quiet: true }, io, send)).toBe(77);
+    expect(io.stderr.text()).toBe('ftx: b was refused: It is there.\n');
+  });
+
+  test('ends with done in JSON', async () => {
+    const io = fakeIo();
+    await runSend({ ...ARGS, json: true }, io, library(events, summary({ stored: 1, bytes: 5 })));
+    expect(jsonOf(io).map(({ type }) => type)).toEqual(['connected', 'offered', 'stored', 'done']);
+    expect(jsonOf(io).at(-1)).toEqual({ v: 1, type: 'done', ...summary({ stored: 1, bytes: 5 }), session: 1 });
+  });
+});
+
+describe('a session that fails', () => {
+  test('is its sentence, what had arrived, and its code', async () => {
+    const io = fakeIo();
+    expect(await runSend(ARGS, io, library([connected(), offered('a', 5), stored('a', 5)], GONE))).toBe(75);
+    expect(io.stderr.text()).toBe('ftx: The connection to host was lost.\n1 file stored on host before that\n');
+  });
+
+  test('is failed and done in JSON, said once', async () => {
+    for (const events of [
+      [connected(), stored('a', 5)],
+      [connected(), stored('a', 5), failed(null, 'lost', GONE.message)],
+    ]) {
+      const io = fakeIo();
+      expect(await runSend({ ...ARGS, json: true }, io, library(events, GONE))).toBe(75);
+      expect(jsonOf(io).slice(2)).toEqual([
+        { v: 1, type: 'failed', path: null, code: 'lost', message: GONE.message, session: 1 },
+        { v: 1, type: 'done', ...summary({ stored: 1, bytes: 5, seconds: 0 }), session: 1 },
+      ]);
+      expect(io.stderr.text()).toContain('ftx: The connection to host was lost.\n');
+    }
+  });
+
+  test('hears nothing of what breaks behind it', async () => {
+    const io = fakeIo();
+    let emit: SendOptions['onEvent'];
+    await runSend({ ...ARGS, json: true }, io, ({ onEvent }) => {
+      emit = onEvent;
+      return Promise.reject(GONE);
+    });
+    const before = [io.stdout.text(), io.stderr.text()];
+    emit?.(failed('a', 'io', 'The stream cannot be read.'));
+    expect([io.stdout.text(), io.stderr.text()]).toEqual(before);
+  });
+
+  test('for a reason nobody thought of is still one sentence', async () => {
+    const io = fakeIo();
+    expect(await runSend(ARGS, io, library([], new TypeError('x is not a function')))).toBe(74);
+    expect(io.stderr.text()).toBe('ftx: x is not a function\n');
+  });
+});
+
+describe('a signal', () => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s stops and exits %d', async (signal, code) => {
+    const io = fakeIo();
+    const { send, running } = abortable([connected(), offered('a', 5), stored('a', 5)]);
+    const ended = runSend({ ...ARGS, json: true }, io, send);
+    await running;
+    io.raise(signal);
+    expect(await ended).toBe(code);
+    expect(io.stderr.text()).toBe('ftx: stopped: 1 file stored on host.\n');
+    expect(jsonOf(io).at(-2)).toMatchObject({ type: 'failed', code: 'aborted' });
+    expect([io.exits, io.signalListeners()]).toEqual([[], 0]);
+  });
+
+  const MIB = 1024 ** 2;
+  const goesOn = 'ftx: stopped: nothing stored on host. The same command goes on where it stopped.\n';
+  const isOver = 'ftx: stopped: nothing stored on host.\n';
+  const half = (path: string, size: number | null) => [offered(path, size), progress(path, 4 * MIB, { size })];
+  test.each<[string, TransferEvent[], string, Partial<SendArguments>?]>([
+    ['a file that has come in part', half('a', 8 * MIB), goesOn],
+    [
+      'a file that goes on where an earlier one stopped',
+      [offered('a', 8 * MIB), resumed('a', MIB, 8 * MIB)],
+      `going on with a where it stopped, at 1.0 MB\n${goesOn}`,
+    ],
+    [
+      'such a file beside one that was refused',
+      [...half('a', 8 * MIB), refused('b', 'exists', '')],
+      `ftx: b was refused: \n${goesOn}`,
+    ],
+    ['a file too small to be kept', half('a', 8 * MIB - 1), isOver],
+    ['a file of which nothing has moved', [offered('a', 8 * MIB)], isOver],
+    [
+      'a file that was refused in the middle',
+      [...half('a', 8 * MIB), refused('a', 'no-space', 'Full.')],
+      `ftx: a was refused: Full.\n${isOver}`,
+    ],
+    ['a stream', half('a', null), isOver, { paths: ['-'], name: 'a' }],
+    [
+      'a classic transfer',
+      [{ ...connected(), protocol: 'classic' } as TransferEvent, ...half('a', 8 * MIB)],
+      isOver,
+      { classic: true },
+    ],
+    ['a dry run', [], 'ftx: stopped: nothing was sent.\n', { dryRun: true }],
+  ])('in %s tells whether it can go on', async (_what, events, sentence, args) => {
+    const io = fakeIo();
+    const { send, running } = abortable([connected(), ...events]);
+    const ended = runSend({ ...ARGS, ...args }, io, send);
+    await running;
+    io.raise('SIGINT');
+    await ended;
+    expect(io.stderr.text()).toBe(sentence);
+  });
+
+  test('a second one leaves at once and gives the terminal back', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const terminal = fakeTerminal(80, 24);
+    const io = { ...fakeIo(), stderr: terminal };
+    let end: (result: SendResult) => void = () => undefined;
+    let started: () => void = () => undefined;
+    const running = new Promise<void>((resolve) => (started = resolve));
+    const ended = runSend(ARGS, io, ({ onEvent }) => {
+      [connected(), offered('a', 9), progress('a', 5)].forEach((event) => onEvent?.(event));
+      started();
+      return new Promise((resolve) => (end = resolve));
+    });
+    await running;
+    vi.advanceTimersByTime(100);
+    expect(terminal.cursorVisible).toBe(false);
+    io.raise('SIGINT');
+    expect(io.exits).toEqual([]);
+    io.raise('SIGTERM');
+    expect([io.exits, terminal.cursorVisible, terminal.screen()]).toEqual([[143], true, []]);
+    end(summary());
+    await ended;
+  });
+});

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { createArrived } from '../../../src/cli/screen/arrived.js';
+import { done, failed, offered, refused, stored } from '../events.js';
+
+test('counts what arrived by kind, and what did not', () => {
+  const tally = createArrived();
+  const kinds = [
+    offered('a', 5),
+    offered('b', 6),
+    offered('d', 0, 'directory'),
+    offered('l', 0, 'symlink'),
+    stored('a', 5),
+    stored('d'),
+    stored('l'),
+    refused('b', 'exists', ''),
+    failed('c', 'changed', ''),
+    failed(null, 'lost', ''),
+    done(),
+  ].map((event) => tally.apply(event));
+  expect(kinds.slice(4, 8)).toEqual(['file', 'directory', 'symlink', 'file']);
+  expect(tally.describe()).toBe('1 file, 1 folder, 1 link');
+  expect(tally.arrived).toBe(3);
+  expect(tally.summary(2)).toEqual({ stored: 3, sent: 0, refused: 1, failed: 1, bytes: 5, seconds: 2 });
+});
+
+test('keeps sessions with the same names apart', () => {
+  const tally = createArrived();
+  tally.apply(offered('x', 0, 'directory', 1));
+  tally.apply(offered('x', 0, 'file', 2));
+  expect(tally.apply(stored('x', 0, { session: 1 }))).toBe('directory');
+  expect(tally.apply(stored('x', 0, { session: 2 }))).toBe('file');
+  expect(tally.describe()).toBe('1 file, 1 folder');
+});
+
+test('nothing is nothing', () => {
+  expect(createArrived().describe()).toBe('nothing');
+});

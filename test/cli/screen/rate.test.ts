@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { createRateMeter } from '../../../src/cli/screen/rate.js';
+
+test('says nothing before there is enough to tell', () => {
+  const meter = createRateMeter(0);
+  meter.add(1000, 100);
+  expect(meter.perSecond(100)).toBeUndefined();
+  expect(meter.perSecond(500)).toBe(2000);
+});
+
+test('forgets what was more than three seconds ago', () => {
+  const meter = createRateMeter(0);
+  for (let at = 100; at <= 10_000; at += 100) meter.add(1_000_000, at);
+  expect(meter.perSecond(10_000)).toBe(10_000_000);
+  for (let at = 10_100; at <= 13_000; at += 100) meter.add(1000, at);
+  expect(meter.perSecond(13_000)).toBe(10_000);
+});
+
+test('falls to zero when nothing moves', () => {
+  const meter = createRateMeter(0);
+  meter.add(3_000_000, 1000);
+  expect(meter.perSecond(1000)).toBe(3_000_000);
+  expect(meter.perSecond(3000)).toBe(1_000_000);
+  expect(meter.perSecond(4000)).toBe(0);
+  expect(meter.perSecond(60_000)).toBe(0);
+});

@@ -1,0 +1,112 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { FtxError, type ErrorCode } from '../../src/core/errors.js';
+import { withRetries } from '../../src/client/retry.js';
+import { codeOf } from '../support/error-code.js';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const fail = (code: ErrorCode) => Promise.reject(new FtxError(code, code));
+
+function run(retries: number, attempt: (number: number) => Promise<void>, progress = () => 0, random = () => 0.5) {
+  const stop = new AbortController();
+  const delays: number[] = [];
+  let attempts = 0;
+  const outcome = codeOf(
+    withRetries(
+      {
+        retries,
+        signal: stop.signal,
+        progress,
+        wasConnected: () => progress() > 0,
+        onRetry: (_, __, delayMs) => delays.push(delayMs),
+        random,
+      },
+      () => attempt(++attempts),
+    ),
+  );
+  const finish = async () => {
+    await vi.advanceTimersByTimeAsync(10 * 60_000);
+    return { code: await outcome, delays, attempts };
+  };
+  return { finish, stop, outcome };
+}
+
+it('tries again with growing delays, and then gives up', async () => {
+  const { finish } = run(7, () => fail('lost'));
+  expect(await finish()).toEqual({
+    code: 'lost',
+    attempts: 8,
+    delays: [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000],
+  });
+});
+
+it('spreads those who were turned away together', async () => {
+  const first = await run(
+    3,
+    () => fail('busy'),
+    undefined,
+    () => 0,
+  ).finish();
+  const last = await run(
+    3,
+    () => fail('busy'),
+    undefined,
+    () => 0.999,
+  ).finish();
+  expect(first.delays).toEqual([500, 1_000, 2_000]);
+  expect(last.delays).toEqual([1_500, 3_000, 6_000]);
+});
+
+it('is done when an attempt succeeds', async () => {
+  const { finish } = run(5, (number) => (number < 3 ? fail('timeout') : Promise.resolve()));
+  expect(await finish()).toMatchObject({ code: undefined, attempts: 3 });
+});
+
+it('counts anew after progress', async () => {
+  let moved = 0;
+  const { finish } = run(
+    1,
+    (number) => {
+      if (number <= 10) moved += 1;
+      return fail('lost');
+    },
+    () => moved,
+  );
+  expect(await finish()).toMatchObject({ code: 'lost', attempts: 11 });
+});
+
+it.each(['protocol', 'checksum', 'aborted', 'usage', 'no-connection', 'unknown-host'] as const)(
+  'does not try %s again',
+  async (code) => {
+    expect(await run(5, () => fail(code)).finish()).toMatchObject({ code, attempts: 1 });
+  },
+);
+
+it('tries to connect again where there was a connection', async () => {
+  let moved = 0;
+  const { finish } = run(
+    2,
+    (number) => {
+      if (number === 1) moved = 1;
+      return fail(number === 1 ? 'lost' : 'no-connection');
+    },
+    () => moved,
+  );
+  expect(await finish()).toMatchObject({ code: 'no-connection', attempts: 3 });
+});
+
+it('does not try at all with 0', async () => {
+  expect(await run(0, () => fail('lost')).finish()).toMatchObject({ attempts: 1 });
+});
+
+it('stops waiting when told to', async () => {
+  const { stop, outcome } = run(5, () => fail('lost'));
+  await vi.advanceTimersByTimeAsync(10);
+  stop.abort(new FtxError('aborted', 'stopped'));
+  expect(await outcome).toBe('aborted');
+});

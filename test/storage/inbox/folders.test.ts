@@ -1,0 +1,76 @@
+import { realpathSync } from 'node:fs';
+import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createFolders, prepareFolder } from '../../../src/storage/inbox/folders.js';
+import { releaseFolder } from '../../../src/storage/disk/held-folder.js';
+import { refusal } from '../../contract/sink.contract.js';
+import { tempDir } from '../../support/folders.js';
+
+describe('createFolders', () => {
+  it('makes each folder once for all who ask at the same time', async () => {
+    const dir = await tempDir();
+    const sessions = Array.from({ length: 20 }, () => createFolders(dir));
+    const places = await Promise.all(sessions.map((folders) => folders.find(['a', 'b', 'x'])));
+    expect(new Set(places.map(({ folder }) => realpathSync(folder)))).toEqual(new Set([join(dir, 'a', 'b')]));
+    const inner = await createFolders(dir).find(['a', 'b']);
+    const found = await Promise.all(sessions.map((folders) => folders.make(inner)));
+    expect(found.filter((one) => one !== 'other' && one.isOwn)).toHaveLength(1);
+    for (const place of [...places, inner]) place.release();
+    for (const one of found) if (one !== 'other') releaseFolder(one.folder);
+  });
+
+  it('says that the receive folder is gone', async () => {
+    const folders = createFolders(join(await tempDir(), 'gone'));
+    await expect(folders.find(['a', 'x'])).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('leaves what it finds alone', async () => {
+    const dir = await tempDir();
+    await mkdir(join(dir, 'a'));
+    const folders = createFolders(dir);
+    const place = await folders.find(['a']);
+    const found = await folders.make(place);
+    if (found === 'other') throw new Error('it is a folder');
+    expect(found.isOwn).toBe(false);
+    releaseFolder(found.folder);
+    place.release();
+    expect(await readdir(join(dir, 'a'))).toEqual([]);
+  });
+});
+
+describe('prepareFolder', () => {
+  it('makes what is missing and returns an absolute path', async () => {
+    const dir = await tempDir();
+    const path = await prepareFolder(relative(process.cwd(), join(dir, 'a', 'b')));
+    expect(path).toBe(resolve(dir, 'a', 'b'));
+    expect((await stat(path)).isDirectory()).toBe(true);
+    expect(await prepareFolder(path)).toBe(path);
+    expect(await readdir(path)).toEqual([]);
+  });
+
+  it('takes a folder behind a link', async () => {
+    const dir = await tempDir();
+    await mkdir(join(dir, 'real'));
+    await symlink('real', join(dir, 'link'));
+    expect(await prepareFolder(join(dir, 'link'))).toBe(join(dir, 'link'));
+  });
+
+  it.each([
+    ['file', /there is a file of that name/],
+    ['file/below', /there is a file of that name, or on the way to it/],
+    ['dangling', /a file of that name|leads nowhere/],
+    ['dangling/below', /on the way to it|leads nowhere/],
+  ])('refuses %s', async (path, reason) => {
+    const dir = await tempDir();
+    await writeFile(join(dir, 'file'), '');
+    await symlink('nowhere', join(dir, 'dangling'));
+    await expect(prepareFolder(join(dir, path))).rejects.toThrow(refusal('cannot-create'));
+    await expect(prepareFolder(join(dir, path))).rejects.toThrow(reason);
+  });
+
+  it('refuses one that cannot be written to', async () => {
+    await expect(prepareFolder('/proc')).rejects.toThrow(refusal('cannot-create'));
+    await expect(prepareFolder('/proc/new')).rejects.toThrow(refusal('cannot-create'));
+  });
+});

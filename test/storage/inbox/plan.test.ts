@@ -1,0 +1,214 @@
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { BLOCK_BYTES } from '../../../src/core/entry.js';
+import { createFileSink, type FileSinkOptions } from '../../../src/storage/inbox/file-sink.js';
+import { createQuota } from '../../../src/storage/inbox/quota.js';
+import { createFold } from '../../../src/storage/names/same-names.js';
+import { createSpace } from '../../../src/storage/inbox/space.js';
+import {
+  expectPart,
+  offerDirectory,
+  offerFile,
+  offerLink,
+  receiveFile,
+  refusal,
+} from '../../contract/sink.contract.js';
+import { readNames, tempDir } from '../../support/folders.js';
+import { skipTest } from '../../support/skips.js';
+
+const MIB = BLOCK_BYTES;
+const MARGIN = 64 * MIB;
+
+function makeSink(dir: string, options: Partial<FileSinkOptions> = {}) {
+  return createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'p', ...options });
+}
+
+async function leavePart(dir: string, blocks: number): Promise<void> {
+  const part = expectPart(await makeSink(dir).open(offerFile('d/large', 9 * MIB)));
+  for (let number = 0; number < blocks; number++) {
+    await part.write(new Uint8Array(MIB), number * MIB);
+    part.confirm(number * MIB, BigInt(number));
+  }
+  await part.suspend();
+}
+
+describe('a plan', () => {
+  it('knows what an earlier session of the same sender has left, and that nothing of it need come', async () => {
+    const dir = await tempDir();
+    await leavePart(dir, 3);
+    const plan = makeSink(dir).plan(false);
+    expect(await plan.add(offerFile('d/large', 9 * MIB))).toEqual({ fate: 'new', offset: 3 * MIB });
+    expect(await plan.total()).toMatchObject({ needed: 6 * MIB });
+    for (const other of [
+      offerFile('d/large', 10 * MIB),
+      offerFile('d/large', 9 * MIB, { mtimeNs: 1n }),
+      offerFile('d/other', 9 * MIB),
+    ])
+      expect(await plan.add(other)).toEqual({ fate: 'new', offset: 0 });
+    expect(
+      await makeSink(dir, { peer: 'another' })
+        .plan(false)
+        .add(offerFile('d/large', 9 * MIB)),
+    ).toMatchObject({ offset: 0 });
+    await writeFile(join(dir, 'd', 'large'), 'taken');
+    expect(
+      await makeSink(dir)
+        .plan(true)
+        .add(offerFile('d/large', 9 * MIB)),
+    ).toEqual({ fate: 'rename', as: 'd/large (1)', offset: 3 * MIB });
+  });
+
+  it('is not led astray by a part without a journal, or a link or a pipe at its name', async () => {
+    const dir = await tempDir();
+    await leavePart(dir, 1);
+    const [, journal = '', part = ''] = (await readNames(dir)).map((name) => join(dir, name));
+    execFileSync('rm', [journal]);
+    expect(
+      await makeSink(dir)
+        .plan(false)
+        .add(offerFile('d/large', 9 * MIB)),
+    ).toMatchObject({ offset: 0 });
+    execFileSync('mkfifo', [journal]);
+    expect(
+      await makeSink(dir)
+        .plan(false)
+        .add(offerFile('d/large', 9 * MIB)),
+    ).toMatchObject({ offset: 0 });
+    execFileSync('rm', [part]);
+    await symlink('/etc/passwd', part);
+    expect(
+      await makeSink(dir)
+        .plan(false)
+        .add(offerFile('d/large', 9 * MIB)),
+    ).toMatchObject({ offset: 0 });
+  });
+
+  it('refuses what is too long for the system, as an offer is', async () => {
+    const dir = await tempDir();
+    const path = `${'d/'.repeat(2047)}x`;
+    await expect(makeSink(dir).plan(false).add(offerFile(path, 1))).rejects.toThrow(refusal('bad-name'));
+    await expect(makeSink(dir).open(offerFile(path, 1))).rejects.toThrow(refusal('bad-name'));
+  });
+
+  it('says denied of a folder that cannot be written to, and of what would be made in it', async (context) => {
+    const dir = await tempDir();
+    const closed = join(dir, 'closed');
+    await mkdir(closed);
+    closeFolder(closed, () => skipTest(context, 'a file system cannot be mounted here'));
+    await chmod(closed, 0o555).catch(() => undefined);
+    const plan = makeSink(dir).plan(false);
+    for (const offer of [
+      offerFile('closed/x', 1),
+      offerFile('closed/d/e/x', 1),
+      offerDirectory('closed/d'),
+      offerLink('closed/l', 'x'),
+    ])
+      await expect(plan.add(offer)).rejects.toThrow(refusal('denied'));
+    expect(await plan.add(offerDirectory('closed'))).toMatchObject({ fate: 'already' });
+    expect(await plan.add(offerFile('open/x', 1))).toMatchObject({ fate: 'new' });
+  });
+
+  it('refuses other spellings of a name only where the folder takes them for the same', async () => {
+    const dir = await tempDir();
+    const exact = makeSink(dir).plan(false);
+    for (const name of ['a', 'A', 'caf\u00e9', 'cafe\u0301'])
+      expect(await exact.add(offerFile(name, 1))).toMatchObject({ fate: 'new' });
+    const folding = makeSink(dir, { fold: createFold(true, true) }).plan(false);
+    expect(await folding.add(offerFile('a', 1))).toMatchObject({ fate: 'new' });
+    expect(await folding.add(offerFile('a', 1))).toMatchObject({ fate: 'new' });
+    await expect(folding.add(offerFile('A', 1))).rejects.toThrow(
+      'A: to the receiver\'s folder "A" is the same name as another one that is sent with it, written in another case or Unicode form. Rename one of them.',
+    );
+    folding.close();
+  });
+});
+
+/** As the user may; root may everything but write to what is mounted read-only. */
+function closeFolder(folder: string, orElse: () => never): void {
+  if (process.getuid?.() !== 0) return;
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', folder], { stdio: 'ignore' });
+  } catch {
+    orElse();
+  }
+  onTestFinished(() => void execFileSync('umount', [folder]));
+}
+
+describe('room for all', () => {
+  it('is what the disk has, less a margin and what others still need of what they have begun to bring', async () => {
+    const dir = await tempDir();
+    const space = createSpace(dir, () => Promise.resolve(MARGIN + 10 * MIB));
+    const other = expectPart(await makeSink(dir, { space }).open(offerFile('other', 5 * MIB)));
+    await other.write(new Uint8Array(MIB), 0);
+    const plan = makeSink(dir, { space }).plan(false);
+    for (const name of ['a', 'b', 'c']) await plan.add(offerFile(name, 2 * MIB));
+    expect(await plan.total()).toEqual({ needed: 6 * MIB, free: 6 * MIB });
+    await plan.add(offerFile('d', 1));
+    await expect(plan.total()).rejects.toThrow(
+      "What is sent needs 6 MiB, and the receiver's disk has 6 MiB left for it. Nothing was sent.",
+    );
+    await other.discard();
+    expect(await plan.total()).toMatchObject({ free: 10 * MIB });
+  });
+
+  it('is not asked for by less than a file that is taken without a look', async () => {
+    const dir = await tempDir();
+    const plan = makeSink(dir, { space: createSpace(dir, () => Promise.resolve(MARGIN)) }).plan(false);
+    await plan.add(offerFile('a', MIB - 1));
+    expect(await plan.total()).toEqual({ needed: MIB - 1, free: 0 });
+    await plan.add(offerFile('b', 1));
+    await expect(plan.total()).rejects.toThrow(
+      "What is sent needs 1 MiB, and the receiver's disk has 0 bytes left for it.",
+    );
+  });
+
+  it('is what the quota leaves', async () => {
+    const dir = await tempDir();
+    const quota = await createQuota(dir, 1000);
+    await receiveFile(makeSink(dir, { quota }), 'there', Buffer.alloc(600));
+    const plan = makeSink(dir, { quota }).plan(false);
+    await plan.add(offerFile('a', 400));
+    expect(await plan.total()).toEqual({ needed: 400, free: 400 });
+    await plan.add(offerFile('b', 1));
+    await expect(plan.total()).rejects.toThrow(
+      "What is sent: 401 bytes is more than the 400 bytes left of the 1000 bytes that the receiver's folder may hold.",
+    );
+  });
+
+  it('is unknown where the system does not tell, and taken to be there', async () => {
+    const dir = await tempDir();
+    const space = createSpace(dir, () => Promise.reject(new Error('not here')));
+    const plan = makeSink(dir, { space }).plan(false);
+    await plan.add(offerFile('a', 2 ** 50));
+    expect(await plan.total()).toEqual({ needed: 2 ** 50, free: null });
+  });
+});
+
+describe('the number of entries', () => {
+  const ENTRIES = [offerFile('d/a', 0), offerFile('d/b', 0), offerLink('d/l', 'a'), offerDirectory('d')];
+
+  it('is held to in a list, folders and links included', async () => {
+    const plan = makeSink(await tempDir(), { maxFiles: 4 }).plan(false);
+    for (const offer of ENTRIES) await plan.add(offer);
+    await expect(plan.add(offerFile('e', 0))).rejects.toThrow(refusal('too-many'));
+  });
+
+  it('is held to by offers, which may come without a list', async () => {
+    const sink = makeSink(await tempDir(), { maxFiles: 4 });
+    for (const offer of ENTRIES)
+      await (offer.kind === 'file' ? receiveFile(sink, offer.path, Buffer.alloc(0)) : sink.place(offer));
+    await expect(sink.open(offerFile('e', 0))).rejects.toThrow(refusal('too-many'));
+    await expect(sink.place(offerDirectory('f'))).rejects.toThrow(refusal('too-many'));
+  });
+
+  it('counts the folders that are made for a deep path', async () => {
+    const dir = await tempDir();
+    const sink = makeSink(dir, { maxFiles: 5 });
+    await receiveFile(sink, 'a/b/c/d/e', Buffer.alloc(0));
+    await expect(sink.open(offerFile('f', 0))).rejects.toThrow(refusal('too-many'));
+    for (const path of ['a/b/c/d', 'a/b/c', 'a/b', 'a']) await sink.place(offerDirectory(path));
+    expect(await readNames(dir)).toEqual(['a', 'a/b', 'a/b/c', 'a/b/c/d', 'a/b/c/d/e']);
+  });
+});

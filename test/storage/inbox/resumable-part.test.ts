@@ -1,0 +1,248 @@
+import {
+  link,
+  open as openHandle,
+  readFile,
+  readdir,
+  symlink,
+  truncate,
+  unlink,
+  utimes,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { BLOCK_BYTES, type Entry } from '../../../src/core/entry.js';
+import type { PartFile } from '../../../src/core/sink.js';
+import { createFileSink } from '../../../src/storage/inbox/file-sink.js';
+import { expectPart, offerFile } from '../../contract/sink.contract.js';
+import { makeContent, tempDir } from '../../support/folders.js';
+
+const SIZE = 9 * BLOCK_BYTES + 5;
+const content = makeContent(SIZE, 3);
+const blockAt = (number: number) => content.subarray(number * BLOCK_BYTES, (number + 1) * BLOCK_BYTES);
+
+async function open(dir: string, more: Partial<Entry> = {}, peer = 'peer'): Promise<PartFile> {
+  const sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer });
+  return expectPart(await sink.open(offerFile('x', SIZE, more)));
+}
+
+/** Writes these blocks; the digest of a block is its number and 100. */
+async function write(part: PartFile, numbers: number[]): Promise<void> {
+  for (const number of numbers) {
+    await part.write(blockAt(number), number * BLOCK_BYTES);
+    part.confirm(number * BLOCK_BYTES, BigInt(number + 100));
+  }
+}
+
+async function leave(dir: string, numbers: number[], more: Partial<Entry> = {}): Promise<void> {
+  const part = await open(dir, more);
+  await write(part, numbers);
+  await part.suspend();
+}
+
+const kept = async (dir: string) => (await readdir(dir)).map((name) => name.replace(/[0-9a-f]{16}/, '#')).sort();
+
+describe('a part file', () => {
+  it('is gone on with where its durable blocks end, and committed whole', async () => {
+    const dir = await tempDir();
+    await leave(dir, [0, 1, 2]);
+    expect(await kept(dir)).toEqual(['.ftx-#.journal', '.ftx-#.part']);
+    const part = await open(dir);
+    expect(part.durable).toEqual([100n, 101n, 102n]);
+    await write(part, [3, 4, 5, 6, 7, 8, 9]);
+    expect(await part.commit(SIZE)).toEqual({ as: 'x' });
+    expect((await readFile(join(dir, 'x'))).equals(content)).toBe(true);
+    expect(await readdir(dir)).toEqual(['x']);
+  });
+
+  it('is removed when a crash came after the file had got its name', async () => {
+    const dir = await tempDir();
+    const mtimeNs = 1_700_000_000_000_000_000n;
+    await leave(dir, [0, 1], { mtimeNs });
+    await leave(dir, [0, 1], { mtimeNs, path: 'y' });
+    await writeFile(join(dir, 'x'), content);
+    await utimes(join(dir, 'x'), 1_700_000_000, 1_700_000_000);
+    const sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'peer' });
+    expect(await sink.open(offerFile('x', SIZE, { mtimeNs }))).toMatchObject({ state: 'present' });
+    expect(await kept(dir)).toEqual(['.ftx-#.journal', '.ftx-#.part', 'x']);
+  });
+
+  it('counts blocks only up to the first gap', async () => {
+    const dir = await tempDir();
+    await leave(dir, [0, 1, 3]);
+    const part = await open(dir);
+    expect(part.durable).toEqual([100n, 101n]);
+    await part.discard();
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  it('counts no block that was written and not confirmed', async () => {
+    const dir = await tempDir();
+    const part = await open(dir);
+    await write(part, [0]);
+    await part.write(blockAt(1), BLOCK_BYTES);
+    await part.suspend();
+    const again = await open(dir);
+    expect(again.durable).toEqual([100n]);
+    await again.discard();
+  });
+
+  it('of which nothing is durable is not kept', async () => {
+    const dir = await tempDir();
+    await leave(dir, []);
+    await leave(dir, [2]);
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  it('loses a block for good that was begun to be written over', async () => {
+    const dir = await tempDir();
+    await leave(dir, [0, 1, 2]);
+    const part = await open(dir);
+    await part.write(Buffer.from('half of anoth'), BLOCK_BYTES);
+    await part.suspend();
+    const again = await open(dir);
+    expect(again.durable).toEqual([100n]);
+    await again.discard();
+  });
+
+  it.each<[string, Partial<Entry>, string]>([
+    ['name', { path: 'y' }, 'peer'],
+    ['size', { size: SIZE + 1 }, 'peer'],
+    ['time', { mtimeNs: 7n }, 'peer'],
+    ['peer', {}, 'another peer'],
+  ])('is not gone on with for another %s', async (_, more, peer) => {
+    const dir = await tempDir();
+    await leave(dir, [0]);
+    const part = await open(dir, more, peer);
+    expect(part.durable).toEqual([]);
+    await part.discard();
+    expect(await kept(dir)).toEqual(['.ftx-#.journal', '.ftx-#.part']);
+  });
+
+  it('is never shared by two sessions at once', async () => {
+    const dir = await tempDir();
+    const first = await open(dir);
+    await write(first, [0]);
+    vi.useFakeTimers();
+    const opening = open(dir);
+    await vi.advanceTimersByTimeAsync(2_000);
+    vi.useRealTimers();
+    const second = await opening;
+    expect(second.durable).toEqual([]);
+    await write(second, [0]);
+    expect((await readdir(dir)).filter((name) => name.endsWith('.part'))).toHaveLength(2);
+    await Promise.all([first.discard(), second.discard()]);
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  it('is handed over by a session that is just ending', async () => {
+    const dir = await tempDir();
+    const first = await open(dir);
+    await write(first, [0, 1]);
+    const [second] = await Promise.all([open(dir), first.suspend()]);
+    expect(second.durable).toEqual([100n, 101n]);
+    await second.discard();
+  });
+});
+
+describe('what was left is not trusted', () => {
+  async function findPart(dir: string): Promise<string> {
+    const name = (await readdir(dir)).find((candidate) => candidate.endsWith('.part'));
+    return join(dir, name!);
+  }
+
+  it.each<[string, (path: string) => Promise<void>]>([
+    ['without its journal', (path) => unlink(path.replace(/part$/, 'journal'))],
+    ['when the journal is damaged', (path) => writeFile(path.replace(/part$/, 'journal'), 'x')],
+    ['when it is gone', unlink],
+    [
+      'when it is a link',
+      async (path) => {
+        await unlink(path);
+        await symlink('/etc/hostname', path);
+      },
+    ],
+    ['when it has a second name', (path) => link(path, `${path}-too`)],
+    ['as far as it is cut off', (path) => truncate(path, 1000)],
+  ])('%s', async (_, damage) => {
+    const dir = await tempDir();
+    await leave(dir, [0, 1]);
+    await damage(await findPart(dir));
+    const part = await open(dir);
+    expect(part.durable).toEqual([]);
+    await write(part, [0]);
+    await part.discard();
+    expect((await readdir(dir)).filter((name) => !name.endsWith('-too'))).toEqual([]);
+  });
+
+  it('beyond the bytes that are there', async () => {
+    const dir = await tempDir();
+    await leave(dir, [0, 1, 2]);
+    await truncate(await findPart(dir), 2 * BLOCK_BYTES + 1);
+    const part = await open(dir);
+    expect(part.durable).toEqual([100n, 101n]);
+    await part.discard();
+  });
+});
+
+it('small files and streams are not kept', async () => {
+  const dir = await tempDir();
+  for (const size of [BLOCK_BYTES, null]) {
+    const part = await open(dir, { size });
+    await part.write(blockAt(0), 0);
+    part.confirm(0, 1n);
+    await part.suspend();
+  }
+  expect(await readdir(dir)).toEqual([]);
+});
+
+it('a journal whose part is gone vouches for nothing of the next one', async () => {
+  const dir = await tempDir();
+  await leave(dir, [0, 1, 2]);
+  await unlink(
+    join(
+      dir,
+      (await readdir(dir)).find((name) => name.endsWith('.part'))!,
+    ),
+  );
+  const part = await open(dir);
+  await write(part, [2]);
+  await part.suspend();
+  const again = await open(dir);
+  expect(again.durable).toEqual([]);
+  await again.discard();
+});
+
+it('a file is not stored when an fsync that was under way fails', async () => {
+  const dir = await tempDir();
+  const handle = await openHandle('/dev/null');
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  let fail: (reason: Error) => void = () => undefined;
+  vi.spyOn(prototype, 'datasync').mockImplementationOnce(() => new Promise((_, reject) => (fail = reject)));
+  const part = await open(dir, { size: 33 * BLOCK_BYTES });
+  for (let number = 0; number < 33; number++) {
+    await part.write(blockAt(0), number * BLOCK_BYTES);
+    part.confirm(number * BLOCK_BYTES, 1n);
+  }
+  const commit = part.commit(33 * BLOCK_BYTES);
+  fail(Object.assign(new Error('EIO: injected'), { code: 'EIO' }));
+  await expect(commit).rejects.toMatchObject({ code: 'io' });
+  expect(await readdir(dir)).toEqual([]);
+  vi.restoreAllMocks();
+});
+
+it('a part file that another receiver has taken is not published under the name', async () => {
+  const dir = await tempDir();
+  const part = await open(dir);
+  for (let number = 0; number < 10; number++) await write(part, [number]);
+  const path = join(
+    dir,
+    (await readdir(dir)).find((name) => name.endsWith('.part'))!,
+  );
+  await unlink(path);
+  await writeFile(path, 'of somebody else');
+  await expect(part.commit(SIZE)).rejects.toMatchObject({ code: 'io' });
+  expect((await readdir(dir)).filter((name) => !name.startsWith('.'))).toEqual([]);
+});
