@@ -9,3 +9,5 @@ export const DEFAULT_KEEP_PARTS_MS = 7 * 24 * 60 * 60 * 1000;
 export const DEFAULT_RETRIES = 5;
 /** A connection may stand still for this long. */
 export const DEFAULT_TIMEOUT_MS = 60_000;
+/** A code for pairing is good for this long. */
+export const DEFAULT_CODE_MS = 10 * 60 * 1000;

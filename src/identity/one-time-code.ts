@@ -6,7 +6,6 @@ const GROUP_DIGITS = 4;
 const CODE = /^\d{8}$/;
 const CODES = 10 ** 8;
 const MAX_TRIES = 3;
-export const DEFAULT_CODE_MS = 10 * 60 * 1000;
 
 export function createCode(): string {
   return String(randomInt(CODES)).padStart(2 * GROUP_DIGITS, '0');

@@ -1,6 +1,16 @@
-/** How a mailbox is set up. */
+/** How a mailbox is set up: the options that a caller of the library gives, and the complete ones that the mailbox works with. */
 import type { Access, EventListener } from '../core/events.js';
-import type { ConflictPolicy } from '../storage/inbox/file-sink.js';
+import {
+  DEFAULT_CODE_MS,
+  DEFAULT_KEEP_PARTS_MS,
+  DEFAULT_MAX_CONNECTIONS,
+  DEFAULT_MAX_FILES,
+  DEFAULT_MAX_SIZE,
+  DEFAULT_PORT,
+  DEFAULT_TIMEOUT_MS,
+} from '../core/defaults.js';
+import { FtxError } from '../core/errors.js';
+import type { ConflictPolicy } from '../core/inbox.js';
 
 export interface ReceiveOptions {
   /** Where files go; made if it is missing. */
@@ -42,4 +52,40 @@ export interface ReceiveOptions {
   /** Closes at once, dropping what is running. */
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: EventListener | undefined;
+}
+
+/** Options that have no default: their absence means something by itself. */
+type WithoutDefault = 'host' | 'quota' | 'home' | 'signal' | 'onCode';
+
+/** ReceiveOptions with every default filled in. */
+export type MailboxOptions = {
+  readonly [Key in keyof ReceiveOptions]-?: Key extends WithoutDefault
+    ? ReceiveOptions[Key]
+    : Exclude<ReceiveOptions[Key], undefined>;
+};
+
+/** Fills in the defaults. Throws FtxError `usage` for options that do not go together. */
+export function withDefaults(options: ReceiveOptions): MailboxOptions {
+  const { plain = false, access = 'open' } = options;
+  if (plain && access !== 'open')
+    throw new FtxError(
+      'usage',
+      'Without encryption nobody can tell who sends: a receiver that is not open does not go with plain.',
+    );
+  const { dir, host, quota, home, signal, onCode } = options;
+  return {
+    ...{ dir, host, quota, home, signal, onCode, plain, access },
+    port: options.port ?? DEFAULT_PORT,
+    onConflict: options.onConflict ?? 'rename',
+    maxSize: options.maxSize ?? DEFAULT_MAX_SIZE,
+    maxFiles: options.maxFiles ?? DEFAULT_MAX_FILES,
+    maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
+    classic: options.classic ?? true,
+    codeMs: options.codeMs ?? DEFAULT_CODE_MS,
+    sync: options.sync ?? true,
+    once: options.once ?? false,
+    keepPartsMs: options.keepPartsMs ?? DEFAULT_KEEP_PARTS_MS,
+    timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    onEvent: options.onEvent ?? (() => undefined),
+  };
 }

@@ -1,20 +1,15 @@
-/** Listens, and hands every connection to the mailbox. */
-import { DEFAULT_KEEP_PARTS_MS, DEFAULT_PORT } from '../core/defaults.js';
+/** `ftx receive` as a function: opens the inbox, the gate and the mailbox, and closes them in turn. */
 import type { Fingerprint } from '../core/fingerprint.js';
 import type { Identity } from '../identity/identity.js';
+import { openFolderInbox } from '../storage/inbox/inbox.js';
 import type { Gate, Pairing } from './gate.js';
-import { FtxError } from '../core/errors.js';
 import { Mailbox, type ReceiveResult } from './mailbox.js';
-import { listen } from '../net/listen.js';
-import type { ReceiveOptions } from './options.js';
-import { prepareFolder } from '../storage/inbox/folders.js';
-import { removeOldParts } from '../storage/inbox/left-parts.js';
-import { createQuota } from '../storage/inbox/quota.js';
-import { probeFold } from '../storage/names/same-names.js';
+import { withDefaults, type MailboxOptions, type ReceiveOptions } from './options.js';
 
+export type { LeftPart } from '../core/inbox.js';
+export { listParts } from '../storage/inbox/left-parts.js';
 export type { ReceiveResult } from './mailbox.js';
 export type { ReceiveOptions } from './options.js';
-export { listParts, type LeftPart } from '../storage/inbox/left-parts.js';
 
 export interface Receiver {
   readonly port: number;
@@ -30,69 +25,44 @@ export interface Receiver {
   readonly closed: Promise<ReceiveResult>;
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-
 /** Throws FtxError `usage`, `cannot-create`, `home`, `port-in-use`, `denied` or `unknown-host`. */
-export async function receive(options: ReceiveOptions): Promise<Receiver> {
-  if (options.plain && options.access !== undefined && options.access !== 'open')
-    throw new FtxError(
-      'usage',
-      'Without encryption nobody can tell who sends: a receiver that is not open does not go with plain.',
-    );
-  const dir = await prepareFolder(options.dir);
-  const own = options.plain ? undefined : await readIdentity(options.home);
-  const identity = own?.fingerprint ?? null;
-  const { access = 'open' } = options;
-  const pairing = access === 'pair' ? await makePairing(options.codeMs) : undefined;
-  const quota = options.quota === undefined ? undefined : await createQuota(dir, options.quota);
-  const fold = await probeFold(dir);
-  // Last of what can fail before it has an owner: its clock keeps the process.
-  const gate = own && access !== 'open' ? await openGate(options, own, pairing) : undefined;
-  const mailbox = new Mailbox({ dir, quota, fold }, options, own, gate);
-  const { port = DEFAULT_PORT, host, signal, onEvent } = options;
-  const { maxLingering } = mailbox;
-  const onConnection = mailbox.take.bind(mailbox);
-  const listener = await listen({ port, host, maxLingering, onConnection }).catch((error: unknown) => {
+export async function receive(given: ReceiveOptions): Promise<Receiver> {
+  const options = withDefaults(given);
+  const { plain, access, home, codeMs, signal, onEvent, onCode } = options;
+  const inbox = await openFolderInbox(options);
+  let gate: Gate | undefined;
+  const release = () => {
     gate?.close();
-    throw error;
-  });
-  mailbox.attach(listener);
-  const closeNow = () => mailbox.close(0);
-  signal?.addEventListener('abort', closeNow);
-  if (signal?.aborted) closeNow();
-  const cleaning = startCleaning(dir, options.keepPartsMs ?? DEFAULT_KEEP_PARTS_MS);
-  const closed = mailbox.closed.finally(() => {
-    clearInterval(cleaning);
-    signal?.removeEventListener('abort', closeNow);
-  });
-  onEvent?.({
-    type: 'listening',
-    dir,
-    port: listener.port,
-    addresses: listener.addresses,
-    identity,
-    access,
-    senders: gate?.senders ?? null,
-  });
-  if (pairing) options.onCode?.(pairing.shown);
-  return {
-    port: listener.port,
-    dir,
-    addresses: listener.addresses,
-    identity,
-    closed,
-    async close(graceMs = 0) {
-      mailbox.close(graceMs);
-      await closed;
-    },
+    inbox.close();
   };
-}
-
-/** Removes broken transfers that have been left for too long, now and once a day. */
-function startCleaning(dir: string, keepMs: number): NodeJS.Timeout {
-  const clean = () => void removeOldParts(dir, keepMs).catch(() => undefined);
-  clean();
-  return setInterval(clean, DAY_MS);
+  try {
+    const own = plain ? undefined : await readIdentity(home);
+    const pairing = access === 'pair' ? await makePairing(codeMs) : undefined;
+    gate = own && access !== 'open' ? await openGate(options, own, pairing) : undefined;
+    const mailbox = new Mailbox({ options, inbox, own, gate });
+    const { port, addresses } = await mailbox.listen();
+    const closeNow = () => mailbox.close(0);
+    signal?.addEventListener('abort', closeNow);
+    if (signal?.aborted) closeNow();
+    const closed = mailbox.closed.finally(() => {
+      release();
+      signal?.removeEventListener('abort', closeNow);
+    });
+    const { dir } = inbox;
+    const identity = own?.fingerprint ?? null;
+    onEvent({ type: 'listening', dir, port, addresses, identity, access, senders: gate?.senders ?? null });
+    if (pairing) onCode?.(pairing.shown);
+    return {
+      ...{ port, dir, addresses, identity, closed },
+      async close(graceMs = 0) {
+        mailbox.close(graceMs);
+        await closed;
+      },
+    };
+  } catch (error) {
+    release();
+    throw error;
+  }
 }
 
 async function readIdentity(home: string | undefined): Promise<Identity> {
@@ -103,15 +73,14 @@ async function readIdentity(home: string | undefined): Promise<Identity> {
   return loadIdentity(findHome(home));
 }
 
-async function makePairing(lifetimeMs: number | undefined): Promise<Pairing & { readonly shown: string }> {
-  const { createCode, createOneTimeCode, DEFAULT_CODE_MS, spellCode } = await import('../identity/one-time-code.js');
+async function makePairing(lifetimeMs: number): Promise<Pairing & { readonly shown: string }> {
+  const { createCode, createOneTimeCode, spellCode } = await import('../identity/one-time-code.js');
   const text = createCode();
-  const ms = lifetimeMs ?? DEFAULT_CODE_MS;
-  const code = createOneTimeCode({ now: () => performance.now(), lifetimeMs: ms });
-  return { text, code, lifetimeMs: ms, shown: spellCode(text) };
+  const code = createOneTimeCode({ now: () => performance.now(), lifetimeMs });
+  return { text, code, lifetimeMs, shown: spellCode(text) };
 }
 
-async function openGate({ home, onEvent }: ReceiveOptions, own: Identity, pairing: Pairing | undefined): Promise<Gate> {
-  const [access, { findHome }] = await Promise.all([import('./gate.js'), import('../home/state-dir.js')]);
-  return access.openGate({ home: findHome(home), own: own.fingerprint, pairing, onEvent: (event) => onEvent?.(event) });
+async function openGate({ home, onEvent }: MailboxOptions, own: Identity, pairing: Pairing | undefined): Promise<Gate> {
+  const [gate, { findHome }] = await Promise.all([import('./gate.js'), import('../home/state-dir.js')]);
+  return gate.openGate({ home: findHome(home), own: own.fingerprint, pairing, onEvent });
 }

@@ -1,9 +1,12 @@
-/** What a caller is told that cannot be served now: PROTOCOL.md section 2. */
-import { FtxError } from '../core/errors.js';
+/** What a caller hears that is not served, in the language that it speaks: PROTOCOL.md section 2. */
 import type { Connection } from '../core/connection.js';
+import { FtxError } from '../core/errors.js';
+import { acceptCaller } from '../net/accept.js';
 import type { Caller } from '../net/detect.js';
+import type { TcpConnection } from '../net/tcp.js';
 import { encodeControl } from '../protocol/codec.js';
 import { GREETING } from '../protocol/constants.js';
+import { within } from '../protocol/watch.js';
 
 export const ENCRYPTED_ONLY = new FtxError(
   'refused',
@@ -27,15 +30,15 @@ export const SHUTTING_DOWN = new FtxError(
   'The receiver is being stopped. Send again when it is back.',
 );
 
-/** Sends the greeting, then an error in place of hello, and closes. */
-export function turnAway(connection: Connection, { code, message }: FtxError): void {
+/** Tells a caller that speaks ftx: the greeting, then an error in place of hello. Closes the connection. */
+export function refuseFtx(connection: Connection, { code, message }: FtxError): void {
   connection.write([GREETING, encodeControl({ type: 'error', id: 0, code, message })]).catch(() => undefined);
   connection.destroy(new FtxError(code, message));
 }
 
 /** Fatal TLS alerts: handshake_failure, and internal_error, which here means "try again". */
 const TLS_REFUSAL = Uint8Array.of(0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x28);
-export const TLS_BUSY = Uint8Array.of(0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x50);
+const TLS_BUSY = Uint8Array.of(0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x50);
 const HTTP_BODY = 'This port receives files by ftx. Send one with: ftx send FILE --to HOST:PORT\n';
 const HTTP_REFUSAL = [
   'HTTP/1.1 501 Not Implemented',
@@ -46,8 +49,13 @@ const HTTP_REFUSAL = [
   HTTP_BODY,
 ].join('\r\n');
 
-/** What a caller is told that this port does not serve. */
-export function refusalFor(caller: Exclude<Caller, 'ftx'>): Uint8Array {
+/** Tells a caller whose protocol this port does not serve. Closes the connection. */
+export function refuseProtocol(connection: Connection, caller: Exclude<Caller, 'ftx'>): void {
+  connection.write([encodeRefusal(caller)]).catch(() => undefined);
+  connection.destroy(new FtxError('protocol', `This port does not serve ${caller}.`));
+}
+
+export function encodeRefusal(caller: Exclude<Caller, 'ftx'>): Uint8Array {
   const text = new TextEncoder();
   switch (caller) {
     case 'tls':
@@ -59,4 +67,52 @@ export function refusalFor(caller: Exclude<Caller, 'ftx'>): Uint8Array {
     case 'unknown':
       return new Uint8Array(0);
   }
+}
+
+/** Refuses callers before a door has taken them, when the mailbox is full or being closed. */
+export interface TurnAway {
+  /** Finds out which language the caller speaks, and then tells it. */
+  refuse(connection: TcpConnection, reason: FtxError): void;
+  /** Tells a caller at once that has said nothing yet or is in the middle of its TLS handshake. */
+  dismiss(connection: TcpConnection, reason: FtxError): void;
+  /** Dismisses everybody who has not said anything yet. */
+  close(reason: FtxError): void;
+}
+
+export interface TurnAwayOptions {
+  /** Whether this receiver takes encrypted senders: then a silent caller most likely speaks TLS. */
+  readonly isEncrypted: boolean;
+  /** Callers that may be listened to at once only to be refused; one more is dismissed. */
+  readonly maxWaiting: number;
+  /** Milliseconds that such a caller has for its first byte. */
+  readonly greetingMs: number;
+}
+
+export function createTurnAway({ isEncrypted, maxWaiting, greetingMs }: TurnAwayOptions): TurnAway {
+  const waiting = new Set<TcpConnection>();
+
+  function dismiss(connection: TcpConnection, reason: FtxError): void {
+    if (!isEncrypted || connection.isUpgraded) return refuseFtx(connection, reason);
+    connection.write([TLS_BUSY]).catch(() => undefined);
+    connection.destroy(reason);
+  }
+
+  async function listenAndRefuse(connection: TcpConnection, reason: FtxError): Promise<void> {
+    const accepted = await within(greetingMs, connection, 'say who it is', acceptCaller(connection, undefined));
+    if (accepted?.caller === 'tls') dismiss(connection, reason);
+    else refuseFtx(connection, reason);
+  }
+
+  return {
+    refuse(connection, reason) {
+      // To a caller that speaks TLS, the greeting of ftx would be garbage: its first byte is waited for.
+      if (!isEncrypted || waiting.size >= maxWaiting) return dismiss(connection, reason);
+      waiting.add(connection);
+      void listenAndRefuse(connection, reason)
+        .catch(() => undefined)
+        .finally(() => waiting.delete(connection));
+    },
+    dismiss,
+    close: (reason) => waiting.forEach((connection) => dismiss(connection, reason)),
+  };
 }

@@ -103,7 +103,7 @@ function identify(socket: TLSSocket, peer: string): Fingerprint {
   return fingerprintOf(certificate.publicKey);
 }
 
-/** How OpenSSL calls the alerts of `refusalFor`, and what it says of bytes that are no TLS. */
+/** How OpenSSL calls the alerts of `encodeRefusal`, and what it says of bytes that are no TLS. */
 const REFUSES_TLS = 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE';
 const IS_BUSY = 'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR';
 const NOT_TLS = 'ERR_SSL_WRONG_VERSION_NUMBER';

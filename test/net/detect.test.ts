@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { detectCaller } from '../../src/net/detect.js';
-import { refusalFor } from '../../src/mailbox/turn-away.js';
+import { encodeRefusal } from '../../src/mailbox/turn-away.js';
 import { scriptedConnection } from '../support/memory-connection.js';
 
 const bytes = (text: string) => Buffer.from(text, 'latin1');
@@ -31,14 +31,14 @@ describe('detectCaller', () => {
   });
 });
 
-describe('refusalFor', () => {
+describe('encodeRefusal', () => {
   it('answers HTTP with a response of the length it says', () => {
-    const [head, body] = Buffer.from(refusalFor('http')).toString().split('\r\n\r\n');
+    const [head, body] = Buffer.from(encodeRefusal('http')).toString().split('\r\n\r\n');
     expect(head).toMatch(/^HTTP\/1\.1 501 /);
     expect(head).toContain(`Content-Length: ${body!.length}\r\n`);
   });
 
   it('answers TLS with a fatal alert', () => {
-    expect(Buffer.from(refusalFor('tls')).toString('hex')).toBe('15030100020228');
+    expect(Buffer.from(encodeRefusal('tls')).toString('hex')).toBe('15030100020228');
   });
 });

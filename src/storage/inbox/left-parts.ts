@@ -3,6 +3,7 @@ import { lstat, readdir, stat, unlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { FtxError } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
+import type { LeftPart } from '../../core/inbox.js';
 import { readJournal } from '../disk/block-journal.js';
 import { holdWay, releaseFolder, type HeldFolder, type Way } from '../disk/held-folder.js';
 import { LOCK_SUFFIX, readOwner, TAKEOVER_SUFFIX, takeLock } from '../disk/lock.js';
@@ -10,19 +11,6 @@ import { isOwnerDead } from '../disk/owner.js';
 import { isAbandoned, PART_SUFFIX } from '../names/part-name.js';
 import { JOURNAL_SUFFIX, parseBinding } from './resumable-part.js';
 import { RESERVED_PREFIX } from '../names/safe-path.js';
-
-/** A transfer that broke off and can go on. */
-export interface LeftPart {
-  /** What the sender called the file. */
-  readonly path: string;
-  /** Where it came from. */
-  readonly peer: string;
-  readonly size: number;
-  /** Bytes that are here. */
-  readonly bytes: number;
-  /** Seconds since something arrived. */
-  readonly ageSeconds: number;
-}
 
 /** Those below the folder that can go on, in no order. Throws FtxError `not-found`. */
 export async function* listParts(dir: string): AsyncGenerator<LeftPart> {

@@ -2,10 +2,11 @@
 import type { BigIntStats } from 'node:fs';
 import { FtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
+import type { ConflictPolicy } from '../../core/inbox.js';
 import type { Outlook } from '../../core/sink.js';
 import { showPath } from '../disk/disk-error.js';
 
-export type ConflictPolicy = 'rename' | 'overwrite' | 'skip' | 'fail';
+export type { ConflictPolicy };
 
 /**
  * By what stands at the place of the file. `already` is to be confirmed by its

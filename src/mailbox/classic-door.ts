@@ -1,0 +1,31 @@
+/** The door for classic: one file without a name. */
+import { hostOf } from '../core/address.js';
+import type { Inbox } from '../core/inbox.js';
+import type { Timeouts } from '../protocol/constants.js';
+import { nameClassicFile } from '../session/classic/name.js';
+import { receiveClassic } from '../session/classic/receive.js';
+import { noteArrivals } from './arrivals.js';
+import { describeSession, type Door } from './door.js';
+import type { MailboxOptions } from './options.js';
+
+export interface ClassicDoorOptions {
+  readonly inbox: Inbox;
+  readonly options: MailboxOptions;
+  readonly timeouts: Timeouts;
+}
+
+export function createClassicDoor({ inbox, options, timeouts }: ClassicDoorOptions): Door {
+  return {
+    serve({ connection: accepted }, visit, number) {
+      const connection = noteArrivals(accepted, () => visit.guest.stir());
+      const bringer = { kind: 'none', address: hostOf(connection.peer) } as const;
+      return receiveClassic(connection, {
+        ...describeSession(visit, number(), timeouts, options),
+        // The sender has no say in the name, so its file never replaces another; and it cannot go on with a part.
+        sink: inbox.session({ bringer, onConflict: 'rename', isResumable: false }),
+        maxSize: options.maxSize,
+        name: nameClassicFile(new Date()),
+      });
+    },
+  };
+}

@@ -1,0 +1,70 @@
+/** The door for ftx: the gate, then one session. */
+import { hostOf } from '../core/address.js';
+import { FtxError } from '../core/errors.js';
+import type { Bringer, Inbox } from '../core/inbox.js';
+import type { Timeouts } from '../protocol/constants.js';
+import { createBlockPool } from '../session/receive/block-pool.js';
+import { receiveSession } from '../session/receive/receiver.js';
+import type { DescriptorBudget } from '../storage/disk/descriptors.js';
+import { noteArrivals } from './arrivals.js';
+import { describeSession, type Door } from './door.js';
+import type { Gate } from './gate.js';
+import type { MailboxOptions } from './options.js';
+import { ENCRYPTED_ONLY, FORGOTTEN, refuseFtx } from './turn-away.js';
+
+/** Entries of one session that may be open at once. */
+const MAX_OPEN_OFFERS = 256;
+/** The same limit for a sender that has not paired yet, so that strangers leave descriptors to known senders. */
+const MAX_NEWCOMER_OFFERS = 2;
+/** 32 MiB in flight between the sockets and the disk. */
+const POOL_BLOCKS = 32;
+
+export interface FtxDoorOptions {
+  readonly inbox: Inbox;
+  readonly options: MailboxOptions;
+  readonly timeouts: Timeouts;
+  readonly budget: DescriptorBudget;
+  /** Whether callers have to be encrypted; if not, none is. */
+  readonly isEncrypted: boolean;
+  /** Undefined: anyone gets in. */
+  readonly gate: Gate | undefined;
+}
+
+export function createFtxDoor({ inbox, options, timeouts, budget, isEncrypted, gate }: FtxDoorOptions): Door {
+  const pool = createBlockPool(POOL_BLOCKS);
+  return {
+    async serve({ connection: accepted, secured }, visit, number) {
+      const { guest, stop } = visit;
+      const connection = noteArrivals(accepted, () => guest.stir());
+      if (isEncrypted && !secured) {
+        refuseFtx(connection, ENCRYPTED_ONLY);
+        return undefined;
+      }
+      const session = number();
+      const drop = () => stop.abort(FORGOTTEN);
+      const pass = secured && (await gate?.admit({ ...secured, address: connection.peer, session, drop }));
+      if (pass instanceof FtxError) {
+        refuseFtx(connection, pass);
+        return undefined;
+      }
+      const bringer: Bringer = secured
+        ? { kind: 'key', id: secured.peer }
+        : { kind: 'none', address: hostOf(connection.peer) };
+      const grant = budget.grantEntries(pass?.pair ? MAX_NEWCOMER_OFFERS : MAX_OPEN_OFFERS);
+      try {
+        return await receiveSession(connection, {
+          ...describeSession(visit, session, timeouts, options),
+          sink: inbox.session({ bringer, onConflict: options.onConflict, isResumable: true }),
+          pool,
+          limits: { offers: grant.entries, size: options.maxSize },
+          pair: pass?.pair,
+          onList: () => guest.settle(),
+          onWork: () => guest.stir(),
+        });
+      } finally {
+        grant.giveBack();
+        pass?.leave();
+      }
+    },
+  };
+}
