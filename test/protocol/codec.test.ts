@@ -61,7 +61,7 @@ describe('fixtures', () => {
   });
 
   it('are what PROTOCOL.md shows', () => {
-    const spec = readFileSync(new URL('../../src/protocol/PROTOCOL.md', import.meta.url), 'utf8');
+    const spec = readFileSync(new URL('../../docs/PROTOCOL.md', import.meta.url), 'utf8');
     const examples = [...spec.matchAll(/`([a-z-]+)`:\n\n```hex\n([^`]*)```/g)];
     expect(examples.length).toBeGreaterThan(5);
     for (const [, name, text] of examples) expect(text).toBe(readFixtureText(name!));
