@@ -67,7 +67,7 @@ function readWhole(known: KnownFile): Uint8Array {
   }
 }
 
-/** Source.blocks of a file: `afterwards` gets the open file once all has been read and nothing has changed. */
+/** Source.blocks of a file: `afterwards` gets the open file once all has been read. The file is looked at again after it. */
 export async function* readFile(
   known: KnownFile,
   from: number,
@@ -78,8 +78,8 @@ export async function* readFile(
     // Synchronous: what was just opened is in memory, where a look takes 2 µs, and one by way of a thread 40.
     checkSame(known, fstatSync(handle.fd, { bigint: true }));
     yield* readAhead(createReader(handle, known, from));
-    checkSame(known, lstatSync(known.file, { bigint: true }));
     await afterwards?.(handle);
+    checkSame(known, lstatSync(known.file, { bigint: true }));
   } catch (error) {
     throw describeReadError(error, known.path);
   } finally {
