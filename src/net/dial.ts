@@ -1,6 +1,6 @@
 /** Connecting to a listening TCP port. */
 import { connect } from 'node:net';
-import { abortReason, errnoOf, FtxError } from '../errors.js';
+import { abortReason, errnoOf, FtxError, nameFailure } from '../errors.js';
 import { formatAddress, TcpConnection } from './tcp.js';
 
 export interface DialOptions {
@@ -34,11 +34,17 @@ export async function dial({ host, port, timeoutMs, signal }: DialOptions): Prom
   return new TcpConnection(socket);
 }
 
+const UNREACHABLE: Readonly<Record<string, string | undefined>> = {
+  ETIMEDOUT: 'nothing answers there',
+  EHOSTUNREACH: 'no way leads to that machine',
+  ENETUNREACH: 'no way leads to that network',
+};
+
 function describeDialFailure(where: string, host: string, cause: Error): FtxError {
   const errno = errnoOf(cause);
   if (errno === 'ENOTFOUND' || errno === 'EAI_AGAIN')
     return new FtxError('unknown-host', `The host ${host} is not known. Check the name, or use its IP address.`, { cause });
   if (errno === 'ECONNREFUSED')
     return new FtxError('no-connection', `Nothing listens on ${where}. Start "ftx receive" there, and check the port.`, { cause });
-  return new FtxError('no-connection', `No connection to ${where}: ${cause.message || errno || 'unknown reason'}. Check the address and the network.`, { cause });
+  return new FtxError('no-connection', `No connection to ${where}: ${UNREACHABLE[errno ?? ''] ?? nameFailure(cause)}. Check the address and the network.`, { cause });
 }

@@ -1,7 +1,7 @@
 /** A listening TCP port. */
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { errnoOf, FtxError } from '../errors.js';
+import { errnoOf, FtxError, nameFailure } from '../errors.js';
 import { createFarewells, formatAddress, TcpConnection } from './tcp.js';
 
 export interface ListenOptions {
@@ -55,6 +55,12 @@ function findAddresses(host: string | undefined): readonly string[] {
   return usable.length > 0 ? usable.map(({ address }) => address) : ['localhost'];
 }
 
+const NO_ADDRESS: Readonly<Record<string, string | undefined>> = {
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'no host of that name is known',
+  EAI_AGAIN: 'no host of that name is known',
+};
+
 function describeListenFailure(port: number, host: string | undefined, cause: Error): FtxError {
   const errno = errnoOf(cause);
   if (errno === 'EADDRINUSE')
@@ -62,5 +68,5 @@ function describeListenFailure(port: number, host: string | undefined, cause: Er
   if (errno === 'EACCES')
     return new FtxError('denied', `This user may not listen on port ${port}. Take one above 1023 with --port.`, { cause });
   const where = host === undefined ? `port ${port}` : formatAddress(host, port);
-  return new FtxError('unknown-host', `Cannot listen on ${where}: ${cause.message}. Check --host.`, { cause });
+  return new FtxError('unknown-host', `Cannot listen on ${where}: ${NO_ADDRESS[errno ?? ''] ?? nameFailure(cause)}. Check --host.`, { cause });
 }

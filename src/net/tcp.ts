@@ -1,6 +1,6 @@
 /** Connections over TCP. */
 import type { Socket } from 'node:net';
-import { errnoOf, FtxError } from '../errors.js';
+import { errnoOf, FtxError, nameFailure } from '../errors.js';
 import type { Connection } from '../ports.js';
 import { Inflow } from './inflow.js';
 import { shareReads } from './shared-reads.js';
@@ -185,7 +185,8 @@ export function createFarewells(most: number): Farewells {
 const commonFarewells = createFarewells(MAX_LINGERING);
 
 function describeLoss(peer: string, cause?: Error): FtxError {
-  const why = errnoOf(cause) === 'ECONNRESET' || !cause ? '' : ` (${cause.message})`;
+  const code = errnoOf(cause) ?? 'ECONNRESET';
+  const why = code === 'ECONNRESET' ? '' : code.startsWith('ERR_SSL') ? ' (its encryption failed)' : ` (${nameFailure(cause)})`;
   return new FtxError('lost', `The connection to ${peer} was lost${why}. Send again.`, { cause });
 }
 

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { FtxError, errnoOf } from '../errors.js';
+import { FtxError, errnoOf, nameFailure } from '../errors.js';
 import { BLOCK_BYTES, MIN_RESUMABLE_BYTES, type Source } from '../ports.js';
 import { showPath } from './disk-error.js';
 import { createPrompt } from './prompt.js';
@@ -141,7 +141,6 @@ function refuseChanged(path: string, change: string, cause?: unknown): FtxError 
 /** Whatever went wrong while reading, as the FtxError for the entry at `path`. */
 export function describeReadError(error: unknown, path: string): FtxError {
   if (error instanceof FtxError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
   switch (errnoOf(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
@@ -154,6 +153,6 @@ export function describeReadError(error: unknown, path: string): FtxError {
       return new FtxError('unreadable', `${showPath(path)}: you have no permission to read it.`, { cause: error });
     case undefined:
     default:
-      return new FtxError('io', `${showPath(path)}: cannot be read (${reason}).`, { cause: error });
+      return new FtxError('io', `${showPath(path)}: cannot be read (${nameFailure(error)}).`, { cause: error });
   }
 }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { FtxError, errnoOf } from '../errors.js';
+import { FtxError, errnoOf, nameFailure } from '../errors.js';
 import { showPath } from './disk-error.js';
 import { DURABLE, type Durability } from './durability.js';
 import { makeFolder } from './durable-folder.js';
@@ -183,6 +183,6 @@ function describeObstacle(error: unknown): string {
       return 'the disk is full; make room on it, or choose another with --dir';
     case undefined:
     default:
-      return error instanceof Error ? error.message : String(error);
+      return `it cannot be used (${nameFailure(error)}); choose another with --dir`;
   }
 }

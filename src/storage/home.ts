@@ -2,7 +2,7 @@
 import { link, mkdir, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, extname, join, resolve } from 'node:path';
-import { errnoOf, FtxError } from '../errors.js';
+import { errnoOf, FtxError, nameFailure } from '../errors.js';
 import { createIdentity, formatIdentity, parseIdentity, type Identity } from '../identity/identity.js';
 import { syncFolder } from './durable-folder.js';
 import { isOwnerGone, makeOwnerMark } from './owner.js';
@@ -88,7 +88,6 @@ export async function readPrivateFile(path: string, forbidden: number, danger: s
 
 export function homeFailure(path: string, what: string, cause: unknown): FtxError {
   if (cause instanceof FtxError) return cause;
-  const why = errnoOf(cause) ?? (cause instanceof Error ? cause.message : String(cause));
   const advice = 'Set FTX_HOME to a folder of your own, or use --plain on both sides of a trusted network.';
-  return new FtxError('home', `${path} ${what} (${why}). ${advice}`, { cause });
+  return new FtxError('home', `${path} ${what} (${nameFailure(cause)}). ${advice}`, { cause });
 }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { FtxError } from '../errors.js';
+import { FtxError, nameFailure } from '../errors.js';
 import { BLOCK_BYTES, type Source } from '../ports.js';
 import { showPath } from './disk-error.js';
 import { readAhead, RING, type ReadBlock } from './read-ahead.js';
@@ -40,8 +40,7 @@ function gatherBlocks(readable: Readable, name: string): ReadBlock {
       const { value } = await pieces.next();
       return typeof value === 'string' ? Buffer.from(value) : value;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new FtxError('io', `${showPath(name)}: the stream cannot be read (${reason}).`, { cause: error });
+      throw new FtxError('io', `${showPath(name)}: the stream cannot be read (${nameFailure(error)}).`, { cause: error });
     }
   }
 
