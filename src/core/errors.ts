@@ -57,10 +57,22 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/**
+ * A failure that has no sentence of its own, in a few words for brackets: the system's short name for it (`EPIPE`).
+ * The text that Node or a library such as OpenSSL gives an error never gets into a sentence; a text that comes with
+ * no code was written by the program that uses ftx, and does.
+ */
+export function nameFailure(error: unknown): string {
+  const code = errnoOf(error);
+  if (code === undefined) return error instanceof Error ? error.message : String(error);
+  return /^E[A-Z0-9]+$/.test(code) ? code : 'no reason that has a name';
+}
+
 /** Any thrown value as an FtxError; what is not one yet becomes `code`. */
 export function toFtxError(error: unknown, code: ErrorCode = 'io'): FtxError {
   if (error instanceof FtxError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const name = nameFailure(error);
+  const message = errnoOf(error) === undefined ? name : `Something failed that was not foreseen (${name}).`;
   return new FtxError(code, message, { cause: error });
 }
 

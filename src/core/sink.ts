@@ -26,7 +26,10 @@ export interface PartFile {
 /** A file of that name and size is there already; whether it is the same one its content tells. */
 export interface PresentFile extends Placed {
   readonly state: 'present';
-  /** As Source.blocks(0). */
+  /**
+   * As Source.blocks(0). Throws FtxError `changed` also after the last block, so that whoever has read to the end
+   * knows that this very file stands there still.
+   */
   blocks(): AsyncIterable<Uint8Array>;
   /** Where the offered file goes when it is another one; without it, it is refused. */
   receiveBeside?(): Promise<PartFile>;

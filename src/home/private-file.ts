@@ -1,7 +1,7 @@
 /** Files in the home that are this user's alone. */
 import { open, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
-import { errnoOf, FtxError } from '../core/errors.js';
+import { errnoOf, FtxError, nameFailure } from '../core/errors.js';
 import { syncFolder } from '../storage/disk/durability.js';
 import { isOwnerDead, makeOwnerMark } from '../storage/disk/owner.js';
 
@@ -49,7 +49,6 @@ export async function readPrivateFile(path: string, forbidden: number, danger: s
 
 export function homeFailure(path: string, what: string, cause: unknown): FtxError {
   if (cause instanceof FtxError) return cause;
-  const why = errnoOf(cause) ?? (cause instanceof Error ? cause.message : String(cause));
   const advice = 'Set FTX_HOME to a folder of your own, or use --plain on both sides of a trusted network.';
-  return new FtxError('home', `${path} ${what} (${why}). ${advice}`, { cause });
+  return new FtxError('home', `${path} ${what} (${nameFailure(cause)}). ${advice}`, { cause });
 }

@@ -1,6 +1,6 @@
 /** Connecting to a listening TCP port. */
 import { connect } from 'node:net';
-import { abortReason, errnoOf, FtxError } from '../core/errors.js';
+import { abortReason, errnoOf, FtxError, nameFailure } from '../core/errors.js';
 import { formatAddress } from '../core/address.js';
 import { TcpConnection } from './tcp.js';
 
@@ -35,6 +35,12 @@ export async function dial({ host, port, timeoutMs, signal }: DialOptions): Prom
   return new TcpConnection(socket);
 }
 
+const UNREACHABLE: Readonly<Record<string, string | undefined>> = {
+  ETIMEDOUT: 'nothing answers there',
+  EHOSTUNREACH: 'no way leads to that machine',
+  ENETUNREACH: 'no way leads to that network',
+};
+
 function describeDialFailure(where: string, host: string, cause: Error): FtxError {
   const errno = errnoOf(cause);
   if (errno === 'ENOTFOUND' || errno === 'EAI_AGAIN')
@@ -49,7 +55,7 @@ function describeDialFailure(where: string, host: string, cause: Error): FtxErro
     );
   return new FtxError(
     'no-connection',
-    `No connection to ${where}: ${cause.message || errno || 'unknown reason'}. Check the address and the network.`,
+    `No connection to ${where}: ${UNREACHABLE[errno ?? ''] ?? nameFailure(cause)}. Check the address and the network.`,
     { cause },
   );
 }

@@ -1,7 +1,7 @@
 /** A listening TCP port. */
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { errnoOf, FtxError } from '../core/errors.js';
+import { errnoOf, FtxError, nameFailure } from '../core/errors.js';
 import { createFarewells, TcpConnection } from './tcp.js';
 import { formatAddress } from '../core/address.js';
 
@@ -56,6 +56,12 @@ function findAddresses(host: string | undefined): readonly string[] {
   return usable.length > 0 ? usable.map(({ address }) => address) : ['localhost'];
 }
 
+const NO_ADDRESS: Readonly<Record<string, string | undefined>> = {
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'no host of that name is known',
+  EAI_AGAIN: 'no host of that name is known',
+};
+
 function describeListenFailure(port: number, host: string | undefined, cause: Error): FtxError {
   const errno = errnoOf(cause);
   if (errno === 'EADDRINUSE')
@@ -69,5 +75,9 @@ function describeListenFailure(port: number, host: string | undefined, cause: Er
       cause,
     });
   const where = host === undefined ? `port ${port}` : formatAddress({ host, port });
-  return new FtxError('unknown-host', `Cannot listen on ${where}: ${cause.message}. Check --host.`, { cause });
+  return new FtxError(
+    'unknown-host',
+    `Cannot listen on ${where}: ${NO_ADDRESS[errno ?? ''] ?? nameFailure(cause)}. Check --host.`,
+    { cause },
+  );
 }

@@ -1,7 +1,7 @@
 /** Connections over TCP. */
 import type { Socket } from 'node:net';
 import { formatAddress } from '../core/address.js';
-import { errnoOf, FtxError } from '../core/errors.js';
+import { errnoOf, FtxError, nameFailure } from '../core/errors.js';
 import type { Connection } from '../core/connection.js';
 import { Inflow } from './inflow.js';
 import { shareReads } from './shared-reads.js';
@@ -187,6 +187,8 @@ export function createFarewells(most: number): Farewells {
 const commonFarewells = createFarewells(MAX_LINGERING);
 
 function describeLoss(peer: string, cause?: Error): FtxError {
-  const why = errnoOf(cause) === 'ECONNRESET' || !cause ? '' : ` (${cause.message})`;
+  const code = errnoOf(cause) ?? 'ECONNRESET';
+  const why =
+    code === 'ECONNRESET' ? '' : code.startsWith('ERR_SSL') ? ' (its encryption failed)' : ` (${nameFailure(cause)})`;
   return new FtxError('lost', `The connection to ${peer} was lost${why}. Send again.`, { cause });
 }

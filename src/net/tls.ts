@@ -7,10 +7,11 @@ import {
   type TLSSocket,
 } from 'node:tls';
 import type { Socket } from 'node:net';
-import { errnoOf, FtxError, toFtxError } from '../core/errors.js';
+import { FtxError, toFtxError } from '../core/errors.js';
 import { fingerprintOf, type Identity } from '../identity/identity.js';
 import type { Fingerprint } from '../core/fingerprint.js';
 import type { TcpConnection } from './tcp.js';
+import { describeTlsFailure } from './tls-failure.js';
 
 const ALPN = 'ftx/1';
 /** SSL_OP_NO_TICKET: no session outlives its connection. */
@@ -77,7 +78,11 @@ function shakeHandsAsServer(socket: Socket, own: Identity): Promise<TLSSocket> {
     const server = createServer({ ...parametersFor(own), requestCert: true }, resolve);
     server.on('tlsClientError', (error) => {
       socket.destroy();
-      reject(new FtxError('protocol', `A TLS handshake failed (${error.message}).`, { cause: error }));
+      reject(
+        new FtxError('protocol', 'A caller began a TLS handshake and did not end it as an ftx sender does.', {
+          cause: error,
+        }),
+      );
     });
     server.emit('connection', socket);
   });
@@ -86,8 +91,8 @@ function shakeHandsAsServer(socket: Socket, own: Identity): Promise<TLSSocket> {
 function shakeHandsAsClient(socket: Socket, own: Identity, peer: string): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const encrypted = connect({ ...parametersFor(own), socket }, () => resolve(encrypted));
-    encrypted.once('error', (error: Error) => reject(describeFailure(peer, error)));
-    encrypted.once('close', () => reject(describeFailure(peer)));
+    encrypted.once('error', (error: Error) => reject(describeTlsFailure(peer, error)));
+    encrypted.once('close', () => reject(describeTlsFailure(peer)));
   });
 }
 
@@ -101,36 +106,4 @@ function identify(socket: TLSSocket, peer: string): Fingerprint {
   const certificate = socket.getPeerX509Certificate();
   if (!certificate) throw new FtxError('protocol', `${peer} shows no certificate, and so nobody can tell who it is.`);
   return fingerprintOf(certificate.publicKey);
-}
-
-/** How OpenSSL calls the alerts of `encodeRefusal`, and what it says of bytes that are no TLS. */
-const REFUSES_TLS = 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE';
-const IS_BUSY = 'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR';
-const NOT_TLS = 'ERR_SSL_WRONG_VERSION_NUMBER';
-
-function describeFailure(peer: string, cause?: Error): FtxError {
-  const code = errnoOf(cause) ?? 'ECONNRESET';
-  if (code === IS_BUSY)
-    return new FtxError('busy', `${peer} serves as many connections as it can, or is being stopped. Try again later.`, {
-      cause,
-    });
-  if (code === REFUSES_TLS) {
-    const advice = 'Start it without --plain; on a network you trust, send with --plain instead.';
-    return new FtxError('refused', `${peer} takes no encrypted senders. ${advice}`, { cause });
-  }
-  if (code === NOT_TLS)
-    return new FtxError('protocol', `What answers at ${peer} does not speak TLS. Check the address and the port.`, {
-      cause,
-    });
-  if (code.startsWith('ERR_SSL'))
-    return new FtxError(
-      'protocol',
-      `No encrypted connection to ${peer} came about (${cause?.message ?? code}). Check the address and the port.`,
-      { cause },
-    );
-  return new FtxError(
-    'lost',
-    `${peer} closed the connection before it was encrypted. Is it an ftx receiver? If so, send again.`,
-    { cause },
-  );
 }

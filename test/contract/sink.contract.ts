@@ -241,6 +241,24 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
         },
       );
 
+      it.each(['before it is compared', 'while it is compared'])(
+        'overwrite tells that the file to compare was replaced %s',
+        async (moment) => {
+          const { store, sink, again } = await start({ onConflict: 'overwrite' });
+          await receiveFile(sink, 'x', Buffer.from('old'));
+          const present = await again().open(offerFile('x', 3));
+          const part = expectPart(await again().open(offerFile('x', 5)));
+          await part.write(Buffer.from('newer'), 0);
+          if (present.state !== 'present') throw new Error('expected the file that is there');
+          const blocks = present.blocks()[Symbol.asyncIterator]();
+          if (moment === 'while it is compared') await blocks.next();
+          await part.commit(5);
+          await expect(blocks.next()).rejects.toThrow(refusal('changed'));
+          expect(await receiveFile(again(), 'x', Buffer.from('old'))).toBe('x');
+          expect(await text(store, 'x')).toBe('old');
+        },
+      );
+
       it('fail refuses one of that size that is of another time', async () => {
         const { sink, again } = await start({ onConflict: 'fail' });
         await receiveFile(sink, 'x', Buffer.from('1'));

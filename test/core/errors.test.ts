@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { abortReason, FtxError } from '../../src/core/errors.js';
+import { abortReason, FtxError, toFtxError } from '../../src/core/errors.js';
 
 it.each<[string, AbortSignal, string]>([
   ['no reason', AbortSignal.abort(), 'The transfer was stopped by the program that had begun it.'],
@@ -17,4 +17,26 @@ it('a signal that is aborted by a timer says so', async () => {
     code: 'aborted',
     message: expect.stringMatching(/took too long/) as string,
   });
+});
+
+it.each([
+  [
+    'the system',
+    'EWEIRD',
+    "EWEIRD: something, write '/secret/folder'",
+    'Something failed that was not foreseen (EWEIRD).',
+  ],
+  [
+    'Node',
+    'ERR_STREAM_DESTROYED',
+    'Cannot call write after a stream was destroyed',
+    'Something failed that was not foreseen (no reason that has a name).',
+  ],
+])('an error of %s is told without its text', (_, code, text, message) => {
+  const cause = Object.assign(new Error(text), { code });
+  expect(toFtxError(cause)).toMatchObject({ code: 'io', message, cause });
+});
+
+it('an error of the program that uses ftx is told in its words', () => {
+  expect(toFtxError(new Error('pipe burst'))).toMatchObject({ code: 'io', message: 'pipe burst' });
 });

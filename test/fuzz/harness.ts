@@ -92,6 +92,30 @@ export function judgeStore(events: readonly TransferEvent[], { entries, parts }:
   judgePool();
 }
 
+/**
+ * The digests that may stand under each name at the end; null for what is no file. Entries of one name that are open
+ * at the same time are committed and reported in any order, so each of them may be the last.
+ */
+export function lastDigests(events: readonly TransferEvent[]): Map<string, Set<string | null>> {
+  const last = new Map<string, Set<string | null>>();
+  const open = new Map<string, number>();
+  const begun = new Set<string>();
+  for (const event of events) {
+    if (!('path' in event) || event.path === null) continue;
+    const { path } = event;
+    if (event.type === 'offered') {
+      if (!open.get(path)) begun.add(path);
+      open.set(path, (open.get(path) ?? 0) + 1);
+    } else if (event.type === 'stored' || event.type === 'refused' || event.type === 'failed') {
+      open.set(path, (open.get(path) ?? 0) - 1);
+      if (event.type !== 'stored') continue;
+      if (begun.delete(path)) last.delete(event.as);
+      last.set(event.as, (last.get(event.as) ?? new Set()).add(event.digest));
+    }
+  }
+  return last;
+}
+
 function judgeStored({ as, digest }: Extract<TransferEvent, { type: 'stored' }>, entries: MemorySink['entries']): void {
   const entry = entries.get(as);
   expect(entry).toBeDefined();

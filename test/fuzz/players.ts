@@ -51,15 +51,20 @@ export function createSenderPlayer(dice: Dice): Player {
   const offered = new Map<number, Uint8Array>();
   const open = new Map<number, Outgoing>();
   let lastId = 0;
+  /** Whether all offers are for one name, so that several entries of it are open at once. */
+  const isCrowd = dice.chance(0.4);
 
   function offer(): Buffer {
     lastId += 1;
     const kind = dice.pick(['file', 'file', 'file', 'file', 'directory', 'symlink']);
-    const length = dice.chance(0.05) ? BLOCK_BYTES + dice.below(3) : dice.pick([0, 5, 5, dice.below(2000)]);
-    const content = length === 5 ? Buffer.from('hello') : new Uint8Array(length).fill(lastId);
+    const length = dice.chance(0.05)
+      ? BLOCK_BYTES + dice.below(3)
+      : dice.pick(isCrowd ? [0, 5] : [0, 5, 5, dice.below(2000)]);
+    // Files of one size and time that differ, so that what is taken for the same file often is another one.
+    const content = length === 5 ? Buffer.from(dice.pick(['hello', 'other'])) : new Uint8Array(length).fill(lastId);
     if (kind === 'file') offered.set(lastId, content);
     const size = kind === 'file' ? (dice.chance(0.15) ? undefined : String(length)) : '0';
-    const path = dice.pick(['a', 'b', 'd/a', 'd/e/f', 'd', `new ${lastId}`, `new ${lastId}`]);
+    const path = isCrowd ? 'a' : dice.pick(['a', 'b', 'd/a', 'd/e/f', 'd', `new ${lastId}`, `new ${lastId}`]);
     return forgeJson(FRAME.offer, lastId, {
       path,
       kind,
@@ -114,7 +119,7 @@ export function createSenderPlayer(dice: Dice): Player {
     move() {
       if (listed < 3) return list();
       const entries = [...open.values()];
-      if (entries.length > 0 && dice.chance(0.75)) return advance(dice.pick(entries));
+      if (entries.length > 0 && dice.chance(isCrowd ? 0.5 : 0.75)) return advance(dice.pick(entries));
       if (dice.chance(0.04)) return GOODBYE;
       if (entries.length > 0 && dice.chance(0.1)) {
         const { id } = dice.pick(entries);

@@ -124,6 +124,23 @@ describe('a receiver', () => {
     expect(await receiver.result).toMatchObject({ stored: 1, failed: 1 });
   });
 
+  it('asks for a file that was there already when another offer has replaced that meanwhile', async () => {
+    const entries = new Map([['a', { kind: 'file', content: HELLO, mode: 0o644, mtimeNs: 0n }] as const]);
+    await connect(createMemorySink({ onConflict: 'overwrite', entries }));
+    await offer(1);
+    expect(await next()).toMatchObject({ type: 'ready', id: 1, offset: 5 });
+    await offer(2, { size: 0 });
+    expect(await next()).toMatchObject({ type: 'ready', id: 2, offset: 0 });
+    await say({ type: 'end', id: 2, digest: 'ef46db3751d8e999', size: 0 });
+    expect(await next()).toMatchObject({ type: 'stored', id: 2 });
+    await end(1);
+    expect(await next()).toMatchObject({ type: 'ready', id: 1, offset: 0 });
+    await block(1);
+    await end(1);
+    expect(await next()).toMatchObject({ type: 'stored', id: 1, already: false });
+    expect(receiver.sink.entries.get('a')).toMatchObject({ content: Uint8Array.from(HELLO) });
+  });
+
   it('fails a file whose digest is not the one announced', async () => {
     await connect();
     await offer(1);

@@ -48,7 +48,7 @@ export async function setTime(path: string, seconds: number): Promise<void> {
 export interface TreeEntry {
   readonly path: string;
   readonly kind: 'file' | 'directory' | 'symlink' | 'other';
-  /** Octal permission bits, and microseconds, finer than which Node cannot set; empty for links. */
+  /** Octal permission bits, and microseconds, which every supported Node sets; empty for links. */
   readonly mode: string;
   readonly mtime: string;
   /** SHA-256 of a file, target of a link. */
@@ -86,7 +86,8 @@ export async function readStoredNames(dir: string): Promise<string[]> {
 
 /** The names of all files, links and folders below a folder. */
 export async function readNames(root: string): Promise<string[]> {
-  return (await readTree(root)).map((entry) => entry.path);
+  const names = await readdir(root, { recursive: true });
+  return names.map((name) => name.split(sep).join('/')).sort((a, b) => (a < b ? -1 : 1));
 }
 
 export async function hashFile(path: string): Promise<string> {

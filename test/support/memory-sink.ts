@@ -16,8 +16,15 @@ export interface MemorySinkOptions {
   readonly entries?: Map<string, MemoryEntry>;
 }
 
+interface MemoryFile {
+  readonly kind: 'file';
+  readonly content: Uint8Array;
+  readonly mode: number;
+  readonly mtimeNs: bigint;
+}
+
 export type MemoryEntry =
-  | { readonly kind: 'file'; readonly content: Uint8Array; readonly mode: number; readonly mtimeNs: bigint }
+  | MemoryFile
   | { readonly kind: 'directory'; readonly mode: number; readonly mtimeNs: bigint }
   | { readonly kind: 'symlink'; readonly target: string };
 
@@ -70,15 +77,24 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     const isAgain = same !== undefined && same.mtimeNs === offer.mtimeNs;
     if (onConflict === 'rename' || onConflict === 'overwrite') {
       return isAgain
-        ? { ...present(offer.path, same.content), receiveBeside: () => Promise.resolve(createPart(offer)) }
+        ? { ...present(offer.path, same), receiveBeside: () => Promise.resolve(createPart(offer)) }
         : undefined;
     }
     if (!same || (onConflict === 'fail' && !isAgain)) throw refuseExisting(offer.path);
-    return present(offer.path, same.content);
+    return present(offer.path, same);
   }
 
-  function present(path: string, content: Uint8Array): PresentFile {
-    return { state: 'present', as: path, blocks: () => splitBlocks(content) };
+  function present(path: string, file: MemoryFile): PresentFile {
+    async function* blocks(): AsyncGenerator<Uint8Array, void, undefined> {
+      assertThere(path, file);
+      yield* splitBlocks(file.content);
+      assertThere(path, file);
+    }
+    return { state: 'present', as: path, blocks };
+  }
+
+  function assertThere(path: string, file: MemoryFile): void {
+    if (entries.get(path) !== file) throw new FtxError('changed', `${path}: another file took its place.`);
   }
 
   function createPart(offer: Entry): PartFile {

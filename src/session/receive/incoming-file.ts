@@ -129,12 +129,20 @@ function createWrites(part: PartFile, onFailure: (error: FtxError) => void): Wri
   };
 }
 
-/** Whether a file that is there already has the content that `end` describes. Stops when `onBlock` throws. */
+/**
+ * Whether a file that is there already has the content that `end` describes.
+ * False as well when another file took its place meanwhile. Stops when `onBlock` throws.
+ */
 export async function isSameFile(present: PresentFile, end: FileEnd, onBlock: () => void): Promise<boolean> {
   const digest = createFileDigest();
-  for await (const block of present.blocks()) {
-    onBlock();
-    digest.add(digestBlock(block));
+  try {
+    for await (const block of present.blocks()) {
+      onBlock();
+      digest.add(digestBlock(block));
+    }
+  } catch (error) {
+    if (error instanceof FtxError && error.code === 'changed') return false;
+    throw error;
   }
   return digest.value() === end.digest;
 }

@@ -51,6 +51,8 @@ export class ContentSender {
    */
   async sendFile(content: Content, from: number, have: readonly bigint[]) {
     const { source, id } = content;
+    // The journal of a source that nobody wants any more has been closed, and stays so.
+    if (!this.#options.isWanted(id)) return undefined;
     const digest = createFileDigest();
     const known = have.length > 0 ? ((await source.journal?.load()) ?? []).slice(0, have.length) : [];
     for (const [block, own] of known.entries()) {
@@ -80,10 +82,11 @@ export class ContentSender {
       const own = digestBlock(bytes);
       digest.add(own);
       await this.#wait(sending);
+      if (!this.#options.isWanted(id)) break;
+      source.journal?.note(block, own);
       if (isLacking(block, own)) sending = this.#send(content, block * BLOCK_BYTES, own, bytes);
       // It is awaited in the next round, or below; a failure before that is not an unhandled one.
       sending.catch(() => undefined);
-      source.journal?.note(block, own);
       block += 1;
       end += bytes.length;
       await this.#options.afterBlock(content, end);

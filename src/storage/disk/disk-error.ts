@@ -1,4 +1,4 @@
-import { FtxError, errnoOf, type ErrorCode } from '../../core/errors.js';
+import { FtxError, errnoOf, type ErrorCode, nameFailure } from '../../core/errors.js';
 
 const SHOWN_CHARACTERS = 200;
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
@@ -40,8 +40,7 @@ export function describeDiskError(error: unknown, path: string): FtxError {
   if (error instanceof FtxError) return error;
   const errno = errnoOf(error);
   const known = errno === undefined ? undefined : lacksInode(error, errno) ? NO_INODE : REASONS[errno];
-  const reason = error instanceof Error ? error.message : String(error);
-  const [code, sentence] = known ?? ['io' as const, `the receiver's disk failed (${reason})`];
+  const [code, sentence] = known ?? ['io' as const, `the receiver's disk failed (${nameFailure(error)})`];
   return new FtxError(code, `${showPath(path)}: ${sentence}.`, { cause: error });
 }
 

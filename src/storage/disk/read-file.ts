@@ -1,7 +1,7 @@
 /** Reads a regular file in blocks, and notices when it is not the same any more. */
 import { constants, fstatSync, lstatSync, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { FtxError, errnoOf } from '../../core/errors.js';
+import { FtxError, errnoOf, nameFailure } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
 import { showPath } from './disk-error.js';
 import { readAhead, RING, type ReadBlock } from './read-ahead.js';
@@ -18,7 +18,7 @@ export interface FoundFile {
   readonly stats: BigIntStats;
 }
 
-/** Source.blocks of a file: `afterwards` gets the open file once all has been read and nothing has changed. */
+/** Source.blocks of a file: `afterwards` gets the open file once all has been read. The file is looked at again after it. */
 export async function* readFile(
   known: FoundFile,
   from: number,
@@ -29,8 +29,8 @@ export async function* readFile(
     // Synchronous: what was just opened is in memory, where a look takes 2 µs, and one by way of a thread 40.
     checkSame(known, fstatSync(handle.fd, { bigint: true }));
     yield* readAhead(createReader(handle, known, from));
-    checkSame(known, lstatSync(known.file, { bigint: true }));
     await afterwards?.(handle);
+    checkSame(known, lstatSync(known.file, { bigint: true }));
   } catch (error) {
     throw describeReadError(error, known.path);
   } finally {
@@ -92,7 +92,6 @@ function refuseChanged(path: string, change: string, cause?: unknown): FtxError 
 /** Whatever went wrong while reading, as the FtxError for the entry at `path`. */
 export function describeReadError(error: unknown, path: string): FtxError {
   if (error instanceof FtxError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
   switch (errnoOf(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
@@ -105,6 +104,6 @@ export function describeReadError(error: unknown, path: string): FtxError {
       return new FtxError('unreadable', `${showPath(path)}: you have no permission to read it.`, { cause: error });
     case undefined:
     default:
-      return new FtxError('io', `${showPath(path)}: cannot be read (${reason}).`, { cause: error });
+      return new FtxError('io', `${showPath(path)}: cannot be read (${nameFailure(error)}).`, { cause: error });
   }
 }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, unlink, mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { FtxError, errnoOf } from '../../core/errors.js';
+import { FtxError, errnoOf, nameFailure } from '../../core/errors.js';
 import { showPath } from '../disk/disk-error.js';
 import { DURABLE, type Durability } from '../disk/durability.js';
 import { holdFolder, holdKnown, holdRoot, releaseFolder, type HeldFolder } from '../disk/held-folder.js';
@@ -183,7 +183,7 @@ function describeObstacle(error: unknown): string {
       return 'the disk is full; make room on it, or choose another with --dir';
     case undefined:
     default:
-      return error instanceof Error ? error.message : String(error);
+      return `it cannot be used (${nameFailure(error)}); choose another with --dir`;
   }
 }
 

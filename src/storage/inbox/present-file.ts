@@ -38,6 +38,7 @@ async function* readPresent(
       await place.durability.folder(place.folder);
     });
   } catch (error) {
+    if (error instanceof FtxError && error.code === 'changed') throw error;
     const message = `${showPath(place.path)}: a file of that name is there already and could not be compared.`;
     throw new FtxError('exists', message, { cause: error });
   } finally {

@@ -99,8 +99,22 @@ function countBlocks(bytes: number, { size }: Entry): number {
 
 async function openClaimed(options: PartFileOptions, stem: string, binding: string, free: () => Promise<void>) {
   const name = stem + PART_SUFFIX;
-  const path = join(options.place.folder, name);
   const journal = await openJournal(join(options.place.folder, stem + JOURNAL_SUFFIX), binding);
+  try {
+    return await openWithJournal(options, name, journal, free);
+  } catch (error) {
+    await journal.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function openWithJournal(
+  options: PartFileOptions,
+  name: string,
+  journal: BlockJournal,
+  free: () => Promise<void>,
+) {
+  const path = join(options.place.folder, name);
   const durable = readDurable(journal, path, options.offer);
   // A part without a journal, or the other way round, is of no use to anyone.
   if (durable.length === 0) {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { FtxError } from '../../core/errors.js';
+import { FtxError, nameFailure } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
 import type { Source } from '../../core/source.js';
 import { showPath } from '../disk/disk-error.js';
@@ -41,8 +41,9 @@ function gatherBlocks(readable: Readable, name: string): ReadBlock {
       const { value } = await pieces.next();
       return typeof value === 'string' ? Buffer.from(value) : value;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new FtxError('io', `${showPath(name)}: the stream cannot be read (${reason}).`, { cause: error });
+      throw new FtxError('io', `${showPath(name)}: the stream cannot be read (${nameFailure(error)}).`, {
+        cause: error,
+      });
     }
   }
 

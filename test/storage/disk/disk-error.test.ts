@@ -41,7 +41,10 @@ describe('describeDiskError', () => {
   );
 
   it('tells anything else as io', () => {
-    expect(describeDiskError(systemError('EWEIRD'), 'x')).toMatchObject({ code: 'io' });
+    expect(describeDiskError(systemError('EWEIRD'), 'x')).toMatchObject({
+      code: 'io',
+      message: "x: the receiver's disk failed (EWEIRD).",
+    });
     expect(describeDiskError('text', 'x')).toMatchObject({ code: 'io', cause: 'text' });
   });
 
