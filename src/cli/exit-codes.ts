@@ -30,7 +30,7 @@ const MEANINGS: Record<ExitCode, string> = {
   [EXIT.tryAgain]: 'the connection was lost, stalled or busy, or a file changed: try again',
   [EXIT.protocol]: 'the other side broke the protocol, or a checksum is wrong',
   [EXIT.refused]: 'the receiver refused something or does not know this sender, or is not the one that is known',
-  [EXIT.config]: 'the own identity or the list of known peers cannot be used',
+  [EXIT.config]: 'the own identity or the list of known peers cannot be used, or Node is too old',
   [EXIT.interrupted]: 'stopped by Ctrl-C (SIGINT)',
   [EXIT.terminated]: 'stopped by SIGTERM',
 };

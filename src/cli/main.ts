@@ -3,7 +3,15 @@ import { errnoOf } from '../core/errors.js';
 import { EXIT } from './exit-codes.js';
 import { describeFailure } from './screen/failure.js';
 import { processIo } from './screen/io.js';
+import { describeOldNode } from './node-version.js';
 import { runProgram } from './program.js';
+
+// Before any module is loaded that an old Node cannot load, which it would say in words of its own.
+const oldNode = describeOldNode(process.versions.node);
+if (oldNode !== undefined) {
+  process.stderr.write(`${oldNode}\n`);
+  process.exit(EXIT.config);
+}
 
 let outputFailed = false;
 for (const stream of [process.stdout, process.stderr]) {

@@ -1,6 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
 import { toFtxError } from '../core/errors.js';
-import { VERSION } from '../core/version.js';
 import {
   DEFAULT_KEEP_PARTS_MS,
   DEFAULT_MAX_CONNECTIONS,
@@ -14,6 +13,7 @@ import { escapeText } from './screen/escape.js';
 import { EXIT, exitCodeFor, exitCodeHelp } from './exit-codes.js';
 import { describeFailure } from './screen/failure.js';
 import type { CliIo } from './screen/io.js';
+import { describeVersion } from './node-version.js';
 import { parseCount, parseDurationAsMs, parseListenPort, parseRetries, parseSecondsAsMs, parseSize } from './parse.js';
 import type { PeersArguments } from './commands/peers.js';
 import type { ReceiveArguments } from './commands/receive.js';
@@ -47,7 +47,11 @@ export async function runProgram(argv: readonly string[], runners: Runners, io: 
 function createProgram(runners: Runners, io: CliIo, keepCode: (code: number) => void): Command {
   const program = new Command('ftx')
     .description('A file mailbox on a TCP port: what is reported stored is verified and durable.')
-    .version(VERSION, '--version', 'print the version')
+    .version(
+      describeVersion(process.versions.node),
+      '--version',
+      'print the version, and which versions of Node are supported',
+    )
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .exitOverride()

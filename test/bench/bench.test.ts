@@ -53,6 +53,22 @@ test('every kind of work gives a table, and nothing stays', async () => {
   expect(findProcesses(dir)).toEqual([]);
 });
 
+test.each(['dist', '.'])('two builds run in turns, the other one found at %s', async (folder) => {
+  const dir = await tempDir();
+  const args = ['--quick', '--only', 'tiny', '--dir', dir, '--against', join(repository, folder)];
+  const { status, stdout, stderr } = await endOf(startProgram(process.execPath, [main, ...args]));
+  expect(status, stderr).toBe(0);
+  expect(stdout).toMatch(/^\| ftx \(other build\) +\| +yes \|/m);
+  expect(stdout).toMatch(
+    /^- ftx takes [\d.]+ \([\d.]+–[\d.]+\) × the time of the other build: median \(min–max\) of the ratios of 2 rounds\.$/m,
+  );
+});
+
+test('a folder without a build is named', async () => {
+  const { status, stderr } = await endOf(startProgram(process.execPath, [main, '--against', '/nowhere']));
+  expect([status, stderr]).toEqual([1, expect.stringContaining('/nowhere')]);
+});
+
 test('Ctrl-C in the middle leaves no folder and no process', async () => {
   const dir = await tempDir();
   const bench = startProgram(process.execPath, [main, ...QUICK, '--only', 'tree', '--rounds', '50', '--dir', dir]);

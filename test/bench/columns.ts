@@ -21,10 +21,13 @@ export function medianSeconds({ samples }: Result): number {
 }
 
 /** CPU seconds of both ends; undefined unless both are known. */
+export function cpuSecondsOf({ sender, receiver }: Sample): number | undefined {
+  return sender && receiver && sender.cpuSeconds + receiver.cpuSeconds;
+}
+
+/** The same of all samples that have it. */
 export function medianCpuSeconds({ samples }: Result): number | undefined {
-  const sums = present(
-    samples.map(({ sender, receiver }) => sender && receiver && sender.cpuSeconds + receiver.cpuSeconds),
-  );
+  const sums = present(samples.map(cpuSecondsOf));
   return sums.length === 0 ? undefined : median(sums);
 }
 

@@ -4,16 +4,18 @@ import { writeFile } from 'node:fs/promises';
 import { watchExit } from './cleanup.js';
 import { freeBytes, makeScratch } from './files.js';
 import { describeMachine, formatMachine } from './machine.js';
+import { compareBuilds, describeComparison } from './builds.js';
 import { HELP, parseOptions, type Options } from './options.js';
 import { findProgram } from './programs.js';
 import { renderNotes, renderSection, summarize } from './report.js';
 import { FULL, QUICK } from './sizes.js';
-import { chooseTools } from './tools/index.js';
+import { chooseBuilds, chooseTools } from './tools/index.js';
 import { findWork } from './works/index.js';
 import type { Bench, Section, Work } from './works/work.js';
 
 async function runBench(options: Options): Promise<void> {
-  const { tools, missing } = chooseTools(options.tools);
+  const { against } = options;
+  const { tools, missing } = against === undefined ? chooseTools(options.tools) : chooseBuilds(options.tools, against);
   const scratch = await makeScratch(options.dir);
   // Receivers come and go on ever new ports: not in the user's own list of known peers.
   process.env.FTX_HOME = join(scratch, 'home');
@@ -26,8 +28,10 @@ async function runBench(options: Options): Promise<void> {
   for (const id of options.works) {
     const report = (line: string) => process.stderr.write(`${id}  ${line}\n`);
     const section = await runWork(findWork(id), { ...bench, report });
-    process.stdout.write(`\n${renderSection(section)}`);
-    works.push({ id, ...summarize(section) });
+    const builds = compareBuilds(section.results);
+    const notes = [...section.notes, ...builds.map(describeComparison)];
+    process.stdout.write(`\n${renderSection({ ...section, notes })}`);
+    works.push({ id, ...summarize(section), builds });
   }
   if (options.json !== undefined)
     await writeFile(options.json, `${JSON.stringify({ machine, options, notes, works }, null, 2)}\n`);
@@ -41,8 +45,9 @@ async function runWork(work: Work, bench: Bench): Promise<Section> {
   return { title: work.id, table: '', notes: [reason], results: [] };
 }
 
-function describeRun({ rounds, isQuick }: Options): string[] {
+function describeRun({ rounds, isQuick, against }: Options): string[] {
   return [
+    ...(against === undefined ? [] : [`The other build is ${against}.`]),
     ...(isQuick ? ['A smoke test with small sizes: its figures mean nothing.'] : []),
     `Medians of ${rounds} rounds. Every tool runs in every round, in an order that changes, to an empty folder, from a source in the page cache.`,
     'The time is that of whole processes: from the start of the sender until it has ended, and the receiver too unless that is a daemon. ftx, rsync and scp have a daemon that is running already.',

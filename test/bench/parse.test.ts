@@ -10,6 +10,15 @@ test('options have defaults, and quick ones', () => {
   expect(parseOptions(['-h'])).toBe('help');
 });
 
+test('two builds meet in the works in which any tool can run', () => {
+  const works = ['file', 'tree', 'tiny', 'senders'];
+  expect(parseOptions(['--against', 'dist', '--long'])).toMatchObject({ against: 'dist', works });
+  expect(parseOptions(['--against', 'dist', '--only', 'tiny'])).toMatchObject({ works: ['tiny'] });
+  expect(() => parseOptions(['--against', 'dist', '--only', 'tiny,slow'])).toThrow(
+    '--against runs file, tree, tiny, senders, but not slow.',
+  );
+});
+
 test.each([['--rounds', '0'], ['--rounds', 'x'], ['--only', 'files'], ['--unknown']])('%s %s is refused', (...argv) => {
   expect(() => parseOptions(argv)).toThrow(argv[0]);
 });

@@ -9,6 +9,8 @@ export interface Command {
   /** Files; nothing, or thrown away, when absent; `pipe` to talk to it. */
   readonly stdin?: string;
   readonly stdout?: string;
+  /** Added to the benchmark's own environment. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 export interface Running {
@@ -47,7 +49,11 @@ export function start(command: Command, name = basename(command.argv[0] ?? '')):
   const [program = '', ...args] = command.argv;
   const files = [openFile(command.stdin, 'r'), openFile(command.stdout, 'w')];
   // A group of its own, so that what it starts itself can be ended with it.
-  const child = spawn(program, args, { detached: true, stdio: [files[0], files[1], 'pipe'] });
+  const child = spawn(program, args, {
+    detached: true,
+    stdio: [files[0], files[1], 'pipe'],
+    env: { ...process.env, ...command.env },
+  });
   for (const file of files) if (typeof file === 'number') closeSync(file);
   const started: Running = {
     name,

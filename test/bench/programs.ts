@@ -1,6 +1,6 @@
 /** Where programs are. */
 import { accessSync, constants, existsSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Where daemons live; not on everybody's path. */
@@ -29,7 +29,16 @@ function findRepository(): string {
 }
 
 /** The command line of ftx as it is built. */
-export const FTX = [process.execPath, join(findRepository(), 'dist/cli/main.js')];
+export const FTX: readonly string[] = [process.execPath, join(findRepository(), 'dist/cli/main.js')];
+
+/** The command line of another build of ftx: `folder` is its dist, or the package folder that holds dist. */
+export function findBuild(folder: string): readonly string[] {
+  const mains = ['cli/main.js', 'dist/cli/main.js'].map((main) => resolve(folder, main));
+  const main = mains.find((path) => existsSync(path));
+  if (main === undefined)
+    throw new Error(`--against ${folder}: there is no cli/main.js and no dist/cli/main.js in it.`);
+  return [process.execPath, main];
+}
 
 /** The command line of one of the programs in load/. */
 export function loadProgram(name: string): readonly string[] {

@@ -21,8 +21,17 @@ test('everybody runs once in every round', () => {
   expect(orderOfRound([], 3)).toEqual([]);
 });
 
-test('everybody runs first once, and not always after the same one', () => {
-  const tools = ['a', 'b', 'c', 'd', 'e'];
-  const orders = tools.map((_, round) => orderOfRound(tools, round));
-  expect(orders.map((order) => order.join(''))).toEqual(['abcde', 'dcbae', 'cdeab', 'baedc', 'eabcd']);
+test('every pair of rounds begins one contender further on, and its second round runs backwards', () => {
+  const orders = [0, 1, 2, 3, 4, 5].map((round) => orderOfRound(['a', 'b', 'c'], round).join(''));
+  expect(orders).toEqual(['abc', 'cba', 'bca', 'acb', 'cab', 'bac']);
+});
+
+test.each([2, 3, 4])('of %i contenders each runs before each other in half of the rounds', (count) => {
+  const contenders = Array.from({ length: count }, (_, i) => i);
+  const orders = Array.from({ length: 4 * count }, (_, round) => orderOfRound(contenders, round));
+  for (const one of contenders) {
+    for (const other of contenders.filter((contender) => contender !== one)) {
+      expect(orders.filter((order) => order.indexOf(one) < order.indexOf(other))).toHaveLength(orders.length / 2);
+    }
+  }
 });

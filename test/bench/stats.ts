@@ -9,13 +9,13 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * The order of one round: each round begins one further on, and every other
- * round runs backwards, so that nobody always runs after the same neighbour.
+ * The order of one round. Every other round runs the round before it backwards, so that of any two contenders each runs
+ * first as often as the other. Each such pair of rounds begins one contender further on than the last.
  */
 export function orderOfRound<T>(contenders: readonly T[], round: number): T[] {
-  const line = round % 2 === 0 ? contenders : [...contenders].reverse();
-  const shift = round % Math.max(line.length, 1);
-  return [...line.slice(shift), ...line.slice(0, shift)];
+  const shift = Math.floor(round / 2) % Math.max(contenders.length, 1);
+  const line = [...contenders.slice(shift), ...contenders.slice(0, shift)];
+  return round % 2 === 0 ? line : line.reverse();
 }
 
 /** The defined ones. */

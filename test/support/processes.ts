@@ -43,6 +43,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** The Node to run ftx with, if not this one. */
   readonly node?: string;
+  /** The program of another version of ftx to run, if not the one that is built here. */
+  readonly main?: string;
 }
 
 const TAIL_CHARS = 2000;
@@ -52,9 +54,9 @@ process.on('exit', () => {
 });
 
 export function startFtx(args: readonly string[], options: RunOptions = {}): Program {
-  if (!existsSync(cli))
-    throw new Error('dist/cli/main.js is missing: run `npm run build` before the end-to-end tests.');
-  return startProgram(options.node ?? process.execPath, [cli, ...args], options);
+  const { node = process.execPath, main = cli } = options;
+  if (!existsSync(main)) throw new Error(`${main} is missing: run \`npm run build\` before the end-to-end tests.`);
+  return startProgram(node, [main, ...args], options);
 }
 
 /** Runs ftx to its end with nothing on its standard input. */

@@ -1,17 +1,38 @@
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { HOST } from '../ports.js';
 import { FTX } from '../programs.js';
-import type { Durability, Tool } from './tool.js';
+import { otherBuildOf, type Tool } from './tool.js';
 
 /** More than any work sends; the default would refuse the largest file. */
 const MAX_SIZE = '100G';
 
+interface Variant extends Pick<Tool, 'id' | 'name' | 'durable'> {
+  readonly receiveOptions?: readonly string[];
+  readonly sendOptions?: readonly string[];
+}
+
+const ENCRYPTED: Variant = { id: 'ftx', name: 'ftx', durable: 'yes' };
+const PLAIN: Variant = {
+  id: 'ftx-plain',
+  name: 'ftx --plain',
+  durable: 'yes',
+  receiveOptions: ['--plain'],
+  sendOptions: ['--plain'],
+};
+const WITHOUT_SYNC: Variant = {
+  id: 'ftx-no-sync',
+  name: 'ftx, receive --no-sync',
+  durable: 'no',
+  receiveOptions: ['--no-sync'],
+};
+
+/** Each build has a home of its own, so that none reads what another has written there. */
+const homeOf = (dir: string) => ({ FTX_HOME: join(dir, 'home') });
+
 function createFtx(
-  id: string,
-  name: string,
-  durable: Durability,
-  receiveOptions: readonly string[],
-  sendOptions: readonly string[] = [],
+  program: readonly string[],
+  { id, name, durable, receiveOptions = [], sendOptions = [] }: Variant,
 ): Tool {
   return {
     id,
@@ -19,26 +40,31 @@ function createFtx(
     takes: ['file', 'tree'],
     durable,
     programs: [],
-    daemon: ({ inbox }, port) => {
+    daemon: ({ dir, inbox }, port) => {
       const where = ['--dir', inbox, '--port', String(port), '--host', HOST];
-      return Promise.resolve({
-        argv: [...FTX, 'receive', ...where, '--max-size', MAX_SIZE, '--quiet', ...receiveOptions],
-      });
+      const argv = [...program, 'receive', ...where, '--max-size', MAX_SIZE, '--quiet', ...receiveOptions];
+      return Promise.resolve({ argv, env: homeOf(dir) });
     },
-    sender: (source, _site, port) => ({
-      argv: [...FTX, 'send', source, '--to', `${HOST}:${port}`, '--quiet', ...sendOptions],
-    }),
+    sender: (source, { dir }, port) => {
+      const argv = [...program, 'send', source, '--to', `${HOST}:${port}`, '--quiet', ...sendOptions];
+      return { argv, env: homeOf(dir) };
+    },
+    whyUnfit: () => receiveOptions.map((option) => whyUnknown(program, option)).find((reason) => reason !== undefined),
   };
 }
 
-export const ftx = createFtx('ftx', 'ftx', 'yes', []);
-export const ftxPlain = createFtx('ftx-plain', 'ftx --plain', 'yes', ['--plain'], ['--plain']);
+function whyUnknown([node = '', ...args]: readonly string[], option: string): string | undefined {
+  const { stdout } = spawnSync(node, [...args, 'receive', '--help'], { encoding: 'utf8' });
+  return stdout.includes(option) ? undefined : `this ftx has no ${option}`;
+}
 
-export const ftxWithoutSync: Tool = {
-  ...createFtx('ftx-no-sync', 'ftx, receive --no-sync', 'no', ['--no-sync']),
-  whyUnfit() {
-    const [node = '', ...args] = FTX;
-    const { stdout } = spawnSync(node, [...args, 'receive', '--help'], { encoding: 'utf8' });
-    return stdout.includes('--no-sync') ? undefined : 'this ftx has no --no-sync';
-  },
-};
+export const ftx = createFtx(FTX, ENCRYPTED);
+export const ftxPlain = createFtx(FTX, PLAIN);
+export const ftxWithoutSync = createFtx(FTX, WITHOUT_SYNC);
+
+/** The same tools of another build, whose command line `program` is. */
+export function ofOtherBuild(program: readonly string[]): Tool[] {
+  return [ENCRYPTED, PLAIN, WITHOUT_SYNC].map((variant) =>
+    createFtx(program, { ...variant, id: `${variant.id}-other`, name: otherBuildOf(variant.name) }),
+  );
+}

@@ -1,24 +1,14 @@
 /** Which tools there are, and which of them this machine has. */
-import { findProgram } from '../programs.js';
-import { ftx, ftxPlain, ftxWithoutSync } from './ftx.js';
+import { findBuild, findProgram } from '../programs.js';
+import { ftx, ftxPlain, ftxWithoutSync, ofOtherBuild } from './ftx.js';
 import { nc, ncThenSync, tarOverNc } from './nc.js';
 import { rsync, rsyncWithFsync } from './rsync.js';
 import { scp } from './scp.js';
 import { socat } from './socat.js';
-import type { Tool } from './tool.js';
+import { otherBuildOf, type Tool } from './tool.js';
 
-const ALL: readonly Tool[] = [
-  ftx,
-  ftxPlain,
-  ftxWithoutSync,
-  nc,
-  ncThenSync,
-  socat,
-  rsync,
-  rsyncWithFsync,
-  scp,
-  tarOverNc,
-];
+const OURS: readonly Tool[] = [ftx, ftxPlain, ftxWithoutSync];
+const ALL: readonly Tool[] = [...OURS, nc, ncThenSync, socat, rsync, rsyncWithFsync, scp, tarOverNc];
 
 export interface Choice {
   readonly tools: readonly Tool[];
@@ -28,10 +18,27 @@ export interface Choice {
 
 /** Throws when an id is not known. */
 export function chooseTools(ids: readonly string[] | undefined): Choice {
-  const unknown = ids?.find((id) => !ALL.some((tool) => tool.id === id));
+  return splitByFitness(findTools(ALL, ids));
+}
+
+/** Some of the variants of ftx, by default the plain `ftx`, each followed by that of the build in the folder `against`. */
+export function chooseBuilds(ids: readonly string[] = ['ftx'], against: string): Choice {
+  const others = ofOtherBuild(findBuild(against));
+  const chosen = findTools(OURS, ids);
+  return splitByFitness(
+    chosen.flatMap((tool) => [tool, ...others.filter(({ name }) => name === otherBuildOf(tool.name))]),
+  );
+}
+
+function findTools(known: readonly Tool[], ids: readonly string[] | undefined): readonly Tool[] {
+  const unknown = ids?.find((id) => !known.some((tool) => tool.id === id));
   if (unknown !== undefined)
-    throw new Error(`--tools knows ${ALL.map(({ id }) => id).join(', ')}, but not ${unknown}.`);
-  const wanted = ALL.filter(({ id }) => ids?.includes(id) ?? true).map((tool) => ({ tool, reason: whyMissing(tool) }));
+    throw new Error(`--tools knows ${known.map(({ id }) => id).join(', ')} here, but not ${unknown}.`);
+  return known.filter(({ id }) => ids?.includes(id) ?? true);
+}
+
+function splitByFitness(tools: readonly Tool[]): Choice {
+  const wanted = tools.map((tool) => ({ tool, reason: whyMissing(tool) }));
   return {
     tools: wanted.filter(({ reason }) => reason === undefined).map(({ tool }) => tool),
     missing: wanted.flatMap(({ tool, reason }) => (reason === undefined ? [] : [`${tool.name}: ${reason}.`])),

@@ -14,6 +14,9 @@ export interface Site {
   readonly inbox: string;
 }
 
+/** The name of a tool in another build of it. */
+export const otherBuildOf = (name: string): string => `${name} (other build)`;
+
 /** One way to bring files to the other end of a TCP connection on loopback. */
 export interface Tool {
   /** For --tools. */

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { BLOCK_BYTES, type SourceJournal } from '../../../src/core/source.js';
+import { BLOCK_BYTES } from '../../../src/core/entry.js';
+import type { SourceJournal } from '../../../src/core/source.js';
 import type { Channel } from '../../../src/protocol/channel.js';
 import { ContentSender } from '../../../src/session/send/content-sender.js';
 import { createSenderWatch } from '../../../src/session/shares.js';

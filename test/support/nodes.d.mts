@@ -1,0 +1,1 @@
+export function findNode(version: string): Promise<{ node: string } | { reason: string }>;
