@@ -117,8 +117,9 @@ describe.each(
   test.each(['sender', 'receiver'] as const)('a transfer goes on after a kill -9 of the %s', async (victim) => {
     const { sender, receiver } = await pairUp(oldSide, channel);
     const mailbox = await receiveAs(receiver);
-    const file = await makeFile('film.bin', 64 * MIB + 1);
-    const proxy = await startProxy(mailbox.port, { toReceiver: { stall: 48 * MIB } });
+    // More is left behind the stall than all socket buffers on the way hold.
+    const file = await makeFile('film.bin', 128 * MIB + 1);
+    const proxy = await startProxy(mailbox.port, { toReceiver: { stall: 32 * MIB } });
     const first = startSender(sender, proxy.address, file);
     await proxy.struck;
     if (victim === 'sender') {
