@@ -82,8 +82,8 @@ export function judgeReceiver(events: readonly TransferEvent[], sink: MemorySink
 export function judgeStore(events: readonly TransferEvent[], { entries, parts }: MemorySink): void {
   expect(parts.size).toBe(0);
   for (const [path, entry] of entries) {
-    const components = parsePath(path);
-    if (entry.kind === 'symlink') checkLinkTarget(components, entry.target);
+    const parsed = parsePath(path);
+    if (entry.kind === 'symlink') checkLinkTarget(parsed, entry.target);
   }
   // The last of a name: the policy may have been to overwrite.
   const stored = new Map(events.flatMap((event) => (event.type === 'stored' ? [[event.as, event] as const] : [])));

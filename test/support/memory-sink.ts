@@ -136,10 +136,10 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
   }
 
   function foresee(offer: Entry): Outlook {
-    const components = parsePath(offer.path);
+    const path = parsePath(offer.path);
     if (offer.size !== null && offer.size > maxSize) throw new FtxError('too-large', `${offer.path}: is too large.`);
-    if (offer.kind === 'symlink') checkLinkTarget(components, offer.target ?? '');
-    if (findObstacle(components) !== undefined) throw new FtxError('bad-parent', `${offer.path}: no folder.`);
+    if (offer.kind === 'symlink') checkLinkTarget(path, offer.target ?? '');
+    if (findObstacle(path.components) !== undefined) throw new FtxError('bad-parent', `${offer.path}: no folder.`);
     const there = entries.get(offer.path);
     if (!there) return { fate: 'new', offset: 0 };
     if (offer.kind === 'directory' && there.kind === 'directory') return { fate: 'already', offset: 0 };
@@ -179,18 +179,18 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     plan,
     async open(offer) {
       await Promise.resolve();
-      const components = parsePath(offer.path);
+      const path = parsePath(offer.path);
       if (offer.kind !== 'file') throw new FtxError('unsupported', `${offer.path}: is no file.`);
       if (offer.size !== null && offer.size > maxSize) throw new FtxError('too-large', `${offer.path}: is too large.`);
-      makeParents(components);
+      makeParents(path.components);
       return findPresent(offer) ?? createPart(offer);
     },
     async place(offer) {
       await Promise.resolve();
-      const components = parsePath(offer.path);
+      const path = parsePath(offer.path);
       if (offer.kind === 'file') throw new FtxError('unsupported', `${offer.path}: is a file.`);
-      if (offer.kind === 'symlink') checkLinkTarget(components, offer.target ?? '');
-      makeParents(components);
+      if (offer.kind === 'symlink') checkLinkTarget(path, offer.target ?? '');
+      makeParents(path.components);
       return offer.kind === 'directory' ? placeDirectory(offer) : placeLink(offer, offer.target ?? '');
     },
     finish: () => undefined,

@@ -17,7 +17,7 @@ import { createPlan, refuseCount } from './plan.js';
 import { openPresent, type PresentOptions } from './present-file.js';
 import { withQuota, type Quota } from './quota.js';
 import { openResumablePart, removeResumablePart } from './resumable-part.js';
-import { checkLinkTarget, parsePath } from '../names/safe-path.js';
+import { checkLinkTarget, parsePath, type EntryPath } from '../names/safe-path.js';
 import type { Fold } from '../names/same-names.js';
 import { withReservation, type SenderSpace, type Space } from './space.js';
 
@@ -110,11 +110,11 @@ async function explain<T>(offer: Entry, work: () => T | Promise<T>): Promise<T> 
 
 async function openFile(session: SinkSession, offer: Entry): Promise<PartFile | PresentFile> {
   const { onConflict, maxSize, folders, peer } = session;
-  const components = parsePath(offer.path);
+  const path = parsePath(offer.path);
   if (offer.kind !== 'file') throw refuseKind(offer);
   if (offer.size !== null && offer.size > maxSize) throw refuseSize(offer.path, maxSize, offer.size);
-  const findPlace = () => folders.find(components);
-  const part = { offer, onConflict, maxSize, describePlace: describeIn(components) };
+  const findPlace = () => folders.find(path);
+  const part = { offer, onConflict, maxSize };
   const openAt = (place: HeldPlace) => openPart({ ...part, place }, session, peer);
   // It begins at the first byte, as the protocol has it for a file that turned out to be another one.
   const openAnew = (place: HeldPlace) => openPart({ ...part, place }, session);
@@ -174,17 +174,13 @@ async function limitPart(
   }
 }
 
-function describeIn(components: readonly string[]): (name: string) => string {
-  return (name) => [...components.slice(0, -1), name].join('/');
-}
-
 /** Undefined for a file that is to be received. */
 async function findPresent(
   policy: ConflictPolicy,
   offer: Entry,
   { place, findPlace, receiveBeside }: Required<PresentOptions>,
 ): Promise<PresentFile | undefined> {
-  const there = lstatSync(join(place.folder, place.name), { bigint: true, throwIfNoEntry: false });
+  const there = lstatSync(join(place.folder, place.path.name), { bigint: true, throwIfNoEntry: false });
   if (decideFile(policy, offer, there) !== 'already') return undefined;
   const isKept = policy === 'fail' || policy === 'skip';
   return openPresent({ place, findPlace, ...(!isKept && { receiveBeside }) });
@@ -195,35 +191,31 @@ function refuseKind(offer: Entry): FtxError {
 }
 
 /** As the work says, at a place that is held meanwhile and still is where the peer named it. */
-async function placing(
-  folders: Folders,
-  components: readonly string[],
-  work: (place: Place) => Promise<string>,
-): Promise<Placed> {
-  const place = await folders.find(components);
+async function placing(folders: Folders, path: EntryPath, work: (place: Place) => Promise<string>): Promise<Placed> {
+  const place = await folders.find(path);
   try {
     place.check();
-    const name = await work(place);
+    const as = await work(place);
     place.release();
-    return { as: describeIn(components)(name) };
+    return { as };
   } finally {
     place.abandon();
   }
 }
 
 function placeLink(folders: Folders, { onConflict }: FileSinkOptions, offer: Entry): Promise<Placed> {
-  const components = parsePath(offer.path);
+  const path = parsePath(offer.path);
   const target = offer.target ?? '';
-  checkLinkTarget(components, target);
-  return placing(folders, components, async (place) => {
+  checkLinkTarget(path, target);
+  return placing(folders, path, async (place) => {
     // The same once more, as when a transfer is begun again.
-    if (await hasTarget(place, target)) return place.name;
+    if (await hasTarget(place, target)) return path.text;
     return commitLink(place, onConflict, target);
   });
 }
 
 async function hasTarget(place: Place, target: string): Promise<boolean> {
-  const path = join(place.folder, place.name);
+  const path = join(place.folder, place.path.name);
   if (!(await lstatIfAny(path))?.isSymbolicLink() || (await readlink(path)) !== target) return false;
   // Whoever made it need not have made it durable, which a placed entry is.
   await place.durability.folder(place.folder);
@@ -238,7 +230,7 @@ function placeDirectory({ folders, quota }: SinkSession, offer: Entry): Promise<
     if (found === 'other') throw refuseExisting(offer.path, 'something other than a folder');
     try {
       if (found.isOwn) await applyAttributes(found.folder, place, { ...offer, mode });
-      return place.name;
+      return offer.path;
     } finally {
       releaseFolder(found.folder);
     }

@@ -20,8 +20,6 @@ export interface PartFileOptions {
   readonly onConflict: ConflictPolicy;
   /** Bytes. */
   readonly maxSize: number;
-  /** The path below the receiver's folder once the file has got its name. */
-  readonly describePlace: (name: string) => string;
 }
 
 /** Where the bytes of a part file are; resumable-part.ts uses the same for one that outlives its session. */
@@ -67,7 +65,7 @@ export class DiskPart {
 
   write(block: Uint8Array, offset: number): Promise<void> {
     const { place, maxSize } = this.#options;
-    if (offset + block.length > maxSize) this.#failure ??= refuseSize(place.path, maxSize);
+    if (offset + block.length > maxSize) this.#failure ??= refuseSize(place.path.text, maxSize);
     return this.#attempt(({ writer }) => writer.write(block, offset));
   }
 
@@ -78,7 +76,7 @@ export class DiskPart {
   }
 
   commit(size: number): Promise<Placed> {
-    if (this.#ending) return Promise.reject(refuseEnded(this.#options.place.path));
+    if (this.#ending) return Promise.reject(refuseEnded(this.#options.place.path.text));
     const settled = this.#settle(size);
     this.#ending = settled.then(ignore, ignore);
     return settled;
@@ -99,14 +97,14 @@ export class DiskPart {
 
   async #attempt(work: (part: OpenPart) => Promise<void>): Promise<void> {
     const { place } = this.#options;
-    if (this.#ending) throw refuseEnded(place.path);
+    if (this.#ending) throw refuseEnded(place.path.text);
     if (this.#failure) throw this.#failure;
     try {
       await work(await this.#open());
     } catch (error) {
       // What was under way when the file was discarded fails for that reason alone.
-      if (this.#isEnding()) throw refuseEnded(place.path);
-      this.#failure ??= describeDiskError(error, place.path);
+      if (this.#isEnding()) throw refuseEnded(place.path.text);
+      this.#failure ??= describeDiskError(error, place.path.text);
       throw this.#failure;
     }
   }
@@ -116,16 +114,16 @@ export class DiskPart {
   }
 
   async #settle(size: number): Promise<Placed> {
-    const { place, onConflict, offer, describePlace } = this.#options;
+    const { place, onConflict, offer } = this.#options;
     try {
       if (this.#failure) throw this.#failure;
       const { handle, writer } = await this.#open();
       await writer.close();
-      checkSize(handle, size, place.path);
-      return { as: describePlace(await commitFile({ handle, path: this.#path }, place, onConflict, offer)) };
+      checkSize(handle, size, place.path.text);
+      return { as: await commitFile({ handle, path: this.#path }, place, onConflict, offer) };
     } catch (error) {
       await this.#remove();
-      throw describeDiskError(error, place.path);
+      throw describeDiskError(error, place.path.text);
     }
   }
 

@@ -11,13 +11,13 @@ import {
   releaseFolder,
   type HeldFolder,
 } from '../disk/held-folder.js';
+import type { EntryPath } from '../names/safe-path.js';
 
 export interface Place {
-  /** As the peer named it, for messages. */
-  readonly path: string;
+  /** As the peer named it. The name it gets may be a sibling. */
+  readonly path: EntryPath;
   /** A path to the folder it is in, good as long as the place is held. Throws like the system when the folder is gone. */
   readonly folder: string;
-  readonly name: string;
   /** Of what is put there. */
   readonly durability: Durability;
 }
@@ -33,16 +33,19 @@ export interface HeldPlace extends Place {
   abandon(): void;
 }
 
-/** The place takes over the hold on its folder; `onEnd` is called once. */
-export function createPlace(
-  root: string,
-  components: readonly string[],
-  folder: HeldFolder,
-  durability: Durability,
-  onEnd: (isUsed: boolean) => void,
-): HeldPlace {
-  const path = components.join('/');
-  const way = { root, components: components.slice(0, -1) };
+export interface PlaceOptions {
+  /** The receiver's folder, absolute. */
+  readonly root: string;
+  readonly path: EntryPath;
+  /** The folder it is in, whose hold the place takes over. */
+  readonly folder: HeldFolder;
+  readonly durability: Durability;
+  /** Called once. */
+  readonly onEnd: (isUsed: boolean) => void;
+}
+
+export function createPlace({ root, path, folder, durability, onEnd }: PlaceOptions): HeldPlace {
+  const way = { root, components: path.parents };
   let held: HeldFolder | undefined = folder;
   let isOver = false;
 
@@ -64,18 +67,17 @@ export function createPlace(
       if (isOver) throw new Error('The place was used after its end.');
       return (held ??= holdWay(way)).path;
     },
-    name: components.at(-1) ?? '',
     durability,
     check() {
       if (!HOLDS_BY_DESCRIPTOR || !held) return;
       try {
         if (findFolder(way) === held.id) return;
       } catch (error) {
-        throw describeDiskError(error, path);
+        throw describeDiskError(error, path.text);
       }
       throw new FtxError(
         'bad-parent',
-        `${showPath(path)}: the folder it was to be in has been moved, replaced or removed meanwhile.`,
+        `${showPath(path.text)}: the folder it was to be in has been moved, replaced or removed meanwhile.`,
       );
     },
     rest() {
