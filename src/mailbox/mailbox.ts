@@ -235,7 +235,7 @@ export class Mailbox {
     if (caller === 'ftx') {
       const sink = createFileSink({ ...folder, onConflict, peer: secured?.peer ?? hostOf(connection.peer) });
       const onWork = () => visit.guest.stir();
-      const { entries: offers, giveBack } = this.#budget.grantEntries(
+      const { entries: offers, release } = this.#budget.grantEntries(
         pass?.pair ? MAX_NEWCOMER_OFFERS : MAX_OPEN_OFFERS,
       );
       const session = {
@@ -247,7 +247,7 @@ export class Mailbox {
         pair: pass?.pair,
       };
       return receiveSession(connection, session).finally(() => {
-        giveBack();
+        release();
         pass?.leave();
       });
     }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { FtxError, errnoOf } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
 import { setMode, setTimes, lstatIfAny } from '../disk/attributes.js';
-import { refuseExisting, type ConflictPolicy } from '../names/conflict.js';
+import { existsError, type ConflictPolicy } from '../names/conflict.js';
 import { showPath } from '../disk/disk-error.js';
 import { claimFreeName } from '../names/free-name.js';
 import { makePartName } from '../names/part-name.js';
@@ -23,16 +23,16 @@ export async function commitFile(
   setMode(part.handle, offer.mode);
   setTimes(part.handle, offer.mtimeNs);
   await place.durability.file(part.handle);
-  checkOwn(part, place);
+  assertOwnName(part, place);
   await part.handle.close();
-  return settleName(place, policy, {
+  return moveToFinalName(place, policy, {
     replace: (path) => rename(part.path, path),
     claim: (path) => moveExclusively(part.path, path),
   });
 }
 
 /** Its name may stand for another file by now: of another receiver in the same folder, say. */
-function checkOwn({ handle, path }: { readonly handle: FileHandle; readonly path: string }, place: Place): void {
+function assertOwnName({ handle, path }: { readonly handle: FileHandle; readonly path: string }, place: Place): void {
   const [own, there] = [fstatSync(handle.fd), lstatSync(path, { throwIfNoEntry: false })];
   if (there?.ino === own.ino && there.dev === own.dev) return;
   const message = `${showPath(place.path.text)}: its part file was taken away. Does another receiver use this folder?`;
@@ -41,7 +41,7 @@ function checkOwn({ handle, path }: { readonly handle: FileHandle; readonly path
 
 /** Makes a symlink, durable under the path it returns. */
 export function commitLink(place: Place, policy: ConflictPolicy, target: string): Promise<string> {
-  return settleName(place, policy, {
+  return moveToFinalName(place, policy, {
     replace: (path) => replaceByLink(target, join(place.folder, makePartName()), path),
     claim: (path) => isClaimed(symlink(target, path)),
   });
@@ -53,7 +53,7 @@ interface Moves {
   claim(path: string): Promise<boolean>;
 }
 
-async function settleName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<string> {
+async function moveToFinalName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<string> {
   if (policy === 'overwrite') {
     await moves.replace(join(place.folder, place.path.name));
     // Should this fail, old or new stands there, either complete: removing it would lose both.
@@ -82,7 +82,7 @@ async function claimName(place: Place, policy: ConflictPolicy, moves: Moves): Pr
     });
   }
   if (await moves.claim(at(name))) return name;
-  throw refuseExisting(text);
+  throw existsError(text);
 }
 
 /** link(2) never replaces what it finds, which rename(2) does. */

@@ -43,14 +43,14 @@
  */
 import type { Entry } from '../../core/entry.js';
 import type { Placed, Sink } from '../../core/sink.js';
-import { describeDiskError } from '../disk/disk-error.js';
+import { diskError } from '../disk/disk-error.js';
 import { DURABLE, LEFT_TO_THE_SYSTEM } from '../disk/durability.js';
 import type { ConflictPolicy } from '../names/conflict.js';
 import type { Fold } from '../names/same-names.js';
 import { createFolders, type Folders } from './folders.js';
-import { openFile, refuseKind } from './open-file.js';
+import { openFile, unsupportedError } from './open-file.js';
 import { placeDirectory, placeLink } from './placing.js';
-import { createPlan, refuseCount } from './plan.js';
+import { createPlan, tooManyError } from './plan.js';
 import type { Quota } from './quota.js';
 import type { Space } from './space.js';
 
@@ -107,9 +107,9 @@ export function createFileSink(options: FileSinkOptions): Sink {
         countEntry(offer);
         if (offer.kind === 'directory') return placeFolder(offer);
         if (offer.kind === 'symlink') return placeLink(session, offer);
-        throw refuseKind(offer);
+        throw unsupportedError(offer);
       }),
-    finish: () => folders.settle(),
+    finish: () => folders.finish(),
   };
 }
 
@@ -119,7 +119,7 @@ function createCounter(maxFiles: number, folders: Folders): (offer: Entry) => vo
   let others = 0;
   return ({ kind }) => {
     const [more, otherMore] = kind === 'directory' ? [1, 0] : [0, 1];
-    if (others + otherMore + Math.max(directories + more, folders.made.count) > maxFiles) throw refuseCount(maxFiles);
+    if (others + otherMore + Math.max(directories + more, folders.made.count) > maxFiles) throw tooManyError(maxFiles);
     directories += more;
     others += otherMore;
   };
@@ -129,6 +129,6 @@ async function explain<T>(offer: Entry, work: () => T | Promise<T>): Promise<T> 
   try {
     return await work();
   } catch (error) {
-    throw describeDiskError(error, offer.path);
+    throw diskError(error, offer.path);
   }
 }

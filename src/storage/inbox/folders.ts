@@ -28,7 +28,7 @@ export interface Folders {
   /** The folder at a held place, made unless it is there. */
   make(place: Place): Promise<Found>;
   /** The session has said all: folders that it had made and never named get the permissions of any new one. */
-  settle(): void;
+  finish(): void;
 }
 
 /** Process-wide, by path: places in a folder that may not be held at the moment. */
@@ -45,7 +45,7 @@ export function createFolders(root: string, durability = DURABLE, maker: string 
       try {
         const note = () => made.note(components.slice(0, depth + 1).join('/'));
         const next = await holdOrMake(`${folder.path}/${component}`, durability, note);
-        if (next === 'other') throw refuseParent(components.join('/'), component);
+        if (next === 'other') throw badParentError(components.join('/'), component);
         releaseFolder(folder);
         folder = next;
       } catch (error) {
@@ -68,37 +68,39 @@ export function createFolders(root: string, durability = DURABLE, maker: string 
   function openPlace(path: EntryPath, folder: HeldFolder): HeldPlace {
     const key = join(root, ...path.parents);
     places.set(key, (places.get(key) ?? 0) + 1);
-    const onEnd = (isUsed: boolean) => {
+    const onClose = (isUsed: boolean) => {
       const others = (places.get(key) ?? 1) - 1;
       if (others > 0) places.set(key, others);
       else places.delete(key);
       if (!isUsed) removeUnused(path.parents);
     };
-    return createPlace({ root, path, folder, durability, onEnd });
+    return createPlace({ root, path, folder, durability, onClose });
   }
 
   return {
     made,
     async find(path) {
-      refuseLength(root, path.text);
+      assertLength(root, path.text);
       const folder = holdKnown({ root, components: path.parents }) ?? (await walk(path.parents));
       return openPlace(path, folder);
     },
     async make({ folder, path }) {
       const found = await holdOrMake(`${folder}/${path.name}`, durability, () => made.note(path.text));
-      return found === 'other' ? found : { folder: found, isOwn: made.finish(path.text) || wasLeftUnfinished(found) };
+      return found === 'other'
+        ? found
+        : { folder: found, isOwn: made.markOffered(path.text) || wasLeftUnfinished(found) };
     },
-    settle: () => made.settle(),
+    finish: () => made.applyUsualModes(),
   };
 }
 
 /** Through a descriptor folders could be made that no program reaches by their path. */
-export function refuseLength(root: string, path: string): void {
+export function assertLength(root: string, path: string): void {
   if (Buffer.byteLength(root) + Buffer.byteLength(path) + '/'.length < PATH_MAX) return;
   throw new FtxError('bad-name', `${showPath(path)}: the path is too long for the receiver's system.`);
 }
 
-export function refuseParent(path: string, component: string): FtxError {
+export function badParentError(path: string, component: string): FtxError {
   return new FtxError(
     'bad-parent',
     `${showPath(path)}: "${showPath(component)}" is there already and is not a folder.`,

@@ -8,11 +8,11 @@ import { showPath } from '../disk/disk-error.js';
 import { decideFile, type ConflictPolicy } from '../names/conflict.js';
 import { parsePath } from '../names/safe-path.js';
 import type { Folders } from './folders.js';
-import { createPartFile, refuseSize, type PartFileOptions } from './part-file.js';
+import { createPartFile, tooLargeError, type PartFileOptions } from './part-file.js';
 import { withPlace, type HeldPlace } from './place.js';
 import { openPresent, type PresentOptions } from './present-file.js';
 import { withQuota, type Quota } from './quota.js';
-import { openResumablePart, removeResumablePart } from './resumable-part.js';
+import { openResumablePart, discardResumablePart } from './resumable-part.js';
 import { withReservation, type SenderSpace } from './space.js';
 
 /** The limits and policy of one session. */
@@ -30,23 +30,23 @@ export interface OpenOptions {
 export async function openFile(session: OpenOptions, offer: Entry): Promise<PartFile | PresentFile> {
   const { onConflict, maxSize, folders, peer } = session;
   const path = parsePath(offer.path);
-  if (offer.kind !== 'file') throw refuseKind(offer);
-  if (offer.size !== null && offer.size > maxSize) throw refuseSize(offer.path, maxSize, offer.size);
+  if (offer.kind !== 'file') throw unsupportedError(offer);
+  if (offer.size !== null && offer.size > maxSize) throw tooLargeError(offer.path, maxSize, offer.size);
   const findPlace = () => folders.find(path);
   const part = { offer, onConflict, maxSize };
   const openAt = (place: HeldPlace) => openPart({ ...part, place }, session, peer);
   // It begins at the first byte, as the protocol has it for a file that turned out to be another one.
   const openAnew = (place: HeldPlace) => openPart({ ...part, place }, session);
-  return holding(await findPlace(), async (place) => {
-    const receiveBeside = async () => holding(await findPlace(), openAnew);
+  return withHold(await findPlace(), async (place) => {
+    const receiveBeside = async () => withHold(await findPlace(), openAnew);
     const present = await findPresent(onConflict, offer, { place, findPlace, receiveBeside });
-    if (present && peer !== undefined) await removeResumablePart({ offer, place }, peer);
+    if (present && peer !== undefined) await discardResumablePart({ offer, place }, peer);
     return present ?? openAt(place);
   });
 }
 
 /** Lets go of the place unless a part file comes of it, which keeps it. */
-async function holding<T extends PartFile | PresentFile>(
+async function withHold<T extends PartFile | PresentFile>(
   place: HeldPlace,
   open: (place: HeldPlace) => Promise<T>,
 ): Promise<T> {
@@ -55,7 +55,7 @@ async function holding<T extends PartFile | PresentFile>(
     if (opened.state === 'present') place.release();
     return opened;
   } catch (error) {
-    place.abandon();
+    place.discard();
     throw error;
   }
 }
@@ -69,7 +69,7 @@ async function openPart(
   peer?: string,
 ): Promise<PartFile> {
   const resumable = peer === undefined ? undefined : await openResumablePart(options, peer);
-  if (!resumable) options.place.rest();
+  if (!resumable) options.place.releaseDescriptor();
   const part = withPlace(resumable ?? createPartFile(options), options.place);
   return limitPart(part, limits, options.offer, resumable !== undefined);
 }
@@ -85,7 +85,7 @@ async function limitPart(
   if (size === null) return counted;
   try {
     const missing = Math.max(0, size - part.durable.length * BLOCK_BYTES);
-    await quota?.check(path, missing);
+    await quota?.assertRoom(path, missing);
     return space ? withReservation(counted, await space.reserve(path, missing)) : counted;
   } catch (error) {
     await part.suspend();
@@ -105,6 +105,6 @@ async function findPresent(
   return openPresent({ place, findPlace, ...(!isKept && { receiveBeside }) });
 }
 
-export function refuseKind(offer: Entry): FtxError {
+export function unsupportedError(offer: Entry): FtxError {
   return new FtxError('unsupported', `${showPath(offer.path)}: a ${offer.kind} cannot be received in this way.`);
 }

@@ -1,7 +1,7 @@
 /** Where an entry is to stand. */
 import { FtxError } from '../../core/errors.js';
 import type { PartFile } from '../../core/sink.js';
-import { describeDiskError, showPath } from '../disk/disk-error.js';
+import { diskError, showPath } from '../disk/disk-error.js';
 import type { Durability } from '../disk/durability.js';
 import {
   findFolder,
@@ -24,13 +24,13 @@ export interface Place {
 
 export interface HeldPlace extends Place {
   /** Throws FtxError `bad-parent` unless the peer's path still leads to the folder that is held. */
-  check(): void;
+  assertUnmoved(): void;
   /** Nobody has a path into the folder now: it need not be held until somebody asks for one. */
-  rest(): void;
+  releaseDescriptor(): void;
   /** For good: what it was for is there. Safe to call more than once. */
   release(): void;
   /** For good: nothing came of it. Safe to call more than once, and after release. */
-  abandon(): void;
+  discard(): void;
 }
 
 export interface PlaceOptions {
@@ -41,24 +41,24 @@ export interface PlaceOptions {
   readonly folder: HeldFolder;
   readonly durability: Durability;
   /** Called once. */
-  readonly onEnd: (isUsed: boolean) => void;
+  readonly onClose: (isUsed: boolean) => void;
 }
 
-export function createPlace({ root, path, folder, durability, onEnd }: PlaceOptions): HeldPlace {
+export function createPlace({ root, path, folder, durability, onClose }: PlaceOptions): HeldPlace {
   const way = { root, components: path.parents };
   let held: HeldFolder | undefined = folder;
   let isOver = false;
 
-  function letGo(): void {
+  function unhold(): void {
     if (held) releaseFolder(held);
     held = undefined;
   }
 
-  function end(isUsed: boolean): void {
+  function close(isUsed: boolean): void {
     if (isOver) return;
     isOver = true;
-    letGo();
-    onEnd(isUsed);
+    unhold();
+    onClose(isUsed);
   }
 
   return {
@@ -68,32 +68,32 @@ export function createPlace({ root, path, folder, durability, onEnd }: PlaceOpti
       return (held ??= holdWay(way)).path;
     },
     durability,
-    check() {
+    assertUnmoved() {
       if (!HOLDS_BY_DESCRIPTOR || !held) return;
       try {
         if (findFolder(way) === held.id) return;
       } catch (error) {
-        throw describeDiskError(error, path.text);
+        throw diskError(error, path.text);
       }
       throw new FtxError(
         'bad-parent',
         `${showPath(path.text)}: the folder it was to be in has been moved, replaced or removed meanwhile.`,
       );
     },
-    rest() {
-      if (isCrowded()) letGo();
+    releaseDescriptor() {
+      if (isCrowded()) unhold();
     },
-    release: () => end(true),
-    abandon: () => end(false),
+    release: () => close(true),
+    discard: () => close(false),
   };
 }
 
 /** The part file, which lets go of its place at its end. */
 export function withPlace(part: PartFile, place: HeldPlace): PartFile {
-  const abandon = (): void => place.abandon();
+  const discard = (): void => place.discard();
   async function commit(size: number) {
     try {
-      place.check();
+      place.assertUnmoved();
     } catch (error) {
       await part.discard();
       throw error;
@@ -104,8 +104,8 @@ export function withPlace(part: PartFile, place: HeldPlace): PartFile {
   }
   return {
     ...part,
-    commit: (size) => commit(size).finally(abandon),
-    discard: () => part.discard().finally(abandon),
-    suspend: () => part.suspend().finally(abandon),
+    commit: (size) => commit(size).finally(discard),
+    discard: () => part.discard().finally(discard),
+    suspend: () => part.suspend().finally(discard),
   };
 }

@@ -6,8 +6,8 @@ import type { Entry } from '../../core/entry.js';
 import type { Placed } from '../../core/sink.js';
 import { lstatIfAny, setMode, setTimes } from '../disk/attributes.js';
 import { HOLDS_BY_DESCRIPTOR, releaseFolder, type HeldFolder } from '../disk/held-folder.js';
-import { refuseExisting, type ConflictPolicy } from '../names/conflict.js';
-import { checkLinkTarget, parsePath, type EntryPath } from '../names/safe-path.js';
+import { existsError, type ConflictPolicy } from '../names/conflict.js';
+import { assertLinkTarget, parsePath, type EntryPath } from '../names/safe-path.js';
 import { commitLink } from './commit.js';
 import type { Folders } from './folders.js';
 import type { Place } from './place.js';
@@ -26,19 +26,19 @@ export interface PlacingOptions {
 async function placing(folders: Folders, path: EntryPath, work: (place: Place) => Promise<string>): Promise<Placed> {
   const place = await folders.find(path);
   try {
-    place.check();
+    place.assertUnmoved();
     const as = await work(place);
     place.release();
     return { as };
   } finally {
-    place.abandon();
+    place.discard();
   }
 }
 
 export function placeLink({ folders, onConflict }: PlacingOptions, offer: Entry): Promise<Placed> {
   const path = parsePath(offer.path);
   const target = offer.target ?? '';
-  checkLinkTarget(path, target);
+  assertLinkTarget(path, target);
   return placing(folders, path, async (place) => {
     // The same once more, as when a transfer is begun again.
     if (await hasTarget(place, target)) return path.text;
@@ -59,7 +59,7 @@ export function placeDirectory({ folders, quota }: PlacingOptions, offer: Entry)
   const mode = quota ? offer.mode | OWNER_LOOKS : offer.mode;
   return placing(folders, parsePath(offer.path), async (place) => {
     const found = await folders.make(place);
-    if (found === 'other') throw refuseExisting(offer.path, 'something other than a folder');
+    if (found === 'other') throw existsError(offer.path, 'something other than a folder');
     try {
       if (found.isOwn) await applyAttributes(found.folder, place, { ...offer, mode });
       return offer.path;

@@ -39,7 +39,7 @@ function bindTo({ path, size, mtimeNs }: Entry, peer: string): { binding: string
 }
 
 /** Removes what is left of a transfer that a crash has ended after the file got its name: nobody would go on with it. */
-export async function removeResumablePart(
+export async function discardResumablePart(
   { offer, place }: Pick<PartFileOptions, 'offer' | 'place'>,
   peer: string,
 ): Promise<void> {
@@ -61,12 +61,12 @@ export async function openResumablePart(options: PartFileOptions, peer: string):
   if (!isWorthKeeping(offer)) return undefined;
   const { binding, stem } = bindTo(offer, peer);
   const path = join(place.folder, stem + PART_SUFFIX);
-  const free = await claim(path, join(place.folder, stem + LOCK_SUFFIX));
-  if (!free) return undefined;
+  const release = await claim(path, join(place.folder, stem + LOCK_SUFFIX));
+  if (!release) return undefined;
   try {
-    return await openClaimed(options, stem, binding, free);
+    return await openClaimed(options, stem, binding, release);
   } catch (error) {
-    await free();
+    await release();
     // Whoever plants something at these names spoils a later session's head start, not this one's file.
     if (['ELOOP', 'EISDIR'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;
@@ -95,7 +95,7 @@ function countBlocks(bytes: number, { size }: Entry): number {
   return bytes === size ? Math.ceil(bytes / BLOCK_BYTES) : Math.floor(bytes / BLOCK_BYTES);
 }
 
-async function openClaimed(options: PartFileOptions, stem: string, binding: string, free: () => Promise<void>) {
+async function openClaimed(options: PartFileOptions, stem: string, binding: string, release: () => Promise<void>) {
   const name = stem + PART_SUFFIX;
   const path = join(options.place.folder, name);
   const journal = await openJournal(join(options.place.folder, stem + JOURNAL_SUFFIX), binding);
@@ -106,7 +106,7 @@ async function openClaimed(options: PartFileOptions, stem: string, binding: stri
     await unlink(path).catch(() => undefined);
   }
   const part = new DiskPart(options, { name, isThere: durable.length > 0 });
-  return createResumable(part, journal, durable, free);
+  return createResumable(part, journal, durable, release);
 }
 
 /** The digests that the journal vouches for, as far as the part file reaches. */
@@ -122,13 +122,13 @@ async function claim(path: string, lockPath: string): Promise<(() => Promise<voi
   const other = inUse.get(path);
   if (other) await waitAtMost(other);
   if (inUse.has(path)) return undefined;
-  let free: () => void = () => undefined;
-  inUse.set(path, new Promise<void>((resolve) => (free = resolve)));
+  let tellNext: () => void = () => undefined;
+  inUse.set(path, new Promise<void>((resolve) => (tellNext = resolve)));
   const unlock = await takeLock(lockPath);
   const release = async () => {
     await unlock?.();
     inUse.delete(path);
-    free();
+    tellNext();
   };
   if (unlock) return release;
   await release();
@@ -146,20 +146,20 @@ function createResumable(
   part: DiskPart,
   journal: BlockJournal,
   durable: readonly bigint[],
-  free: () => Promise<void>,
+  release: () => Promise<void>,
 ): PartFile {
   const checkpoints = createCheckpoints(part, journal);
   let ending: Promise<void> | undefined;
 
   /** Whatever comes first of commit, discard and suspend is the end. */
   function end(work: () => Promise<void>): Promise<void> {
-    return (ending ??= work().finally(free));
+    return (ending ??= work().finally(release));
   }
 
-  const removeJournal = () =>
+  const discardJournal = () =>
     checkpoints
       .stop()
-      .then(() => journal.remove())
+      .then(() => journal.discard())
       .catch(() => undefined);
   return {
     state: 'part',
@@ -179,16 +179,16 @@ function createResumable(
             () => undefined,
             () => undefined,
           )
-          .then(removeJournal),
+          .then(discardJournal),
       );
       return placed;
     },
-    discard: () => end(() => part.discard().then(removeJournal)),
+    discard: () => end(() => part.discard().then(discardJournal)),
     suspend: () =>
       end(async () => {
         const isWorthIt = await checkpoints.finish();
-        await (isWorthIt ? part.release() : part.discard());
-        await (isWorthIt ? journal.close() : journal.remove()).catch(() => undefined);
+        await (isWorthIt ? part.close() : part.discard());
+        await (isWorthIt ? journal.close() : journal.discard()).catch(() => undefined);
       }),
   };
 }

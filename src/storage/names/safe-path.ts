@@ -34,7 +34,7 @@ export interface EntryPath {
 /** Checks a peer's path. Throws FtxError `bad-name`. */
 export function parsePath(text: string): EntryPath {
   const flaw = findPathFlaw(text);
-  if (flaw !== undefined) throw refuse('bad-name', text, flaw);
+  if (flaw !== undefined) throw pathError('bad-name', text, flaw);
   const components = text.split('/');
   const name = components.at(-1) ?? '';
   return {
@@ -47,12 +47,12 @@ export function parsePath(text: string): EntryPath {
 }
 
 /** Throws FtxError `bad-link` unless the target stays inside the first folder of the link's own path. */
-export function checkLinkTarget(link: EntryPath, target: string): void {
+export function assertLinkTarget(link: EntryPath, target: string): void {
   const flaw = findTextFlaw(target) ?? findTargetFlaw(link, target);
-  if (flaw !== undefined) throw refuse('bad-link', link.text, `its target ${flaw}`);
+  if (flaw !== undefined) throw pathError('bad-link', link.text, `its target ${flaw}`);
 }
 
-function refuse(code: ErrorCode, path: string, flaw: string): FtxError {
+function pathError(code: ErrorCode, path: string, flaw: string): FtxError {
   return new FtxError(code, `${path === '' ? 'The path' : showPath(path)}: ${flaw}.`);
 }
 
