@@ -3,7 +3,7 @@ import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError } from '../core/errors.js';
 import { isFingerprint, type Fingerprint } from '../core/fingerprint.js';
-import { homeFailure, placeFile, readPrivateFile, removeAbandoned } from './private-file.js';
+import { homeError, placeFile, readPrivateFile, removeOrphaned } from './private-file.js';
 import { withLock } from '../storage/disk/lock.js';
 
 const PEERS_FILE = 'peers.json';
@@ -82,7 +82,7 @@ async function changePeers<T>(home: string, change: (peers: ChangingPeers) => T)
   const path = join(home, PEERS_FILE);
   try {
     await mkdir(home, { recursive: true, mode: 0o700 });
-    await removeAbandoned(home);
+    await removeOrphaned(home);
     return await withLock(`${path}.lock`, async () => {
       const known = await readKnownPeers(home);
       const peers = { hosts: new Map(known.hosts), senders: new Map(known.senders) };
@@ -92,7 +92,7 @@ async function changePeers<T>(home: string, change: (peers: ChangingPeers) => T)
       return result;
     });
   } catch (error) {
-    throw homeFailure(path, 'cannot be written', error);
+    throw homeError(path, 'cannot be written', error);
   }
 }
 

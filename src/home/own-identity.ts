@@ -3,7 +3,7 @@ import { link, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, FtxError } from '../core/errors.js';
 import { createIdentity, formatIdentity, parseIdentity, type Identity } from '../identity/identity.js';
-import { homeFailure, placeFile, readPrivateFile, removeAbandoned } from './private-file.js';
+import { homeError, placeFile, readPrivateFile, removeOrphaned } from './private-file.js';
 
 const IDENTITY_FILE = 'identity.pem';
 const READ_BY_OTHERS = 0o077;
@@ -27,10 +27,10 @@ async function makeIdentity(home: string, path: string): Promise<Identity> {
   const identity = createIdentity();
   try {
     await mkdir(home, { recursive: true, mode: 0o700 });
-    await removeAbandoned(home);
+    await removeOrphaned(home);
     await placeFile(path, formatIdentity(identity), link);
   } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw homeFailure(path, 'cannot be written', error);
+    if (errnoOf(error) !== 'EEXIST') throw homeError(path, 'cannot be written', error);
     return (await readIdentity(path)) ?? identity;
   }
   return identity;

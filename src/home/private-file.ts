@@ -28,7 +28,7 @@ export async function placeFile(
 }
 
 /** Removes what somebody who was killed was about to place: its name ends in a dot and his mark. */
-export async function removeAbandoned(home: string): Promise<void> {
+export async function removeOrphaned(home: string): Promise<void> {
   const names = await readdir(home).catch(() => []);
   const abandoned = names.filter((name) => isOwnerDead(extname(name).slice(1)));
   await Promise.all(abandoned.map((name) => unlink(join(home, name)).catch(() => undefined)));
@@ -43,11 +43,11 @@ export async function readPrivateFile(path: string, forbidden: number, danger: s
     return await readFile(path, 'utf8');
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
-    throw homeFailure(path, 'cannot be read', error);
+    throw homeError(path, 'cannot be read', error);
   }
 }
 
-export function homeFailure(path: string, what: string, cause: unknown): FtxError {
+export function homeError(path: string, what: string, cause: unknown): FtxError {
   if (cause instanceof FtxError) return cause;
   const advice = 'Set FTX_HOME to a folder of your own, or use --plain on both sides of a trusted network.';
   return new FtxError('home', `${path} ${what} (${nameFailure(cause)}). ${advice}`, { cause });

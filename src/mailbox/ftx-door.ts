@@ -62,7 +62,7 @@ export function createFtxDoor({ inbox, options, timeouts, budget, isEncrypted, g
           onWork: () => guest.stir(),
         });
       } finally {
-        grant.giveBack();
+        grant.release();
         pass?.leave();
       }
     },

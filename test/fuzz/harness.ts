@@ -5,7 +5,7 @@ import { BLOCK_BYTES } from '../../src/core/entry.js';
 import type { Connection } from '../../src/core/connection.js';
 import type { TransferEvent } from '../../src/core/events.js';
 import type { Timeouts } from '../../src/protocol/constants.js';
-import { checkLinkTarget, parsePath } from '../../src/storage/names/safe-path.js';
+import { assertLinkTarget, parsePath } from '../../src/storage/names/safe-path.js';
 import type { MemorySink } from '../support/memory-sink.js';
 import { pool, POOL_BLOCKS } from '../support/session.js';
 import { forgeFrame } from '../support/forge.js';
@@ -82,8 +82,8 @@ export function judgeReceiver(events: readonly TransferEvent[], sink: MemorySink
 export function judgeStore(events: readonly TransferEvent[], { entries, parts }: MemorySink): void {
   expect(parts.size).toBe(0);
   for (const [path, entry] of entries) {
-    const components = parsePath(path);
-    if (entry.kind === 'symlink') checkLinkTarget(components, entry.target);
+    const parsed = parsePath(path);
+    if (entry.kind === 'symlink') assertLinkTarget(parsed, entry.target);
   }
   // The last of a name: the policy may have been to overwrite.
   const stored = new Map(events.flatMap((event) => (event.type === 'stored' ? [[event.as, event] as const] : [])));

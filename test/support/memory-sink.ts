@@ -3,7 +3,7 @@ import { FtxError } from '../../src/core/errors.js';
 import { type Entry, BLOCK_BYTES } from '../../src/core/entry.js';
 import type { Outlook, PartFile, Placed, Plan, PresentFile, Sink } from '../../src/core/sink.js';
 import { numberName } from '../../src/storage/names/free-name.js';
-import { checkLinkTarget, parsePath } from '../../src/storage/names/safe-path.js';
+import { assertLinkTarget, parsePath } from '../../src/storage/names/safe-path.js';
 
 export interface MemorySinkOptions {
   readonly onConflict?: 'rename' | 'overwrite' | 'skip' | 'fail';
@@ -64,7 +64,7 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
   function settle(path: string, entry: MemoryEntry): Placed {
     const name = onConflict === 'rename' ? freeName(path) : path;
     const there = entries.get(name);
-    if (there && (onConflict !== 'overwrite' || there.kind === 'directory')) throw refuseExisting(path);
+    if (there && (onConflict !== 'overwrite' || there.kind === 'directory')) throw existsError(path);
     entries.set(name, entry);
     return { as: name };
   }
@@ -73,14 +73,14 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     const there = entries.get(offer.path);
     if (!there) return undefined;
     const same = there.kind === 'file' && there.content.length === offer.size ? there : undefined;
-    if (onConflict === 'overwrite' && there.kind === 'directory') throw refuseExisting(offer.path);
+    if (onConflict === 'overwrite' && there.kind === 'directory') throw existsError(offer.path);
     const isAgain = same !== undefined && same.mtimeNs === offer.mtimeNs;
     if (onConflict === 'rename' || onConflict === 'overwrite') {
       return isAgain
         ? { ...present(offer.path, same), receiveBeside: () => Promise.resolve(createPart(offer)) }
         : undefined;
     }
-    if (!same || (onConflict === 'fail' && !isAgain)) throw refuseExisting(offer.path);
+    if (!same || (onConflict === 'fail' && !isAgain)) throw existsError(offer.path);
     return present(offer.path, same);
   }
 
@@ -131,7 +131,7 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
 
   function placeDirectory(offer: Entry): Placed {
     const there = entries.get(offer.path);
-    if (there && there.kind !== 'directory') throw refuseExisting(offer.path);
+    if (there && there.kind !== 'directory') throw existsError(offer.path);
     if (!there) makeDirectory(offer.path);
     if (own.has(offer.path)) {
       entries.set(offer.path, { kind: 'directory', mode: offer.mode, mtimeNs: offer.mtimeNs });
@@ -152,18 +152,18 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
   }
 
   function foresee(offer: Entry): Outlook {
-    const components = parsePath(offer.path);
+    const path = parsePath(offer.path);
     if (offer.size !== null && offer.size > maxSize) throw new FtxError('too-large', `${offer.path}: is too large.`);
-    if (offer.kind === 'symlink') checkLinkTarget(components, offer.target ?? '');
-    if (findObstacle(components) !== undefined) throw new FtxError('bad-parent', `${offer.path}: no folder.`);
+    if (offer.kind === 'symlink') assertLinkTarget(path, offer.target ?? '');
+    if (findObstacle(path.components) !== undefined) throw new FtxError('bad-parent', `${offer.path}: no folder.`);
     const there = entries.get(offer.path);
     if (!there) return { fate: 'new', offset: 0 };
     if (offer.kind === 'directory' && there.kind === 'directory') return { fate: 'already', offset: 0 };
     if (there.kind === 'symlink' && there.target === offer.target) return { fate: 'already', offset: 0 };
-    if (offer.kind === 'directory') throw refuseExisting(offer.path);
+    if (offer.kind === 'directory') throw existsError(offer.path);
     if (offer.kind === 'file' && findPresent(offer)) return { fate: 'already', offset: 0 };
     if (onConflict === 'rename') return { fate: 'rename', offset: 0, as: freeName(offer.path) };
-    if (onConflict !== 'overwrite' || there.kind === 'directory') throw refuseExisting(offer.path);
+    if (onConflict !== 'overwrite' || there.kind === 'directory') throw existsError(offer.path);
     return { fate: 'replace', offset: 0 };
   }
 
@@ -195,25 +195,25 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     plan,
     async open(offer) {
       await Promise.resolve();
-      const components = parsePath(offer.path);
+      const path = parsePath(offer.path);
       if (offer.kind !== 'file') throw new FtxError('unsupported', `${offer.path}: is no file.`);
       if (offer.size !== null && offer.size > maxSize) throw new FtxError('too-large', `${offer.path}: is too large.`);
-      makeParents(components);
+      makeParents(path.components);
       return findPresent(offer) ?? createPart(offer);
     },
     async place(offer) {
       await Promise.resolve();
-      const components = parsePath(offer.path);
+      const path = parsePath(offer.path);
       if (offer.kind === 'file') throw new FtxError('unsupported', `${offer.path}: is a file.`);
-      if (offer.kind === 'symlink') checkLinkTarget(components, offer.target ?? '');
-      makeParents(components);
+      if (offer.kind === 'symlink') assertLinkTarget(path, offer.target ?? '');
+      makeParents(path.components);
       return offer.kind === 'directory' ? placeDirectory(offer) : placeLink(offer, offer.target ?? '');
     },
     finish: () => undefined,
   };
 }
 
-function refuseExisting(path: string): FtxError {
+function existsError(path: string): FtxError {
   return new FtxError('exists', `${path}: something of that name is there already.`);
 }
 

@@ -25,7 +25,7 @@ export interface BlockJournal {
   forget(block: number): Promise<void>;
   /** Keeps the file. */
   close(): Promise<void>;
-  remove(): Promise<void>;
+  discard(): Promise<void>;
 }
 
 /**
@@ -35,7 +35,7 @@ export interface BlockJournal {
 export async function openJournal(path: string, binding: string): Promise<BlockJournal> {
   const handle = await open(path, OPEN, 0o600);
   try {
-    await refusePlanted(handle);
+    await assertOwnJournal(handle);
     const content = await handle.readFile();
     const header = Buffer.from(`${JSON.stringify(binding)}\n`);
     const isBound = content.subarray(0, header.length).equals(header);
@@ -50,7 +50,7 @@ export async function openJournal(path: string, binding: string): Promise<BlockJ
 }
 
 /** A link planted at the name is refused by the system with ELOOP; so is a pipe, or another name of some other file, here. */
-async function refusePlanted(handle: FileHandle): Promise<void> {
+async function assertOwnJournal(handle: FileHandle): Promise<void> {
   const stats = await handle.stat();
   if (stats.isFile() && stats.nlink === 1) return;
   throw Object.assign(new Error('something that is no journal has its name'), { code: 'ELOOP' });
@@ -123,7 +123,7 @@ function createJournal({ path, handle, known, headerBytes, ...begin }: OpenJourn
         await handle.datasync();
       }),
     close: () => inTurn(() => handle.close()),
-    remove: () =>
+    discard: () =>
       inTurn(async () => {
         await handle.close();
         await unlink(path);

@@ -26,7 +26,7 @@ export interface EntryGrant {
   /** How many the sender may have open at once, at least one. */
   readonly entries: number;
   /** To be called once. */
-  readonly giveBack: () => void;
+  readonly release: () => void;
 }
 
 /** For one receiver with at most so many senders. */
@@ -45,7 +45,7 @@ export function createDescriptorBudget(maxConnections: number, limit = readDescr
     grantEntries(most) {
       const more = Math.min(most - 1, Math.floor(left / 2));
       left -= more;
-      return { entries: 1 + more, giveBack: () => void (left += more) };
+      return { entries: 1 + more, release: () => void (left += more) };
     },
   };
 }

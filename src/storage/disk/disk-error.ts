@@ -36,7 +36,7 @@ function lacksInode(error: unknown, errno: string): boolean {
 }
 
 /** Whatever went wrong on the receiver's disk, as the FtxError for the entry at `path`. */
-export function describeDiskError(error: unknown, path: string): FtxError {
+export function diskError(error: unknown, path: string): FtxError {
   if (error instanceof FtxError) return error;
   const errno = errnoOf(error);
   const known = errno === undefined ? undefined : lacksInode(error, errno) ? NO_INODE : REASONS[errno];

@@ -17,11 +17,11 @@ export async function takeLock(path: string): Promise<Unlock | undefined> {
   if (unlock) return unlock;
   if (await isLocked(path)) return undefined;
   // Somebody was killed. Two who see that must not both remove the lock: the later one would remove that of the other.
-  const leave = await takeLock(path + LOCK_SUFFIX);
+  const unlockTakeover = await takeLock(path + LOCK_SUFFIX);
   try {
-    return leave && (await takeOver(path));
+    return unlockTakeover && (await takeOver(path));
   } finally {
-    await leave?.();
+    await unlockTakeover?.();
   }
 }
 

@@ -27,12 +27,12 @@ export async function* readFile(
   const handle = await openFile(known);
   try {
     // Synchronous: what was just opened is in memory, where a look takes 2 µs, and one by way of a thread 40.
-    checkSame(known, fstatSync(handle.fd, { bigint: true }));
+    assertUnchanged(known, fstatSync(handle.fd, { bigint: true }));
     yield* readAhead(createReader(handle, known, from));
     await afterwards?.(handle);
-    checkSame(known, lstatSync(known.file, { bigint: true }));
+    assertUnchanged(known, lstatSync(known.file, { bigint: true }));
   } catch (error) {
-    throw describeReadError(error, known.path);
+    throw readError(error, known.path);
   } finally {
     await handle.close();
   }
@@ -42,7 +42,7 @@ async function openFile(known: FoundFile): Promise<FileHandle> {
   try {
     return await open(known.file, READ_FLAGS);
   } catch (error) {
-    throw describeReadError(error, known.path);
+    throw readError(error, known.path);
   }
 }
 
@@ -56,8 +56,8 @@ function createReader(handle: FileHandle, known: FoundFile, from: number): ReadB
     const block = (buffers[number % RING] ??= Buffer.allocUnsafeSlow(length)).subarray(0, length);
     const read = await readFully(handle, block, offset);
     if (read === length) return block;
-    checkSame(known, fstatSync(handle.fd, { bigint: true }));
-    throw refuseShort(known, offset + read);
+    assertUnchanged(known, fstatSync(handle.fd, { bigint: true }));
+    throw shortError(known, offset + read);
   };
 }
 
@@ -71,34 +71,34 @@ async function readFully(handle: FileHandle, buffer: Buffer, offset: number): Pr
   return done;
 }
 
-export function checkSame({ path, stats }: FoundFile, now: BigIntStats): void {
-  if (now.ino !== stats.ino || now.dev !== stats.dev) throw refuseChanged(path, 'was replaced by another');
+export function assertUnchanged({ path, stats }: FoundFile, now: BigIntStats): void {
+  if (now.ino !== stats.ino || now.dev !== stats.dev) throw changedError(path, 'was replaced by another');
   const sizes = `from ${stats.size.toString()} to ${now.size.toString()} bytes`;
-  if (now.size < stats.size) throw refuseChanged(path, `shrank ${sizes}`);
-  if (now.size > stats.size) throw refuseChanged(path, `grew ${sizes}`);
-  if (now.mtimeNs !== stats.mtimeNs) throw refuseChanged(path, 'was modified');
+  if (now.size < stats.size) throw changedError(path, `shrank ${sizes}`);
+  if (now.size > stats.size) throw changedError(path, `grew ${sizes}`);
+  if (now.mtimeNs !== stats.mtimeNs) throw changedError(path, 'was modified');
 }
 
 /** For a file that has the size it had and yet no more than so many bytes. */
-export function refuseShort({ path, stats }: FoundFile, bytes: number): FtxError {
-  return refuseChanged(path, `ended at ${bytes} of ${stats.size.toString()} bytes`);
+export function shortError({ path, stats }: FoundFile, bytes: number): FtxError {
+  return changedError(path, `ended at ${bytes} of ${stats.size.toString()} bytes`);
 }
 
-function refuseChanged(path: string, change: string, cause?: unknown): FtxError {
+function changedError(path: string, change: string, cause?: unknown): FtxError {
   const message = `${showPath(path)}: the file ${change} while it was being sent. Send it again.`;
   return new FtxError('changed', message, { cause });
 }
 
 /** Whatever went wrong while reading, as the FtxError for the entry at `path`. */
-export function describeReadError(error: unknown, path: string): FtxError {
+export function readError(error: unknown, path: string): FtxError {
   if (error instanceof FtxError) return error;
   switch (errnoOf(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return refuseChanged(path, 'was removed', error);
+      return changedError(path, 'was removed', error);
     case 'ELOOP':
     case 'ENXIO':
-      return refuseChanged(path, 'was replaced by something that is no file', error);
+      return changedError(path, 'was replaced by something that is no file', error);
     case 'EACCES':
     case 'EPERM':
       return new FtxError('unreadable', `${showPath(path)}: you have no permission to read it.`, { cause: error });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { FtxError, errnoOf } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
 import { setMode, setTimes, lstatIfAny } from '../disk/attributes.js';
-import { refuseExisting, type ConflictPolicy } from '../names/conflict.js';
+import { existsError, type ConflictPolicy } from '../names/conflict.js';
 import { showPath } from '../disk/disk-error.js';
 import { claimFreeName } from '../names/free-name.js';
 import { makePartName } from '../names/part-name.js';
@@ -13,7 +13,7 @@ import type { Place } from './place.js';
 
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
-/** Seals, closes and names a part file; returns the name it got. On an error the part may remain, the name does not. */
+/** Seals, closes and names a part file; returns the path it got. On an error the part may remain, the name does not. */
 export async function commitFile(
   part: { readonly handle: FileHandle; readonly path: string },
   place: Place,
@@ -23,25 +23,25 @@ export async function commitFile(
   setMode(part.handle, offer.mode);
   setTimes(part.handle, offer.mtimeNs);
   await place.durability.file(part.handle);
-  checkOwn(part, place);
+  assertOwnName(part, place);
   await part.handle.close();
-  return settleName(place, policy, {
+  return moveToFinalName(place, policy, {
     replace: (path) => rename(part.path, path),
     claim: (path) => moveExclusively(part.path, path),
   });
 }
 
 /** Its name may stand for another file by now: of another receiver in the same folder, say. */
-function checkOwn({ handle, path }: { readonly handle: FileHandle; readonly path: string }, place: Place): void {
+function assertOwnName({ handle, path }: { readonly handle: FileHandle; readonly path: string }, place: Place): void {
   const [own, there] = [fstatSync(handle.fd), lstatSync(path, { throwIfNoEntry: false })];
   if (there?.ino === own.ino && there.dev === own.dev) return;
-  const message = `${showPath(place.path)}: its part file was taken away. Does another receiver use this folder?`;
+  const message = `${showPath(place.path.text)}: its part file was taken away. Does another receiver use this folder?`;
   throw new FtxError('io', message);
 }
 
-/** Makes a symlink, durable under the name it returns. */
+/** Makes a symlink, durable under the path it returns. */
 export function commitLink(place: Place, policy: ConflictPolicy, target: string): Promise<string> {
-  return settleName(place, policy, {
+  return moveToFinalName(place, policy, {
     replace: (path) => replaceByLink(target, join(place.folder, makePartName()), path),
     claim: (path) => isClaimed(symlink(target, path)),
   });
@@ -53,17 +53,17 @@ interface Moves {
   claim(path: string): Promise<boolean>;
 }
 
-async function settleName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<string> {
+async function moveToFinalName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<string> {
   if (policy === 'overwrite') {
-    await moves.replace(join(place.folder, place.name));
+    await moves.replace(join(place.folder, place.path.name));
     // Should this fail, old or new stands there, either complete: removing it would lose both.
     await place.durability.folder(place.folder);
-    return place.name;
+    return place.path.text;
   }
   const name = await claimName(place, policy, moves);
   try {
     await place.durability.folder(place.folder);
-    return name;
+    return place.path.sibling(name);
   } catch (error) {
     await unlink(join(place.folder, name)).catch(() => undefined);
     throw error;
@@ -72,16 +72,17 @@ async function settleName(place: Place, policy: ConflictPolicy, moves: Moves): P
 
 async function claimName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<string> {
   const at = (name: string): string => join(place.folder, name);
+  const { name, text } = place.path;
   if (policy === 'rename') {
     return claimFreeName({
-      path: at(place.name),
-      name: place.name,
-      claim: (name) => moves.claim(at(name)),
-      isTaken: async (name) => (await lstatIfAny(at(name))) !== undefined,
+      path: at(name),
+      name,
+      claim: (candidate) => moves.claim(at(candidate)),
+      isTaken: async (candidate) => (await lstatIfAny(at(candidate))) !== undefined,
     });
   }
-  if (await moves.claim(at(place.name))) return place.name;
-  throw refuseExisting(place.path);
+  if (await moves.claim(at(name))) return name;
+  throw existsError(text);
 }
 
 /** link(2) never replaces what it finds, which rename(2) does. */

@@ -1,25 +1,58 @@
-import { constants, lstatSync } from 'node:fs';
-import { open, readlink, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
-import { FtxError } from '../../core/errors.js';
-import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
-import type { PartFile, Placed, PresentFile, Sink } from '../../core/sink.js';
-import { setMode, setTimes, lstatIfAny } from '../disk/attributes.js';
-import { commitLink } from './commit.js';
-import { decideFile, refuseExisting, type ConflictPolicy } from '../names/conflict.js';
-import { describeDiskError, showPath } from '../disk/disk-error.js';
+/**
+ * The receive folder as a Sink: one per session, all of them over one folder.
+ *
+ * The life of a file, from the offer to its final name:
+ *
+ * 1. Offer. `open` counts the entry against --max-files. open-file.ts has names/safe-path check the path and refuses a
+ *    file that is too large. A refusal leaves nothing behind.
+ * 2. Place. folders.ts walks down from the receive folder, holds each folder by a descriptor (disk/held-folder) and
+ *    follows no link. It makes the folders that are missing, private and durable, and made-folders.ts remembers them. If
+ *    the file does not come, those of them that nothing else uses are removed again.
+ * 3. Decision. names/conflict looks at what stands under the name: receive the file, refuse it, or compare it first with
+ *    the one that is there (present-file.ts).
+ * 4. Part file. resumable-part.ts opens one that a later session of the same peer can go on with: a lock, a journal and
+ *    the blocks that are durable already. For a small file, a stream or an unknown peer, part-file.ts makes one that
+ *    ends with the session. quota.ts and space.ts then refuse what the folder or the disk has no room for.
+ * 5. Blocks. Each write passes space.ts, quota.ts, place.ts and resumable-part.ts, is counted, and reaches the disk
+ *    through part-file.ts and disk/block-writer. It is not durable yet. checkpoints.ts syncs a resumable part file every
+ *    32 blocks or every second, and only then records them in the journal. After a failed write the file can no longer
+ *    be committed; `discard` removes it, `suspend` keeps what the journal knows. A killed process leaves part, journal
+ *    and lock: the same peer goes on with them, or left-parts.ts removes them.
+ * 6. Commit. commit.ts sets mode and time, syncs the file, checks that the part's name still leads to it, and closes
+ *    it: the content is durable, under a name that no entry can have. It then links the final name, removes the part's
+ *    name and syncs the folder: the file is stored. Until the link, a failure leaves no final name; if the last sync
+ *    fails, the name is taken back, except where it replaced an older file. After a power cut the name stands for the
+ *    whole file, or for what it stood for before.
+ * 7. Release. Journal and lock are removed, the reserved space and the folder are released, and `commit` resolves with
+ *    the path the file has got. Only then does the session say "stored". `finish`, after the sender's goodbye, gives
+ *    folders that were made on the way and never offered the mode of any new folder.
+ *
+ * Folders and links have no content: placing.ts makes them at once, and they are durable when `place` resolves. With
+ * `sync: false` all steps are the same, but none waits for the disk, and nothing counts as durable.
+ *
+ * All sessions of the process share these, each declared in the file that is named:
+ * - disk/held-folder `open`, `byPath`, `idle`: the descriptors of folders, one for each folder
+ * - disk/durability `syncs`: folders that are being synced, so that many commits share one sync
+ * - names/free-name `queues`: searches for a free number, one at a time for each name
+ * - names/same-names `namesKept`: how many names the lists under way have in memory
+ * - inbox/folders `underWay`, `places`: folders that are being made; how many entries are on their way into a folder
+ * - inbox/made-folders `unfinished`, `secret`: folders that still lack the mode and time of their offer
+ * - inbox/resumable-part `inUse`: part files that a session has open
+ * - inbox/commit `lastRename`: renames on file systems without hard links, one at a time
+ * - source/file-source `disk`: whether the disk of what is sent answers at once
+ */
+import type { Entry } from '../../core/entry.js';
+import type { Placed, Sink } from '../../core/sink.js';
+import { diskError } from '../disk/disk-error.js';
 import { DURABLE, LEFT_TO_THE_SYSTEM } from '../disk/durability.js';
-import { createFolders, type Folders } from './folders.js';
-import { HOLDS_BY_DESCRIPTOR, releaseFolder, type HeldFolder } from '../disk/held-folder.js';
-import { createPartFile, refuseSize, type PartFileOptions } from './part-file.js';
-import { withPlace, type HeldPlace, type Place } from './place.js';
-import { createPlan, refuseCount } from './plan.js';
-import { openPresent, type PresentOptions } from './present-file.js';
-import { withQuota, type Quota } from './quota.js';
-import { openResumablePart, removeResumablePart } from './resumable-part.js';
-import { checkLinkTarget, parsePath } from '../names/safe-path.js';
+import type { ConflictPolicy } from '../names/conflict.js';
 import type { Fold } from '../names/same-names.js';
-import { withReservation, type SenderSpace, type Space } from './space.js';
+import { createFolders, type Folders } from './folders.js';
+import { openFile, unsupportedError } from './open-file.js';
+import { placeDirectory, placeLink } from './placing.js';
+import { createPlan, tooManyError } from './plan.js';
+import type { Quota } from './quota.js';
+import type { Space } from './space.js';
 
 export type { ConflictPolicy } from '../names/conflict.js';
 
@@ -43,21 +76,15 @@ export interface FileSinkOptions {
   readonly fold?: Fold | undefined;
 }
 
-const OWNER_LOOKS = 0o500;
-
-interface SinkSession extends Omit<FileSinkOptions, 'space'> {
-  readonly folders: Folders;
-  readonly space: SenderSpace | undefined;
-}
-
 /**
  * A Sink over a folder, one per session: it remembers which folders this
  * session made, because only those take the mode and time of an offer.
  */
 export function createFileSink(options: FileSinkOptions): Sink {
-  const { dir, peer, sync = true } = options;
+  const { dir, peer, maxFiles = Infinity, sync = true } = options;
   const folders = createFolders(dir, sync ? DURABLE : LEFT_TO_THE_SYSTEM, peer);
-  const session: SinkSession = { ...options, folders, space: options.space?.join() };
+  const session = { ...options, maxFiles, folders, space: options.space?.join() };
+  const countEntry = createCounter(maxFiles, folders);
   let lastFolder: Promise<unknown> = Promise.resolve();
 
   // In the order of the offers: making a folder changes the time of the one it is in.
@@ -67,11 +94,9 @@ export function createFileSink(options: FileSinkOptions): Sink {
     return placed;
   }
 
-  const { maxFiles = Infinity } = options;
-  const countEntry = createCounter(maxFiles, folders);
   return {
     isDurable: sync,
-    plan: (isDryRun) => createPlan({ ...session, maxFiles }, isDryRun),
+    plan: (isDryRun) => createPlan(session, isDryRun),
     open: (offer) =>
       explain(offer, () => {
         countEntry(offer);
@@ -81,10 +106,10 @@ export function createFileSink(options: FileSinkOptions): Sink {
       explain(offer, () => {
         countEntry(offer);
         if (offer.kind === 'directory') return placeFolder(offer);
-        if (offer.kind === 'symlink') return placeLink(folders, options, offer);
-        throw refuseKind(offer);
+        if (offer.kind === 'symlink') return placeLink(session, offer);
+        throw unsupportedError(offer);
       }),
-    finish: () => folders.settle(),
+    finish: () => folders.finish(),
   };
 }
 
@@ -94,7 +119,7 @@ function createCounter(maxFiles: number, folders: Folders): (offer: Entry) => vo
   let others = 0;
   return ({ kind }) => {
     const [more, otherMore] = kind === 'directory' ? [1, 0] : [0, 1];
-    if (others + otherMore + Math.max(directories + more, folders.made.count) > maxFiles) throw refuseCount(maxFiles);
+    if (others + otherMore + Math.max(directories + more, folders.made.count) > maxFiles) throw tooManyError(maxFiles);
     directories += more;
     others += otherMore;
   };
@@ -104,159 +129,6 @@ async function explain<T>(offer: Entry, work: () => T | Promise<T>): Promise<T> 
   try {
     return await work();
   } catch (error) {
-    throw describeDiskError(error, offer.path);
-  }
-}
-
-async function openFile(session: SinkSession, offer: Entry): Promise<PartFile | PresentFile> {
-  const { onConflict, maxSize, folders, peer } = session;
-  const components = parsePath(offer.path);
-  if (offer.kind !== 'file') throw refuseKind(offer);
-  if (offer.size !== null && offer.size > maxSize) throw refuseSize(offer.path, maxSize, offer.size);
-  const findPlace = () => folders.find(components);
-  const part = { offer, onConflict, maxSize, describePlace: describeIn(components) };
-  const openAt = (place: HeldPlace) => openPart({ ...part, place }, session, peer);
-  // It begins at the first byte, as the protocol has it for a file that turned out to be another one.
-  const openAnew = (place: HeldPlace) => openPart({ ...part, place }, session);
-  return holding(await findPlace(), async (place) => {
-    const receiveBeside = async () => holding(await findPlace(), openAnew);
-    const present = await findPresent(onConflict, offer, { place, findPlace, receiveBeside });
-    if (present && peer !== undefined) await removeResumablePart({ offer, place }, peer);
-    return present ?? openAt(place);
-  });
-}
-
-/** Lets go of the place unless a part file comes of it, which keeps it. */
-async function holding<T extends PartFile | PresentFile>(
-  place: HeldPlace,
-  open: (place: HeldPlace) => Promise<T>,
-): Promise<T> {
-  try {
-    const opened = await open(place);
-    if (opened.state === 'present') place.release();
-    return opened;
-  } catch (error) {
-    place.abandon();
-    throw error;
-  }
-}
-
-type Limits = Pick<SinkSession, 'space' | 'quota'>;
-
-/** With a peer, one that the same peer can go on with later. */
-async function openPart(
-  options: PartFileOptions & { place: HeldPlace },
-  limits: Limits,
-  peer?: string,
-): Promise<PartFile> {
-  const resumable = peer === undefined ? undefined : await openResumablePart(options, peer);
-  if (!resumable) options.place.rest();
-  const part = withPlace(resumable ?? createPartFile(options), options.place);
-  return limitPart(part, limits, options.offer, resumable !== undefined);
-}
-
-/** Refuses what there is no room for, before its first byte if its size is known. */
-async function limitPart(
-  part: PartFile,
-  { space, quota }: Limits,
-  { path, size }: Entry,
-  isKept: boolean,
-): Promise<PartFile> {
-  const counted = quota ? withQuota(part, quota, { path, size }, isKept) : part;
-  if (size === null) return counted;
-  try {
-    const missing = Math.max(0, size - part.durable.length * BLOCK_BYTES);
-    await quota?.check(path, missing);
-    return space ? withReservation(counted, await space.reserve(path, missing)) : counted;
-  } catch (error) {
-    await part.suspend();
-    throw error;
-  }
-}
-
-function describeIn(components: readonly string[]): (name: string) => string {
-  return (name) => [...components.slice(0, -1), name].join('/');
-}
-
-/** Undefined for a file that is to be received. */
-async function findPresent(
-  policy: ConflictPolicy,
-  offer: Entry,
-  { place, findPlace, receiveBeside }: Required<PresentOptions>,
-): Promise<PresentFile | undefined> {
-  const there = lstatSync(join(place.folder, place.name), { bigint: true, throwIfNoEntry: false });
-  if (decideFile(policy, offer, there) !== 'already') return undefined;
-  const isKept = policy === 'fail' || policy === 'skip';
-  return openPresent({ place, findPlace, ...(!isKept && { receiveBeside }) });
-}
-
-function refuseKind(offer: Entry): FtxError {
-  return new FtxError('unsupported', `${showPath(offer.path)}: a ${offer.kind} cannot be received in this way.`);
-}
-
-/** As the work says, at a place that is held meanwhile and still is where the peer named it. */
-async function placing(
-  folders: Folders,
-  components: readonly string[],
-  work: (place: Place) => Promise<string>,
-): Promise<Placed> {
-  const place = await folders.find(components);
-  try {
-    place.check();
-    const name = await work(place);
-    place.release();
-    return { as: describeIn(components)(name) };
-  } finally {
-    place.abandon();
-  }
-}
-
-function placeLink(folders: Folders, { onConflict }: FileSinkOptions, offer: Entry): Promise<Placed> {
-  const components = parsePath(offer.path);
-  const target = offer.target ?? '';
-  checkLinkTarget(components, target);
-  return placing(folders, components, async (place) => {
-    // The same once more, as when a transfer is begun again.
-    if (await hasTarget(place, target)) return place.name;
-    return commitLink(place, onConflict, target);
-  });
-}
-
-async function hasTarget(place: Place, target: string): Promise<boolean> {
-  const path = join(place.folder, place.name);
-  if (!(await lstatIfAny(path))?.isSymbolicLink() || (await readlink(path)) !== target) return false;
-  // Whoever made it need not have made it durable, which a placed entry is.
-  await place.durability.folder(place.folder);
-  return true;
-}
-
-function placeDirectory({ folders, quota }: SinkSession, offer: Entry): Promise<Placed> {
-  // A folder that its owner cannot look into cannot be counted.
-  const mode = quota ? offer.mode | OWNER_LOOKS : offer.mode;
-  return placing(folders, parsePath(offer.path), async (place) => {
-    const found = await folders.make(place);
-    if (found === 'other') throw refuseExisting(offer.path, 'something other than a folder');
-    try {
-      if (found.isOwn) await applyAttributes(found.folder, place, { ...offer, mode });
-      return place.name;
-    } finally {
-      releaseFolder(found.folder);
-    }
-  });
-}
-
-async function applyAttributes({ path }: HeldFolder, { durability }: Place, offer: Entry): Promise<void> {
-  // Windows opens no folders, and has neither these permissions nor a use for the time of a folder.
-  if (process.platform === 'win32') return;
-  let handle: FileHandle | undefined;
-  try {
-    // The path of a held folder is a link by itself, and the only one that is followed.
-    const flags = HOLDS_BY_DESCRIPTOR ? 0 : constants.O_NOFOLLOW;
-    handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | flags);
-    setMode(handle, offer.mode);
-    setTimes(handle, offer.mtimeNs);
-    await durability.file(handle);
-  } finally {
-    await handle?.close();
+    throw diskError(error, offer.path);
   }
 }

@@ -9,6 +9,7 @@ import { holdFolder, holdKnown, holdRoot, releaseFolder, type HeldFolder } from 
 import { createMadeFolders, PRIVATE_MODE, wasLeftUnfinished, type MadeFolders } from './made-folders.js';
 import { makePartName } from '../names/part-name.js';
 import { createPlace, type HeldPlace, type Place } from './place.js';
+import type { EntryPath } from '../names/safe-path.js';
 
 /** Of Linux, with the NUL at the end. */
 const PATH_MAX = 4096;
@@ -22,12 +23,12 @@ export type Found =
 
 export interface Folders {
   /** The place of an entry, held; its parents are made. Throws FtxError `bad-parent`. */
-  find(components: readonly string[]): Promise<HeldPlace>;
+  find(path: EntryPath): Promise<HeldPlace>;
   readonly made: Pick<MadeFolders, 'count'>;
   /** The folder at a held place, made unless it is there. */
   make(place: Place): Promise<Found>;
   /** The session has said all: folders that it had made and never named get the permissions of any new one. */
-  settle(): void;
+  finish(): void;
 }
 
 /** Process-wide, by path: places in a folder that may not be held at the moment. */
@@ -42,9 +43,9 @@ export function createFolders(root: string, durability = DURABLE, maker: string 
     let folder = holdRoot(root);
     for (const [depth, component] of components.entries()) {
       try {
-        const path = components.slice(0, depth + 1).join('/');
-        const next = await holdOrMake(`${folder.path}/${component}`, durability, () => made.note(path));
-        if (next === 'other') throw refuseParent(components, component);
+        const note = () => made.note(components.slice(0, depth + 1).join('/'));
+        const next = await holdOrMake(`${folder.path}/${component}`, durability, note);
+        if (next === 'other') throw badParentError(components.join('/'), component);
         releaseFolder(folder);
         folder = next;
       } catch (error) {
@@ -63,44 +64,47 @@ export function createFolders(root: string, durability = DURABLE, maker: string 
     }
   }
 
-  /** The place of these components, in a folder that is held for it. */
-  function openPlace(components: readonly string[], folder: HeldFolder): HeldPlace {
-    const parents = components.slice(0, -1);
-    const path = join(root, ...parents);
-    places.set(path, (places.get(path) ?? 0) + 1);
-    return createPlace(root, components, folder, durability, (isUsed) => {
-      const others = (places.get(path) ?? 1) - 1;
-      if (others > 0) places.set(path, others);
-      else places.delete(path);
-      if (!isUsed) removeUnused(parents);
-    });
+  /** The place of an entry, in a folder that is held for it. */
+  function openPlace(path: EntryPath, folder: HeldFolder): HeldPlace {
+    const key = join(root, ...path.parents);
+    places.set(key, (places.get(key) ?? 0) + 1);
+    const onClose = (isUsed: boolean) => {
+      const others = (places.get(key) ?? 1) - 1;
+      if (others > 0) places.set(key, others);
+      else places.delete(key);
+      if (!isUsed) removeUnused(path.parents);
+    };
+    return createPlace({ root, path, folder, durability, onClose });
   }
 
   return {
     made,
-    async find(components) {
-      refuseLength(root, components);
-      const parents = components.slice(0, -1);
-      return openPlace(components, holdKnown({ root, components: parents }) ?? (await walk(parents)));
+    async find(path) {
+      assertLength(root, path.text);
+      const folder = holdKnown({ root, components: path.parents }) ?? (await walk(path.parents));
+      return openPlace(path, folder);
     },
-    async make({ folder, name, path }) {
-      const found = await holdOrMake(`${folder}/${name}`, durability, () => made.note(path));
-      return found === 'other' ? found : { folder: found, isOwn: made.finish(path) || wasLeftUnfinished(found) };
+    async make({ folder, path }) {
+      const found = await holdOrMake(`${folder}/${path.name}`, durability, () => made.note(path.text));
+      return found === 'other'
+        ? found
+        : { folder: found, isOwn: made.markOffered(path.text) || wasLeftUnfinished(found) };
     },
-    settle: () => made.settle(),
+    finish: () => made.applyUsualModes(),
   };
 }
 
 /** Through a descriptor folders could be made that no program reaches by their path. */
-export function refuseLength(root: string, components: readonly string[]): void {
-  const path = components.join('/');
+export function assertLength(root: string, path: string): void {
   if (Buffer.byteLength(root) + Buffer.byteLength(path) + '/'.length < PATH_MAX) return;
   throw new FtxError('bad-name', `${showPath(path)}: the path is too long for the receiver's system.`);
 }
 
-export function refuseParent(components: readonly string[], component: string): FtxError {
-  const path = showPath(components.join('/'));
-  return new FtxError('bad-parent', `${path}: "${showPath(component)}" is there already and is not a folder.`);
+export function badParentError(path: string, component: string): FtxError {
+  return new FtxError(
+    'bad-parent',
+    `${showPath(path)}: "${showPath(component)}" is there already and is not a folder.`,
+  );
 }
 
 /** Looks anew for every entry, so that a link planted meanwhile is seen. */

@@ -8,7 +8,7 @@ import { readJournal } from '../disk/block-journal.js';
 import { holdWay, releaseFolder, type HeldFolder, type Way } from '../disk/held-folder.js';
 import { LOCK_SUFFIX, readOwner, TAKEOVER_SUFFIX, takeLock } from '../disk/lock.js';
 import { isOwnerDead } from '../disk/owner.js';
-import { isAbandoned, PART_SUFFIX } from '../names/part-name.js';
+import { isOrphaned, PART_SUFFIX } from '../names/part-name.js';
 import { JOURNAL_SUFFIX, parseBinding } from './resumable-part.js';
 import { RESERVED_PREFIX } from '../names/safe-path.js';
 
@@ -19,12 +19,12 @@ export async function* listParts(dir: string): AsyncGenerator<LeftPart> {
   });
   for await (const { file, isLink } of findLeftovers(dir)) {
     if (isLink || !file.endsWith(JOURNAL_SUFFIX)) continue;
-    const part = await describePart(file).catch(() => undefined);
+    const part = await readPart(file).catch(() => undefined);
     if (part) yield part;
   }
 }
 
-async function describePart(journalFile: string): Promise<LeftPart | undefined> {
+async function readPart(journalFile: string): Promise<LeftPart | undefined> {
   const journal = await readJournal(journalFile);
   if (!journal) return undefined;
   const { path, peer, size } = parseBinding(journal.binding);
@@ -53,7 +53,7 @@ async function removeIfOver(file: string, keepMs: number): Promise<boolean> {
       () => true,
       () => false,
     );
-  if (isAbandoned(basename(file))) return remove();
+  if (isOrphaned(basename(file))) return remove();
   const isOver =
     (await readAgeMs(file).catch(() => 0)) > keepMs ||
     (file.endsWith(TAKEOVER_SUFFIX) && isOwnerDead(await readOwner(file)));

@@ -31,11 +31,11 @@ export interface MadeFolders {
   readonly count: number;
   note(path: string): void;
   /** The folder has been offered. Whether its maker has not finished it before. */
-  finish(path: string): boolean;
+  markOffered(path: string): boolean;
   /** Removes it if it was made on the way to something that did not come; false if it is to stay. */
   removeIfUnused(components: readonly string[]): boolean;
   /** What nobody has named gets the permissions of any new folder. Never fails. */
-  settle(): void;
+  applyUsualModes(): void;
 }
 
 /** Whether an earlier process was killed before the folder had got its mode and time: whoever offers it next finishes it. */
@@ -57,13 +57,13 @@ export function createMadeFolders(root: string, maker: string): MadeFolders {
       .readUIntBE(0, KEY_BYTES);
   }
 
-  function finish(path: string): boolean {
+  function markOffered(path: string): boolean {
     if (unnamed.delete(path)) unnamedChars -= path.length;
     return unfinished.delete(keyOf(path));
   }
 
   return {
-    finish,
+    markOffered,
     get count() {
       return count;
     },
@@ -78,14 +78,14 @@ export function createMadeFolders(root: string, maker: string): MadeFolders {
     removeIfUnused(components) {
       const path = components.join('/');
       if (!unfinished.has(keyOf(path)) || !removeIfEmpty({ root, components })) return false;
-      finish(path);
+      markOffered(path);
       count -= 1;
       return true;
     },
-    settle() {
+    applyUsualModes() {
       let usual: number | undefined;
       const findMode = (folder: string) => (usual ??= findUsualMode(folder));
-      for (const path of [...unnamed]) if (finish(path)) applyUsualMode(root, path.split('/'), findMode);
+      for (const path of [...unnamed]) if (markOffered(path)) applyUsualMode(root, path.split('/'), findMode);
     },
   };
 }

@@ -7,7 +7,7 @@ import type { PartFile, Placed } from '../../core/sink.js';
 import { createBlockWriter, type BlockWriter } from '../disk/block-writer.js';
 import { commitFile } from './commit.js';
 import type { ConflictPolicy } from '../names/conflict.js';
-import { describeDiskError, showBytes, showPath } from '../disk/disk-error.js';
+import { diskError, showBytes, showPath } from '../disk/disk-error.js';
 import type { Place } from './place.js';
 import { makePartName } from '../names/part-name.js';
 
@@ -20,8 +20,6 @@ export interface PartFileOptions {
   readonly onConflict: ConflictPolicy;
   /** Bytes. */
   readonly maxSize: number;
-  /** The path below the receiver's folder once the file has got its name. */
-  readonly describePlace: (name: string) => string;
 }
 
 /** Where the bytes of a part file are; resumable-part.ts uses the same for one that outlives its session. */
@@ -67,7 +65,7 @@ export class DiskPart {
 
   write(block: Uint8Array, offset: number): Promise<void> {
     const { place, maxSize } = this.#options;
-    if (offset + block.length > maxSize) this.#failure ??= refuseSize(place.path, maxSize);
+    if (offset + block.length > maxSize) this.#failure ??= tooLargeError(place.path.text, maxSize);
     return this.#attempt(({ writer }) => writer.write(block, offset));
   }
 
@@ -78,10 +76,10 @@ export class DiskPart {
   }
 
   commit(size: number): Promise<Placed> {
-    if (this.#ending) return Promise.reject(refuseEnded(this.#options.place.path));
-    const settled = this.#settle(size);
-    this.#ending = settled.then(ignore, ignore);
-    return settled;
+    if (this.#ending) return Promise.reject(endedError(this.#options.place.path.text));
+    const committed = this.#commitOnce(size);
+    this.#ending = committed.then(ignore, ignore);
+    return committed;
   }
 
   discard(): Promise<void> {
@@ -89,7 +87,7 @@ export class DiskPart {
   }
 
   /** Closes it and leaves it where it is. */
-  release(): Promise<void> {
+  close(): Promise<void> {
     return (this.#ending ??= this.#close().then(ignore));
   }
 
@@ -99,14 +97,14 @@ export class DiskPart {
 
   async #attempt(work: (part: OpenPart) => Promise<void>): Promise<void> {
     const { place } = this.#options;
-    if (this.#ending) throw refuseEnded(place.path);
+    if (this.#ending) throw endedError(place.path.text);
     if (this.#failure) throw this.#failure;
     try {
       await work(await this.#open());
     } catch (error) {
       // What was under way when the file was discarded fails for that reason alone.
-      if (this.#isEnding()) throw refuseEnded(place.path);
-      this.#failure ??= describeDiskError(error, place.path);
+      if (this.#isEnding()) throw endedError(place.path.text);
+      this.#failure ??= diskError(error, place.path.text);
       throw this.#failure;
     }
   }
@@ -115,17 +113,17 @@ export class DiskPart {
     return this.#ending !== undefined;
   }
 
-  async #settle(size: number): Promise<Placed> {
-    const { place, onConflict, offer, describePlace } = this.#options;
+  async #commitOnce(size: number): Promise<Placed> {
+    const { place, onConflict, offer } = this.#options;
     try {
       if (this.#failure) throw this.#failure;
       const { handle, writer } = await this.#open();
       await writer.close();
-      checkSize(handle, size, place.path);
-      return { as: describePlace(await commitFile({ handle, path: this.#path }, place, onConflict, offer)) };
+      assertSize(handle, size, place.path.text);
+      return { as: await commitFile({ handle, path: this.#path }, place, onConflict, offer) };
     } catch (error) {
       await this.#remove();
-      throw describeDiskError(error, place.path);
+      throw diskError(error, place.path.text);
     }
   }
 
@@ -161,17 +159,17 @@ async function openPart(path: string, flags: number): Promise<OpenPart> {
   return { handle, writer: createBlockWriter(handle) };
 }
 
-function checkSize({ fd }: FileHandle, size: number, path: string): void {
+function assertSize({ fd }: FileHandle, size: number, path: string): void {
   const written = fstatSync(fd).size;
   if (written === size) return;
   throw new FtxError('io', `${showPath(path)}: ${written} of ${size} bytes are on the receiver's disk.`);
 }
 
-export function refuseSize(path: string, maxSize: number, size?: number): FtxError {
+export function tooLargeError(path: string, maxSize: number, size?: number): FtxError {
   const much = size === undefined ? 'is larger than' : `is ${showBytes(size)}, more than`;
   return new FtxError('too-large', `${showPath(path)}: ${much} the ${showBytes(maxSize)} the receiver takes.`);
 }
 
-function refuseEnded(path: string): FtxError {
+function endedError(path: string): FtxError {
   return new FtxError('aborted', `${showPath(path)}: is no longer being received.`);
 }

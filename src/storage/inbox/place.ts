@@ -1,7 +1,7 @@
 /** Where an entry is to stand. */
 import { FtxError } from '../../core/errors.js';
 import type { PartFile } from '../../core/sink.js';
-import { describeDiskError, showPath } from '../disk/disk-error.js';
+import { diskError, showPath } from '../disk/disk-error.js';
 import type { Durability } from '../disk/durability.js';
 import {
   findFolder,
@@ -11,51 +11,54 @@ import {
   releaseFolder,
   type HeldFolder,
 } from '../disk/held-folder.js';
+import type { EntryPath } from '../names/safe-path.js';
 
 export interface Place {
-  /** As the peer named it, for messages. */
-  readonly path: string;
+  /** As the peer named it. The name it gets may be a sibling. */
+  readonly path: EntryPath;
   /** A path to the folder it is in, good as long as the place is held. Throws like the system when the folder is gone. */
   readonly folder: string;
-  readonly name: string;
   /** Of what is put there. */
   readonly durability: Durability;
 }
 
 export interface HeldPlace extends Place {
   /** Throws FtxError `bad-parent` unless the peer's path still leads to the folder that is held. */
-  check(): void;
+  assertUnmoved(): void;
   /** Nobody has a path into the folder now: it need not be held until somebody asks for one. */
-  rest(): void;
+  releaseDescriptor(): void;
   /** For good: what it was for is there. Safe to call more than once. */
   release(): void;
   /** For good: nothing came of it. Safe to call more than once, and after release. */
-  abandon(): void;
+  discard(): void;
 }
 
-/** The place takes over the hold on its folder; `onEnd` is called once. */
-export function createPlace(
-  root: string,
-  components: readonly string[],
-  folder: HeldFolder,
-  durability: Durability,
-  onEnd: (isUsed: boolean) => void,
-): HeldPlace {
-  const path = components.join('/');
-  const way = { root, components: components.slice(0, -1) };
+export interface PlaceOptions {
+  /** The receiver's folder, absolute. */
+  readonly root: string;
+  readonly path: EntryPath;
+  /** The folder it is in, whose hold the place takes over. */
+  readonly folder: HeldFolder;
+  readonly durability: Durability;
+  /** Called once. */
+  readonly onClose: (isUsed: boolean) => void;
+}
+
+export function createPlace({ root, path, folder, durability, onClose }: PlaceOptions): HeldPlace {
+  const way = { root, components: path.parents };
   let held: HeldFolder | undefined = folder;
   let isOver = false;
 
-  function letGo(): void {
+  function unhold(): void {
     if (held) releaseFolder(held);
     held = undefined;
   }
 
-  function end(isUsed: boolean): void {
+  function close(isUsed: boolean): void {
     if (isOver) return;
     isOver = true;
-    letGo();
-    onEnd(isUsed);
+    unhold();
+    onClose(isUsed);
   }
 
   return {
@@ -64,34 +67,33 @@ export function createPlace(
       if (isOver) throw new Error('The place was used after its end.');
       return (held ??= holdWay(way)).path;
     },
-    name: components.at(-1) ?? '',
     durability,
-    check() {
+    assertUnmoved() {
       if (!HOLDS_BY_DESCRIPTOR || !held) return;
       try {
         if (findFolder(way) === held.id) return;
       } catch (error) {
-        throw describeDiskError(error, path);
+        throw diskError(error, path.text);
       }
       throw new FtxError(
         'bad-parent',
-        `${showPath(path)}: the folder it was to be in has been moved, replaced or removed meanwhile.`,
+        `${showPath(path.text)}: the folder it was to be in has been moved, replaced or removed meanwhile.`,
       );
     },
-    rest() {
-      if (isCrowded()) letGo();
+    releaseDescriptor() {
+      if (isCrowded()) unhold();
     },
-    release: () => end(true),
-    abandon: () => end(false),
+    release: () => close(true),
+    discard: () => close(false),
   };
 }
 
 /** The part file, which lets go of its place at its end. */
 export function withPlace(part: PartFile, place: HeldPlace): PartFile {
-  const abandon = (): void => place.abandon();
+  const discard = (): void => place.discard();
   async function commit(size: number) {
     try {
-      place.check();
+      place.assertUnmoved();
     } catch (error) {
       await part.discard();
       throw error;
@@ -102,8 +104,8 @@ export function withPlace(part: PartFile, place: HeldPlace): PartFile {
   }
   return {
     ...part,
-    commit: (size) => commit(size).finally(abandon),
-    discard: () => part.discard().finally(abandon),
-    suspend: () => part.suspend().finally(abandon),
+    commit: (size) => commit(size).finally(discard),
+    discard: () => part.discard().finally(discard),
+    suspend: () => part.suspend().finally(discard),
   };
 }

@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { FtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
 import type { Outlook, Plan, Capacity } from '../../core/sink.js';
-import { decideFile, decideLink, refuseExisting, type ConflictPolicy } from '../names/conflict.js';
-import { describeDiskError, showBytes, showPath } from '../disk/disk-error.js';
+import { decideFile, decideLink, existsError, type ConflictPolicy } from '../names/conflict.js';
+import { diskError, showBytes, showPath } from '../disk/disk-error.js';
 import { lstatIfAny } from '../disk/attributes.js';
-import { refuseLength, refuseParent } from './folders.js';
+import { assertLength, badParentError } from './folders.js';
 import { findFreeName } from '../names/free-name.js';
-import { refuseSize } from './part-file.js';
-import { refuseQuota, type Quota } from './quota.js';
+import { tooLargeError } from './part-file.js';
+import { quotaError, type Quota } from './quota.js';
 import { findDurableBytes } from './resumable-part.js';
-import { checkLinkTarget, parsePath } from '../names/safe-path.js';
+import { assertLinkTarget, parsePath, type EntryPath } from '../names/safe-path.js';
 import { NameSet, type Fold } from '../names/same-names.js';
 import { MIN_BYTES, type SenderSpace } from './space.js';
 
@@ -46,9 +46,9 @@ export function createPlan(options: PlanOptions, isDryRun: boolean): Plan {
   let needed = 0;
 
   async function judge(offer: Entry): Promise<Outlook> {
-    const components = checkOffer(options, offer);
-    if (names) checkNames(names, components);
-    const outlook = await look(options, offer, findParent(components), isDryRun);
+    const path = checkOffer(options, offer);
+    if (names) assertNamesApart(names, path);
+    const outlook = await look({ ...options, isDryRun }, offer, path, findParent(path));
     if (outlook.fate !== 'already') needed += (offer.size ?? 0) - outlook.offset;
     return outlook;
   }
@@ -56,11 +56,11 @@ export function createPlan(options: PlanOptions, isDryRun: boolean): Plan {
   return {
     async add(offer) {
       entries += 1;
-      if (entries > maxFiles) throw refuseCount(maxFiles);
+      if (entries > maxFiles) throw tooManyError(maxFiles);
       try {
         return await judge(offer);
       } catch (error) {
-        throw describeDiskError(error, offer.path);
+        throw diskError(error, offer.path);
       }
     },
     total: () => findRoom(options, needed),
@@ -68,7 +68,7 @@ export function createPlan(options: PlanOptions, isDryRun: boolean): Plan {
   };
 }
 
-export function refuseCount(maxFiles: number): FtxError {
+export function tooManyError(maxFiles: number): FtxError {
   const advice = 'Send fewer, or one archive of them, or raise --max-files there.';
   return new FtxError(
     'too-many',
@@ -77,59 +77,65 @@ export function refuseCount(maxFiles: number): FtxError {
 }
 
 /** All that can be told from the offer alone. */
-function checkOffer({ dir, maxSize }: PlanOptions, { path, kind, size, target }: Entry): string[] {
-  const components = parsePath(path);
-  refuseLength(dir, components);
-  if (size !== null && size > maxSize) throw refuseSize(path, maxSize, size);
-  if (kind === 'symlink') checkLinkTarget(components, target ?? '');
-  return components;
+function checkOffer({ dir, maxSize }: PlanOptions, { path, kind, size, target }: Entry): EntryPath {
+  const parsed = parsePath(path);
+  assertLength(dir, path);
+  if (size !== null && size > maxSize) throw tooLargeError(path, maxSize, size);
+  if (kind === 'symlink') assertLinkTarget(parsed, target ?? '');
+  return parsed;
 }
 
-function checkNames(names: NameSet, components: readonly string[]): void {
-  for (let depth = 1; depth <= components.length; depth++) {
-    if (names.add(components.slice(0, depth).join('/'))) continue;
-    const path = showPath(components.join('/'));
-    const name = showPath(components[depth - 1] ?? '');
-    const why = `to the receiver's folder "${name}" is the same name as another one that is sent with it`;
-    throw new FtxError('exists', `${path}: ${why}, written in another case or Unicode form. Rename one of them.`);
+function assertNamesApart(names: NameSet, { text, components }: EntryPath): void {
+  let end = -1;
+  for (const component of components) {
+    end += 1 + component.length;
+    if (names.add(text.slice(0, end))) continue;
+    const why = `to the receiver's folder "${showPath(component)}" is the same name as another one that is sent with it`;
+    throw new FtxError(
+      'exists',
+      `${showPath(text)}: ${why}, written in another case or Unicode form. Rename one of them.`,
+    );
   }
 }
 
 /** Remembers the last one: entries of one folder come one after the other. */
-function createParentFinder(dir: string): (components: readonly string[]) => Parent {
-  let known: { readonly path: string; readonly parent: Parent } | undefined;
-  return (components) => {
-    const path = components.slice(0, -1).join('/');
-    if (known?.path !== path) known = { path, parent: findParent(dir, components) };
+function createParentFinder(dir: string): (path: EntryPath) => Parent {
+  let known: { readonly folder: string; readonly parent: Parent } | undefined;
+  return (path) => {
+    const folder = path.sibling('');
+    if (known?.folder !== folder) known = { folder, parent: findParent(dir, path) };
     return known.parent;
   };
 }
 
-function findParent(dir: string, components: readonly string[]): Parent {
+function findParent(dir: string, { text, parents }: EntryPath): Parent {
   let folder = dir;
-  for (const component of components.slice(0, -1)) {
+  for (const component of parents) {
     const next = join(folder, component);
     const stats = lstatSync(next, { throwIfNoEntry: false });
     if (!stats) return { folder, isThere: false };
-    if (!stats.isDirectory()) throw refuseParent(components, component);
+    if (!stats.isDirectory()) throw badParentError(text, component);
     folder = next;
   }
   return { folder, isThere: true };
 }
 
-async function look(options: PlanOptions, offer: Entry, parent: Parent, isDryRun: boolean): Promise<Outlook> {
-  const name = offer.path.slice(offer.path.lastIndexOf('/') + 1);
+async function look(
+  { onConflict, peer, isDryRun }: PlanOptions & { readonly isDryRun: boolean },
+  offer: Entry,
+  { name, sibling }: EntryPath,
+  parent: Parent,
+): Promise<Outlook> {
   const at = (other: string): string => join(parent.folder, other);
   const there = parent.isThere ? lstatSync(at(name), { bigint: true, throwIfNoEntry: false }) : undefined;
-  const fate = decide(options.onConflict, offer, at(name), there);
+  const fate = decide(onConflict, offer, at(name), there);
   if (fate === 'already') return { fate, offset: 0 };
   accessSync(parent.folder, constants.W_OK | constants.X_OK);
-  const { peer } = options;
   const canResume = offer.kind === 'file' && parent.isThere && peer !== undefined;
   const offset = canResume ? await findDurableBytes(parent.folder, offer, peer) : 0;
   if (fate !== 'rename' || !isDryRun) return { fate, offset };
   const free = await findFreeName(name, async (other) => (await lstatIfAny(at(other))) !== undefined);
-  return { fate, offset, as: offer.path.slice(0, -name.length) + free };
+  return { fate, offset, as: sibling(free) };
 }
 
 function decide(policy: ConflictPolicy, offer: Entry, place: string, there: BigIntStats | undefined): Outlook['fate'] {
@@ -141,7 +147,7 @@ function decide(policy: ConflictPolicy, offer: Entry, place: string, there: BigI
         ? 'already'
         : decideLink(policy, offer, there);
     case 'directory':
-      if (there && !there.isDirectory()) throw refuseExisting(offer.path, 'something other than a folder');
+      if (there && !there.isDirectory()) throw existsError(offer.path, 'something other than a folder');
       return there ? 'already' : 'new';
   }
 }
@@ -150,13 +156,13 @@ function decide(policy: ConflictPolicy, offer: Entry, place: string, there: BigI
 async function findRoom({ space, quota }: PlanOptions, needed: number): Promise<Capacity> {
   const ofDisk = Math.max(0, (await space?.left()) ?? Infinity);
   const ofQuota = (await quota?.left(needed)) ?? Infinity;
-  if (quota && ofQuota < needed) throw refuseQuota('What is sent', needed, quota.limit, ofQuota);
-  if (needed >= MIN_BYTES && ofDisk < needed) throw refuseTotal(needed, ofDisk);
+  if (quota && ofQuota < needed) throw quotaError('What is sent', needed, quota.limit, ofQuota);
+  if (needed >= MIN_BYTES && ofDisk < needed) throw totalError(needed, ofDisk);
   const free = Math.min(ofDisk, ofQuota);
   return { needed, free: Number.isSafeInteger(free) ? free : null };
 }
 
-function refuseTotal(needed: number, free: number): FtxError {
+function totalError(needed: number, free: number): FtxError {
   const much = `What is sent needs ${showBytes(needed)}, and the receiver's disk has ${showBytes(free)} left for it`;
   return new FtxError('no-space', `${much}. Nothing was sent. Make room there, or send less.`);
 }

@@ -16,10 +16,10 @@ export interface PresentOptions {
 
 /** The file that stands at a place, to be compared with what is offered. */
 export async function openPresent({ place, findPlace, receiveBeside }: PresentOptions): Promise<PresentFile> {
-  const stats = await lstat(join(place.folder, place.name), { bigint: true });
+  const stats = await lstat(join(place.folder, place.path.name), { bigint: true });
   return {
     state: 'present',
-    as: place.path,
+    as: place.path.text,
     blocks: () => readPresent(findPlace, stats),
     ...(receiveBeside && { receiveBeside }),
   };
@@ -31,7 +31,7 @@ async function* readPresent(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const place = await findPlace();
   try {
-    const known = { file: join(place.folder, place.name), path: place.path, stats };
+    const known = { file: join(place.folder, place.path.name), path: place.path.text, stats };
     // Whoever wrote it need not have made it durable, and "stored" says that it is.
     yield* readFile(known, 0, async (handle) => {
       await place.durability.file(handle);
@@ -39,7 +39,7 @@ async function* readPresent(
     });
   } catch (error) {
     if (error instanceof FtxError && error.code === 'changed') throw error;
-    const message = `${showPath(place.path)}: a file of that name is there already and could not be compared.`;
+    const message = `${showPath(place.path.text)}: a file of that name is there already and could not be compared.`;
     throw new FtxError('exists', message, { cause: error });
   } finally {
     place.release();

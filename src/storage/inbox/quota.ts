@@ -22,11 +22,11 @@ export interface Quota {
    */
   left(wanted: number): Promise<number>;
   /** Throws FtxError `no-space` when so many may not come. */
-  check(path: string, bytes: number): Promise<void>;
+  assertRoom(path: string, bytes: number): Promise<void>;
   /** Writes so many more. Throws FtxError `no-space` when they may not come. */
   add(path: string, bytes: number, write: () => Promise<void>): Promise<void>;
   /** So many are gone again. */
-  giveBack(bytes: number): void;
+  release(bytes: number): void;
 }
 
 /** Counts the folder. */
@@ -37,18 +37,18 @@ export async function createQuota(dir: string, limit: number, count = countBytes
   let mayCountAt = 0;
   let counting: Promise<void> | undefined;
   /** Since the last count was begun, which may have seen it or not. */
-  let givenBack = 0;
+  let released = 0;
 
   /** None when there is more than there may be, as when the quota is a new one. */
   const free = () => Math.max(0, limit - used);
 
   async function countAgain(): Promise<void> {
     const before = used - onTheWay;
-    givenBack = 0;
+    released = 0;
     const started = performance.now();
     const counted = await count(dir);
     // What came or went meanwhile may be counted too much, until the next time, and never too little.
-    used = counted + (used - before) + givenBack;
+    used = counted + (used - before) + released;
     const now = performance.now();
     mayCountAt = now + Math.max(RECOUNT_MS, RECOUNT_FACTOR * (now - started));
   }
@@ -59,17 +59,17 @@ export async function createQuota(dir: string, limit: number, count = countBytes
     return free();
   }
 
-  async function check(path: string, bytes: number): Promise<void> {
-    if ((await left(bytes)) < bytes) throw refuseQuota(path, bytes, limit, free());
+  async function assertRoom(path: string, bytes: number): Promise<void> {
+    if ((await left(bytes)) < bytes) throw quotaError(path, bytes, limit, free());
   }
 
   return {
     limit,
     left,
-    check,
+    assertRoom,
     async add(path, bytes, write) {
       // In a loop, because others add some while this one waits; none while it does not.
-      while (free() < bytes) await check(path, bytes);
+      while (free() < bytes) await assertRoom(path, bytes);
       used += bytes;
       onTheWay += bytes;
       try {
@@ -78,15 +78,15 @@ export async function createQuota(dir: string, limit: number, count = countBytes
         onTheWay -= bytes;
       }
     },
-    giveBack(bytes) {
+    release(bytes) {
       used -= bytes;
-      givenBack += bytes;
+      released += bytes;
     },
   };
 }
 
 /** `what` needs `bytes`, and `left` may still come. */
-export function refuseQuota(what: string, bytes: number, limit: number, left: number): FtxError {
+export function quotaError(what: string, bytes: number, limit: number, left: number): FtxError {
   const much = `${showBytes(bytes)} is more than the ${showBytes(left)} left of the ${showBytes(limit)} that the receiver's folder may hold`;
   return new FtxError('no-space', `${showPath(what)}: ${much}. Take something out of it, or raise --quota there.`);
 }
@@ -124,10 +124,10 @@ export function withQuota(
   /** How far it has been written or begun to be; before that, bytes are only written over. */
   let end = Math.min(part.durable.length * BLOCK_BYTES, size ?? Infinity);
   let counted = end;
-  const leave = (): void => void (counted = 0);
-  const giveBack = (): void => {
-    quota.giveBack(counted);
-    leave();
+  const keep = (): void => void (counted = 0);
+  const release = (): void => {
+    quota.release(counted);
+    keep();
   };
   return {
     ...part,
@@ -142,14 +142,14 @@ export function withQuota(
     async commit(size) {
       try {
         const placed = await part.commit(size);
-        leave();
+        keep();
         return placed;
       } catch (error) {
-        giveBack();
+        release();
         throw error;
       }
     },
-    discard: () => part.discard().finally(giveBack),
-    suspend: () => part.suspend().finally(isKept ? leave : giveBack),
+    discard: () => part.discard().finally(release),
+    suspend: () => part.suspend().finally(isKept ? keep : release),
   };
 }

@@ -7,15 +7,13 @@ import { errnoOf } from '../../core/errors.js';
 import { BLOCK_BYTES, MIN_RESUMABLE_BYTES, type Entry } from '../../core/entry.js';
 import type { PartFile } from '../../core/sink.js';
 import { countFromStart, openJournal, readJournal, type BlockJournal } from '../disk/block-journal.js';
+import { createCheckpoints } from './checkpoints.js';
 import { LOCK_SUFFIX, takeLock } from '../disk/lock.js';
 import { DiskPart, type PartFileOptions } from './part-file.js';
 import { PART_SUFFIX } from '../names/part-name.js';
 import { RESERVED_PREFIX } from '../names/safe-path.js';
 
 export const JOURNAL_SUFFIX = '.journal';
-/** Blocks that a crash may cost, or the time in which they came; each checkpoint waits for the disk. */
-const CHECKPOINT_BLOCKS = 32;
-const CHECKPOINT_MS = 1_000;
 /** How long to wait for an earlier session that is just ending. */
 const MAX_WAIT_MS = 2_000;
 
@@ -41,7 +39,7 @@ function bindTo({ path, size, mtimeNs }: Entry, peer: string): { binding: string
 }
 
 /** Removes what is left of a transfer that a crash has ended after the file got its name: nobody would go on with it. */
-export async function removeResumablePart(
+export async function discardResumablePart(
   { offer, place }: Pick<PartFileOptions, 'offer' | 'place'>,
   peer: string,
 ): Promise<void> {
@@ -63,12 +61,12 @@ export async function openResumablePart(options: PartFileOptions, peer: string):
   if (!isWorthKeeping(offer)) return undefined;
   const { binding, stem } = bindTo(offer, peer);
   const path = join(place.folder, stem + PART_SUFFIX);
-  const free = await claim(path, join(place.folder, stem + LOCK_SUFFIX));
-  if (!free) return undefined;
+  const release = await claim(path, join(place.folder, stem + LOCK_SUFFIX));
+  if (!release) return undefined;
   try {
-    return await openClaimed(options, stem, binding, free);
+    return await openClaimed(options, stem, binding, release);
   } catch (error) {
-    await free();
+    await release();
     // Whoever plants something at these names spoils a later session's head start, not this one's file.
     if (['ELOOP', 'EISDIR'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;
@@ -97,11 +95,11 @@ function countBlocks(bytes: number, { size }: Entry): number {
   return bytes === size ? Math.ceil(bytes / BLOCK_BYTES) : Math.floor(bytes / BLOCK_BYTES);
 }
 
-async function openClaimed(options: PartFileOptions, stem: string, binding: string, free: () => Promise<void>) {
+async function openClaimed(options: PartFileOptions, stem: string, binding: string, release: () => Promise<void>) {
   const name = stem + PART_SUFFIX;
   const journal = await openJournal(join(options.place.folder, stem + JOURNAL_SUFFIX), binding);
   try {
-    return await openWithJournal(options, name, journal, free);
+    return await openWithJournal(options, name, journal, release);
   } catch (error) {
     await journal.close().catch(() => undefined);
     throw error;
@@ -112,7 +110,7 @@ async function openWithJournal(
   options: PartFileOptions,
   name: string,
   journal: BlockJournal,
-  free: () => Promise<void>,
+  release: () => Promise<void>,
 ) {
   const path = join(options.place.folder, name);
   const durable = readDurable(journal, path, options.offer);
@@ -122,7 +120,7 @@ async function openWithJournal(
     await unlink(path).catch(() => undefined);
   }
   const part = new DiskPart(options, { name, isThere: durable.length > 0 });
-  return createResumable(part, journal, durable, free);
+  return createResumable(part, journal, durable, release);
 }
 
 /** The digests that the journal vouches for, as far as the part file reaches. */
@@ -138,13 +136,13 @@ async function claim(path: string, lockPath: string): Promise<(() => Promise<voi
   const other = inUse.get(path);
   if (other) await waitAtMost(other);
   if (inUse.has(path)) return undefined;
-  let free: () => void = () => undefined;
-  inUse.set(path, new Promise<void>((resolve) => (free = resolve)));
+  let tellNext: () => void = () => undefined;
+  inUse.set(path, new Promise<void>((resolve) => (tellNext = resolve)));
   const unlock = await takeLock(lockPath);
   const release = async () => {
     await unlock?.();
     inUse.delete(path);
-    free();
+    tellNext();
   };
   if (unlock) return release;
   await release();
@@ -162,20 +160,20 @@ function createResumable(
   part: DiskPart,
   journal: BlockJournal,
   durable: readonly bigint[],
-  free: () => Promise<void>,
+  release: () => Promise<void>,
 ): PartFile {
   const checkpoints = createCheckpoints(part, journal);
   let ending: Promise<void> | undefined;
 
   /** Whatever comes first of commit, discard and suspend is the end. */
   function end(work: () => Promise<void>): Promise<void> {
-    return (ending ??= work().finally(free));
+    return (ending ??= work().finally(release));
   }
 
-  const removeJournal = () =>
+  const discardJournal = () =>
     checkpoints
       .stop()
-      .then(() => journal.remove())
+      .then(() => journal.discard())
       .catch(() => undefined);
   return {
     state: 'part',
@@ -195,79 +193,16 @@ function createResumable(
             () => undefined,
             () => undefined,
           )
-          .then(removeJournal),
+          .then(discardJournal),
       );
       return placed;
     },
-    discard: () => end(() => part.discard().then(removeJournal)),
+    discard: () => end(() => part.discard().then(discardJournal)),
     suspend: () =>
       end(async () => {
         const isWorthIt = await checkpoints.finish();
-        await (isWorthIt ? part.release() : part.discard());
-        await (isWorthIt ? journal.close() : journal.remove()).catch(() => undefined);
+        await (isWorthIt ? part.close() : part.discard());
+        await (isWorthIt ? journal.close() : journal.discard()).catch(() => undefined);
       }),
-  };
-}
-
-interface Checkpoints {
-  note(block: number, digest: bigint): void;
-  /** To be called before a block is written over: a crash in between must not leave the old digest with new bytes. */
-  forget(block: number): Promise<void>;
-  /** Notes no more, and waits for what is under way. */
-  stop(): Promise<void>;
-  /** Makes everything noted durable. Whether there is anything to keep. */
-  finish(): Promise<boolean>;
-}
-
-/** Blocks first, then the record: the journal is never ahead of the part file, whatever happens to either. */
-function createCheckpoints(part: DiskPart, journal: BlockJournal): Checkpoints {
-  const recorded = new Set(journal.known.keys());
-  let noted: [number, bigint][] = [];
-  let last = performance.now();
-  let running: Promise<void> = Promise.resolve();
-  let isRunning = false;
-  let broken = false;
-
-  async function checkpoint(): Promise<void> {
-    const batch = noted;
-    noted = [];
-    last = performance.now();
-    if (batch.length === 0 || broken) return;
-    await part.sync();
-    await journal.append(batch);
-    for (const [block] of batch) recorded.add(block);
-    await journal.sync();
-  }
-
-  function start(): void {
-    isRunning = true;
-    running = checkpoint()
-      // A journal that cannot be written costs the later session its head start, not this one its file.
-      .catch(() => void (broken = true))
-      .finally(() => (isRunning = false));
-  }
-
-  return {
-    note(block, digest) {
-      noted.push([block, digest]);
-      if (isRunning || broken) return;
-      if (noted.length >= CHECKPOINT_BLOCKS || performance.now() - last >= CHECKPOINT_MS) start();
-    },
-    async forget(block) {
-      if (!recorded.delete(block)) return;
-      await running;
-      await journal.forget(block);
-    },
-    async stop() {
-      noted = [];
-      broken = true;
-      await running;
-    },
-    async finish() {
-      await running;
-      start();
-      await running;
-      return recorded.has(0);
-    },
   };
 }

@@ -29,7 +29,7 @@ export interface Reservation {
   /** So many of them are on the disk now. Throws FtxError `no-space` when there is no room for the rest any more. */
   use(bytes: number): Promise<void>;
   /** Gives the rest back. */
-  end(): void;
+  release(): void;
 }
 
 /** Bytes that are not on the disk yet. */
@@ -62,7 +62,7 @@ export function createSpace(dir: string, readFree = readFreeBytes): Space {
   function ask({ path, bytes, taken, grant }: Request): Promise<void> {
     const asked = last.then(async () => {
       const forIt = await readLeft(taken);
-      if (forIt < bytes()) throw refuse(path, bytes(), forIt);
+      if (forIt < bytes()) throw noSpaceError(path, bytes(), forIt);
       grant();
     });
     last = asked.catch(() => undefined);
@@ -75,7 +75,7 @@ export function createSpace(dir: string, readFree = readFreeBytes): Space {
     const taken = () => MARGIN_BYTES + all.claimed - own.claimed + own.left;
 
     async function reserve(path: string, bytes: number): Promise<Reservation> {
-      if (bytes < MIN_BYTES) return { use: () => Promise.resolve(), end: () => undefined };
+      if (bytes < MIN_BYTES) return { use: () => Promise.resolve(), release: () => undefined };
       const promised = createPromised([all, own]);
       await ask({ path, bytes: () => bytes, taken, grant: () => promised.set(bytes, 0) });
       // Without the margin, of which what is being written at this moment may have taken some.
@@ -138,7 +138,7 @@ function createReservation(
       // Not for each block: every claim is a look at the disk.
       if (!isAsking && promised.claimed < due(CLAIM_FACTOR / 2)) await claim();
     },
-    end: () => promised.set(0, 0),
+    release: () => promised.set(0, 0),
   };
 }
 
@@ -147,7 +147,7 @@ async function readFreeBytes(dir: string): Promise<number> {
   return bavail * bsize;
 }
 
-function refuse(path: string, bytes: number, free: number): FtxError {
+function noSpaceError(path: string, bytes: number, free: number): FtxError {
   const missing = `${showBytes(bytes)} is more than the ${showBytes(free)} that the receiver's disk has left for it`;
   return new FtxError('no-space', `${showPath(path)}: ${missing}. Make room there, then send again.`);
 }
@@ -160,8 +160,8 @@ export function withReservation(part: PartFile, reservation: Reservation): PartF
       await part.write(block, offset);
       await reservation.use(block.length);
     },
-    commit: (size) => part.commit(size).finally(() => reservation.end()),
-    discard: () => part.discard().finally(() => reservation.end()),
-    suspend: () => part.suspend().finally(() => reservation.end()),
+    commit: (size) => part.commit(size).finally(() => reservation.release()),
+    discard: () => part.discard().finally(() => reservation.release()),
+    suspend: () => part.suspend().finally(() => reservation.release()),
   };
 }

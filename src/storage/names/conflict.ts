@@ -22,14 +22,14 @@ export function decideFile(policy: ConflictPolicy, offer: Entry, there: BigIntSt
       // A commit finds a free name for all else.
       return isAgain ? 'already' : 'rename';
     case 'overwrite':
-      if (there.isDirectory()) throw refuseExisting(offer.path, 'a folder of that name');
+      if (there.isDirectory()) throw existsError(offer.path, 'a folder of that name');
       return isAgain ? 'already' : 'replace';
     case 'fail':
       if (isAgain) return 'already';
-      throw refuseExisting(offer.path);
+      throw existsError(offer.path);
     case 'skip':
       if (isLike) return 'already';
-      throw refuseExisting(offer.path, 'a different one of that name');
+      throw existsError(offer.path, 'a different one of that name');
   }
 }
 
@@ -37,12 +37,12 @@ export function decideFile(policy: ConflictPolicy, offer: Entry, there: BigIntSt
 export function decideLink(policy: ConflictPolicy, offer: Entry, there: BigIntStats | undefined): Outlook['fate'] {
   if (!there) return 'new';
   if (policy === 'rename') return 'rename';
-  if (policy !== 'overwrite') throw refuseExisting(offer.path);
-  if (there.isDirectory()) throw refuseExisting(offer.path, 'a folder of that name');
+  if (policy !== 'overwrite') throw existsError(offer.path);
+  if (there.isDirectory()) throw existsError(offer.path, 'a folder of that name');
   return 'replace';
 }
 
-export function refuseExisting(path: string, what = 'something of that name'): FtxError {
+export function existsError(path: string, what = 'something of that name'): FtxError {
   return new FtxError('exists', `${showPath(path)}: ${what} is there already and is not replaced.`);
 }
 

@@ -9,7 +9,7 @@ export function makePartName(): string {
 }
 
 /** Whether its maker was killed: nobody will finish or remove what has this name. */
-export function isAbandoned(name: string): boolean {
+export function isOrphaned(name: string): boolean {
   if (!name.startsWith(RESERVED_PREFIX) || !name.endsWith(PART_SUFFIX)) return false;
   return isOwnerDead(name.slice(RESERVED_PREFIX.length, -PART_SUFFIX.length));
 }

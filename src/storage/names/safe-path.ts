@@ -17,20 +17,42 @@ const DRIVE = /^[a-z]:/i;
 const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|(?:com|lpt)[1-9¹²³]|conin\$|conout\$)$/i;
 const WINDOWS_FORBIDDEN = /[<>:"|?*]/;
 
-/** The components of a peer's path, or FtxError `bad-name`. */
-export function parsePath(path: string): string[] {
-  const flaw = findPathFlaw(path);
-  if (flaw !== undefined) throw refuse('bad-name', path, flaw);
-  return path.split('/');
+/** Where a peer wants an entry, below the receiver's folder. Only parsePath makes one: holding it means that it was checked. */
+export interface EntryPath {
+  /** All of it, `/`-separated, as the peer wrote it. */
+  readonly text: string;
+  /** Its names in order, at least one. */
+  readonly components: readonly string[];
+  /** The folders it is in, from the receiver's folder down; empty for an entry directly in there. */
+  readonly parents: readonly string[];
+  /** The last component. */
+  readonly name: string;
+  /** The text of the path that has another name in the same folder. */
+  readonly sibling: (name: string) => string;
+}
+
+/** Checks a peer's path. Throws FtxError `bad-name`. */
+export function parsePath(text: string): EntryPath {
+  const flaw = findPathFlaw(text);
+  if (flaw !== undefined) throw pathError('bad-name', text, flaw);
+  const components = text.split('/');
+  const name = components.at(-1) ?? '';
+  return {
+    text,
+    components,
+    parents: components.slice(0, -1),
+    name,
+    sibling: (other) => text.slice(0, text.length - name.length) + other,
+  };
 }
 
 /** Throws FtxError `bad-link` unless the target stays inside the first folder of the link's own path. */
-export function checkLinkTarget(link: readonly string[], target: string): void {
+export function assertLinkTarget(link: EntryPath, target: string): void {
   const flaw = findTextFlaw(target) ?? findTargetFlaw(link, target);
-  if (flaw !== undefined) throw refuse('bad-link', link.join('/'), `its target ${flaw}`);
+  if (flaw !== undefined) throw pathError('bad-link', link.text, `its target ${flaw}`);
 }
 
-function refuse(code: ErrorCode, path: string, flaw: string): FtxError {
+function pathError(code: ErrorCode, path: string, flaw: string): FtxError {
   return new FtxError(code, `${path === '' ? 'The path' : showPath(path)}: ${flaw}.`);
 }
 
@@ -83,7 +105,7 @@ function isReserved(component: string): boolean {
   return component.slice(0, RESERVED_PREFIX.length).toLowerCase() === RESERVED_PREFIX;
 }
 
-function findTargetFlaw(link: readonly string[], target: string): string | undefined {
+function findTargetFlaw(link: EntryPath, target: string): string | undefined {
   if (target.startsWith('/')) return 'is an absolute path';
   if (DRIVE.test(target)) return 'begins with a drive letter';
   if (Buffer.byteLength(target) > TARGET_BYTES_MAX) return `is longer than ${TARGET_BYTES_MAX} bytes`;
@@ -92,6 +114,6 @@ function findTargetFlaw(link: readonly string[], target: string): string | undef
   const ups = inner === -1 ? components.length : inner;
   if (components.lastIndexOf('..') >= ups) return 'has ".." elsewhere than at its beginning';
   // The link's own name and the first folder are no levels that it may climb.
-  if (ups > link.length - 2) return 'points outside the folder it came in';
+  if (ups > link.parents.length - 1) return 'points outside the folder it came in';
   return undefined;
 }

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { MIN_RESUMABLE_BYTES } from '../../core/entry.js';
 import type { Source } from '../../core/source.js';
 import { createLatencyGuard } from '../disk/latency.js';
-import { checkSame, describeReadError, READ_FLAGS, readFile, refuseShort, type FoundFile } from '../disk/read-file.js';
+import { assertUnchanged, readError, READ_FLAGS, readFile, shortError, type FoundFile } from '../disk/read-file.js';
 import { createSourceJournal } from './source-journal.js';
 
 /** Opening a file up to this takes longer than reading it. */
@@ -42,16 +42,16 @@ function readWhole(known: FoundFile): Uint8Array {
   let fd: number | undefined;
   try {
     fd = openSync(known.file, READ_FLAGS);
-    checkSame(known, fstatSync(fd, { bigint: true }));
+    assertUnchanged(known, fstatSync(fd, { bigint: true }));
     const content = Buffer.allocUnsafe(Number(known.stats.size));
     for (let done = 0, read; done < content.length; done += read) {
       read = readSync(fd, content, { offset: done });
-      if (read === 0) throw refuseShort(known, done);
+      if (read === 0) throw shortError(known, done);
     }
-    checkSame(known, lstatSync(known.file, { bigint: true }));
+    assertUnchanged(known, lstatSync(known.file, { bigint: true }));
     return content;
   } catch (error) {
-    throw describeReadError(error, known.path);
+    throw readError(error, known.path);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }

@@ -2,7 +2,7 @@ import { constants, type BigIntStats } from 'node:fs';
 import { lstat, open, opendir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { FtxError, errnoOf } from '../../core/errors.js';
-import { describeReadError, type FoundFile } from '../disk/read-file.js';
+import { readError, type FoundFile } from '../disk/read-file.js';
 import { showPath } from '../disk/disk-error.js';
 
 /**
@@ -11,12 +11,12 @@ import { showPath } from '../disk/disk-error.js';
  */
 export async function inspectInput(path: string, name?: string): Promise<FoundFile> {
   const stats = await statInput(path);
-  if (!stats.isFile() && !stats.isDirectory()) throw describeSpecial(path, stats);
+  if (!stats.isFile() && !stats.isDirectory()) throw specialFileError(path, stats);
   try {
     await tryToRead(path, stats);
     return { file: await realpath(path), path: name ?? nameOf(path), stats };
   } catch (error) {
-    throw describeReadError(error, path);
+    throw readError(error, path);
   }
 }
 
@@ -29,23 +29,23 @@ async function statInput(path: string): Promise<BigIntStats> {
   try {
     return await stat(path, { bigint: true });
   } catch (error) {
-    throw await describeMissing(path, error);
+    throw await missingError(path, error);
   }
 }
 
-async function describeMissing(path: string, error: unknown): Promise<FtxError> {
+async function missingError(path: string, error: unknown): Promise<FtxError> {
   const errno = errnoOf(error);
-  if (errno === 'ELOOP') return refuse(path, 'is a link that leads back to itself', error);
-  if (errno !== 'ENOENT' && errno !== 'ENOTDIR') return describeReadError(error, path);
+  if (errno === 'ELOOP') return notFoundError(path, 'is a link that leads back to itself', error);
+  if (errno !== 'ENOENT' && errno !== 'ENOTDIR') return readError(error, path);
   const isLink = await lstat(path).then(
     (found) => found.isSymbolicLink(),
     () => false,
   );
-  if (!isLink) return refuse(path, 'no such file or folder. Check the path', error);
-  return refuse(path, `is a link to ${showPath(await readlink(path))}, which does not exist`, error);
+  if (!isLink) return notFoundError(path, 'no such file or folder. Check the path', error);
+  return notFoundError(path, `is a link to ${showPath(await readlink(path))}, which does not exist`, error);
 }
 
-function refuse(path: string, reason: string, cause: unknown): FtxError {
+function notFoundError(path: string, reason: string, cause: unknown): FtxError {
   return new FtxError('not-found', `${showPath(path)}: ${reason}.`, { cause });
 }
 
@@ -56,7 +56,7 @@ function nameOf(path: string): string {
 }
 
 /** Why something that is neither file, folder nor link is not sent. */
-export function describeSpecial(path: string, stats: BigIntStats): FtxError {
+export function specialFileError(path: string, stats: BigIntStats): FtxError {
   const what = stats.isFIFO()
     ? 'a named pipe'
     : stats.isSocket()

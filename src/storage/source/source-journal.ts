@@ -35,7 +35,7 @@ export function createSourceJournal({ file, stats }: FoundFile, stateDir: string
     writing = writing.then(async () => (await open())?.append(batch)).catch(() => undefined);
   }
 
-  async function end(how: 'close' | 'remove'): Promise<void> {
+  async function end(how: 'close' | 'discard'): Promise<void> {
     if (noted.length > 0 && how === 'close') write();
     await writing;
     const journal = await opening;
@@ -53,7 +53,7 @@ export function createSourceJournal({ file, stats }: FoundFile, stateDir: string
       if (noted.length >= SAVE_BLOCKS || performance.now() - last >= SAVE_MS) write();
     },
     save: () => end('close'),
-    remove: () => end('remove'),
+    remove: () => end('discard'),
   };
 }
 

@@ -8,8 +8,8 @@ import type { Entry } from '../../core/entry.js';
 import type { Source } from '../../core/source.js';
 import { showPath } from '../disk/disk-error.js';
 import { createFileSource } from './file-source.js';
-import { describeReadError, type FoundFile } from '../disk/read-file.js';
-import { inspectInput, describeSpecial } from './input.js';
+import { readError, type FoundFile } from '../disk/read-file.js';
+import { inspectInput, specialFileError } from './input.js';
 
 export interface ReadOptions {
   /** What the one path is called at the receiver, instead of its own name. */
@@ -91,7 +91,7 @@ async function findEntry(walk: Walk, folder: FoundFile, bytes: Buffer): Promise<
   const file = join(folder.file, name);
   const path = `${folder.path}/${name}`;
   if (!isUtf8(bytes)) {
-    walk.report(path, refuseEncoding(path, 'name'));
+    walk.report(path, encodingError(path, 'name'));
     return undefined;
   }
   // Synchronous: one look after the other, at what the folder has just listed, is 3 µs; by way of a thread it is 40.
@@ -102,14 +102,14 @@ async function findEntry(walk: Walk, folder: FoundFile, bytes: Buffer): Promise<
 async function* readLeaf(walk: Walk, found: FoundFile): AsyncGenerator<Source> {
   if (found.stats.isFile()) yield createFileSource(found, walk.stateDir);
   else if (found.stats.isSymbolicLink()) yield* readLink(walk, found);
-  else walk.report(found.path, describeSpecial(found.path, found.stats));
+  else walk.report(found.path, specialFileError(found.path, found.stats));
 }
 
 async function* readLink(walk: Walk, found: FoundFile): AsyncGenerator<Source> {
   const target = await attempt(walk, found.path, () => readlink(found.file, { encoding: 'buffer' }));
   if (!target) return;
   if (isUtf8(target)) yield createEmptySource(toEntry(found, { kind: 'symlink', target: target.toString() }));
-  else walk.report(found.path, refuseEncoding(found.path, 'target'));
+  else walk.report(found.path, encodingError(found.path, 'target'));
 }
 
 /** Undefined after a failure that was reported. */
@@ -117,19 +117,19 @@ async function attempt<T>(walk: Walk, path: string, work: () => T | Promise<T>):
   try {
     return await work();
   } catch (error) {
-    walk.report(path, describeWalkError(error, path));
+    walk.report(path, walkError(error, path));
     return undefined;
   }
 }
 
-function describeWalkError(error: unknown, path: string): FtxError {
-  if (!['ENOENT', 'ENOTDIR', 'EINVAL'].includes(errnoOf(error) ?? '')) return describeReadError(error, path);
+function walkError(error: unknown, path: string): FtxError {
+  if (!['ENOENT', 'ENOTDIR', 'EINVAL'].includes(errnoOf(error) ?? '')) return readError(error, path);
   return new FtxError('changed', `${showPath(path)}: was removed or replaced while the folder was being read.`, {
     cause: error,
   });
 }
 
-function refuseEncoding(path: string, what: 'name' | 'target'): FtxError {
+function encodingError(path: string, what: 'name' | 'target'): FtxError {
   return new FtxError('unreadable', `${showPath(path)}: its ${what} is not valid UTF-8, so it cannot be sent.`);
 }
 

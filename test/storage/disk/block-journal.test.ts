@@ -85,7 +85,7 @@ describe('a journal', () => {
 
   it('is gone when it is removed', async () => {
     const { journal, path } = await journalIn(await tempDir());
-    await journal.remove();
+    await journal.discard();
     await expect(stat(path)).rejects.toThrow('ENOENT');
   });
 });

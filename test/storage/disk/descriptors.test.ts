@@ -60,7 +60,7 @@ describe('a budget', () => {
     for (let round = 0; round < 5; round++) {
       const grants = Array.from({ length: 20 }, () => budget.grantEntries(256));
       expect(grants[0]!.entries).toBe(54);
-      for (const { giveBack } of grants) giveBack();
+      for (const { release } of grants) release();
     }
   });
 });

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { FtxError } from '../../../src/core/errors.js';
-import { describeDiskError, showBytes, showPath } from '../../../src/storage/disk/disk-error.js';
+import { diskError, showBytes, showPath } from '../../../src/storage/disk/disk-error.js';
 
 function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: something, write '/secret/folder'`), { code });
 }
 
-describe('describeDiskError', () => {
+describe('diskError', () => {
   it.each([
     ['ENOSPC', 'no-space'],
     ['EDQUOT', 'no-space'],
@@ -21,7 +21,7 @@ describe('describeDiskError', () => {
     ['EIO', 'io'],
   ])('tells %s as %s, in one sentence without the receiver’s own paths', (errno, code) => {
     const cause = systemError(errno);
-    const error = describeDiskError(cause, 'd/x');
+    const error = diskError(cause, 'd/x');
     expect(error).toMatchObject({ code, cause });
     expect(error.message).toMatch(/^d\/x: [^/]+\.$/);
   });
@@ -29,28 +29,26 @@ describe('describeDiskError', () => {
   it.each(['open', 'mkdir', 'link'])(
     'tells at %s that a disk without room for bytes and one without inodes are two',
     (syscall) => {
-      const error = describeDiskError(Object.assign(systemError('ENOSPC'), { syscall }), 'x');
+      const error = diskError(Object.assign(systemError('ENOSPC'), { syscall }), 'x');
       expect(error).toMatchObject({
         code: 'no-space',
         message: "x: the receiver's disk can take no more files; remove some there, then send again.",
       });
-      expect(describeDiskError(Object.assign(systemError('ENOSPC'), { syscall: 'write' }), 'x').message).toMatch(
-        /is full/,
-      );
+      expect(diskError(Object.assign(systemError('ENOSPC'), { syscall: 'write' }), 'x').message).toMatch(/is full/);
     },
   );
 
   it('tells anything else as io', () => {
-    expect(describeDiskError(systemError('EWEIRD'), 'x')).toMatchObject({
+    expect(diskError(systemError('EWEIRD'), 'x')).toMatchObject({
       code: 'io',
       message: "x: the receiver's disk failed (EWEIRD).",
     });
-    expect(describeDiskError('text', 'x')).toMatchObject({ code: 'io', cause: 'text' });
+    expect(diskError('text', 'x')).toMatchObject({ code: 'io', cause: 'text' });
   });
 
   it('leaves an FtxError as it is', () => {
     const error = new FtxError('exists', 'said already');
-    expect(describeDiskError(error, 'x')).toBe(error);
+    expect(diskError(error, 'x')).toBe(error);
   });
 });
 

@@ -2,7 +2,7 @@ import { readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { isOwnerDead, makeOwnerMark } from '../../../src/storage/disk/owner.js';
-import { isAbandoned, makePartName } from '../../../src/storage/names/part-name.js';
+import { isOrphaned, makePartName } from '../../../src/storage/names/part-name.js';
 import { removeOldParts } from '../../../src/storage/inbox/left-parts.js';
 import { tempDir } from '../../support/folders.js';
 import { DEAD_PID, findLivingPid, giveTo } from '../../support/owners.js';
@@ -32,7 +32,7 @@ it.each([
   'mine.part',
   giveTo(DEAD_PID, makePartName()).slice(1),
 ])('does not know whose %s is', (name) => {
-  expect(isAbandoned(name)).toBe(false);
+  expect(isOrphaned(name)).toBe(false);
 });
 
 it('removes a part, a file or a link, only once its maker is gone', async () => {

@@ -4,6 +4,7 @@ import { join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createFolders, prepareFolder } from '../../../src/storage/inbox/folders.js';
 import { releaseFolder } from '../../../src/storage/disk/held-folder.js';
+import { parsePath } from '../../../src/storage/names/safe-path.js';
 import { refusal } from '../../contract/sink.contract.js';
 import { tempDir } from '../../support/folders.js';
 
@@ -11,9 +12,9 @@ describe('createFolders', () => {
   it('makes each folder once for all who ask at the same time', async () => {
     const dir = await tempDir();
     const sessions = Array.from({ length: 20 }, () => createFolders(dir));
-    const places = await Promise.all(sessions.map((folders) => folders.find(['a', 'b', 'x'])));
+    const places = await Promise.all(sessions.map((folders) => folders.find(parsePath('a/b/x'))));
     expect(new Set(places.map(({ folder }) => realpathSync(folder)))).toEqual(new Set([join(dir, 'a', 'b')]));
-    const inner = await createFolders(dir).find(['a', 'b']);
+    const inner = await createFolders(dir).find(parsePath('a/b'));
     const found = await Promise.all(sessions.map((folders) => folders.make(inner)));
     expect(found.filter((one) => one !== 'other' && one.isOwn)).toHaveLength(1);
     for (const place of [...places, inner]) place.release();
@@ -22,14 +23,14 @@ describe('createFolders', () => {
 
   it('says that the receive folder is gone', async () => {
     const folders = createFolders(join(await tempDir(), 'gone'));
-    await expect(folders.find(['a', 'x'])).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(folders.find(parsePath('a/x'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   it('leaves what it finds alone', async () => {
     const dir = await tempDir();
     await mkdir(join(dir, 'a'));
     const folders = createFolders(dir);
-    const place = await folders.find(['a']);
+    const place = await folders.find(parsePath('a'));
     const found = await folders.make(place);
     if (found === 'other') throw new Error('it is a folder');
     expect(found.isOwn).toBe(false);

@@ -154,7 +154,7 @@ it('remembers only so many, the last ones made', () => {
   const made = createMadeFolders('/nowhere', 'sender');
   const count = 500_000;
   for (let n = 0; n <= count; n++) made.note(`folder ${n}`);
-  expect(made.finish('folder 0')).toBe(false);
-  expect(made.finish('folder 1')).toBe(true);
-  expect(made.finish(`folder ${count}`)).toBe(true);
+  expect(made.markOffered('folder 0')).toBe(false);
+  expect(made.markOffered('folder 1')).toBe(true);
+  expect(made.markOffered(`folder ${count}`)).toBe(true);
 });

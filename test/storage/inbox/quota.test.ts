@@ -119,7 +119,7 @@ describe('a quota', () => {
     const quota = await made;
     const counting = quota.left(20);
     // It is gone already when the count gets there.
-    quota.giveBack(50);
+    quota.release(50);
     counts.pop()?.(40);
     expect(await counting).toBe(60);
   });
@@ -165,7 +165,7 @@ describe('a quota', () => {
           if (isLater) vi.advanceTimersByTime(RECOUNT_MS);
           if (isGone) {
             const gone = Math.min(bytes, onDisk - Math.min(start, onDisk));
-            quota.giveBack(gone);
+            quota.release(gone);
             onDisk -= gone;
           } else {
             const write = () => void (onDisk += bytes);

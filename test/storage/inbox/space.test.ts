@@ -44,8 +44,8 @@ describe('one sender', () => {
     const reservation = await sender.reserve('a', 10 * MIB);
     await write(reservation, 3 * MIB);
     await expect(sender.reserve('b', MIB)).rejects.toThrow(full);
-    reservation.end();
-    reservation.end();
+    reservation.release();
+    reservation.release();
     await sender.reserve('c', 7 * MIB);
     await expect(sender.reserve('d', MIB)).rejects.toThrow(full);
   });
@@ -106,7 +106,7 @@ describe('senders that deliver', () => {
           for (; done < 6 * GIB; done += MIB) await write(reservation, MIB);
         } catch (error) {
           expect(error).toEqual(full);
-          reservation.end();
+          reservation.release();
         }
         return done;
       }),
@@ -141,12 +141,12 @@ it('never lets the disk run full, whoever brings what of it, and returns everyth
               () => true,
             ));
           if (isRefused || bytes === 0) {
-            sender.open.reservation.end();
+            sender.open.reservation.release();
             sender.open = undefined;
           }
         }
       }
-      for (const { open } of senders) open?.reservation.end();
+      for (const { open } of senders) open?.reservation.release();
       if (left() >= MARGIN + MIB) await space.join().reserve('all', left() - MARGIN);
     }),
   );

@@ -2,7 +2,7 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FtxError } from '../../../src/core/errors.js';
-import { checkLinkTarget, parsePath } from '../../../src/storage/names/safe-path.js';
+import { assertLinkTarget, parsePath } from '../../../src/storage/names/safe-path.js';
 
 const GOOD: readonly [path: string, components: readonly string[]][] = [
   [`${'a/'.repeat(99)}b`, [...Array<string>(99).fill('a'), 'b']],
@@ -96,7 +96,9 @@ function expectRefusal(work: () => unknown, code: string, reason: RegExp): void 
 
 describe('parsePath', () => {
   it.each(GOOD)('takes %j', (path, components) => {
-    expect(parsePath(path)).toEqual(components);
+    const parsed = parsePath(path);
+    expect(parsed).toMatchObject({ text: path, components, parents: components.slice(0, -1), name: components.at(-1) });
+    expect(parsed.sibling('other')).toBe([...parsed.parents, 'other'].join('/'));
   });
 
   it.each(BAD)('refuses %j', (path, reason) => {
@@ -155,7 +157,7 @@ describe('whatever string comes in', () => {
       fc.property(hostileText, (path) => {
         let components;
         try {
-          components = parsePath(path);
+          components = parsePath(path).components;
         } catch (error) {
           expect(error).toMatchObject({ name: 'FtxError', code: 'bad-name' });
           return;
@@ -176,7 +178,7 @@ describe('whatever string comes in', () => {
         hostileText,
         (link, target) => {
           try {
-            checkLinkTarget(link, target);
+            assertLinkTarget(parsePath(link.join('/')), target);
           } catch (error) {
             expect(error).toMatchObject({ name: 'FtxError', code: 'bad-link' });
             return;
@@ -190,7 +192,7 @@ describe('whatever string comes in', () => {
   });
 });
 
-describe('checkLinkTarget', () => {
+describe('assertLinkTarget', () => {
   it.each([
     ['f/l', 'x'],
     ['f/l', '.'],
@@ -203,7 +205,7 @@ describe('checkLinkTarget', () => {
     ['f/l', 'CON'],
     ['f/l', 'Grüße'],
   ])('lets %s lead to %j', (link, target) => {
-    expect(() => checkLinkTarget(link.split('/'), target)).not.toThrow();
+    expect(() => assertLinkTarget(parsePath(link), target)).not.toThrow();
   });
 
   it.each([
@@ -223,6 +225,6 @@ describe('checkLinkTarget', () => {
     ['f/l', '\udfff', /Unicode/],
     ['f/l', 'a'.repeat(4096), /longer than 4095 bytes/],
   ])('does not let %s lead to %j', (link, target, reason) => {
-    expectRefusal(() => checkLinkTarget(link.split('/'), target), 'bad-link', reason);
+    expectRefusal(() => assertLinkTarget(parsePath(link), target), 'bad-link', reason);
   });
 });

@@ -1,0 +1,86 @@
+/** Offered folders and links: each is made at once, durable, or refused. */
+import { constants } from 'node:fs';
+import { open, readlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Entry } from '../../core/entry.js';
+import type { Placed } from '../../core/sink.js';
+import { lstatIfAny, setMode, setTimes } from '../disk/attributes.js';
+import { HOLDS_BY_DESCRIPTOR, releaseFolder, type HeldFolder } from '../disk/held-folder.js';
+import { existsError, type ConflictPolicy } from '../names/conflict.js';
+import { assertLinkTarget, parsePath, type EntryPath } from '../names/safe-path.js';
+import { commitLink } from './commit.js';
+import type { Folders } from './folders.js';
+import type { Place } from './place.js';
+import type { Quota } from './quota.js';
+
+/** For its owner: to read and to walk through. */
+const OWNER_LOOKS = 0o500;
+
+export interface PlacingOptions {
+  readonly folders: Folders;
+  readonly onConflict: ConflictPolicy;
+  readonly quota?: Quota | undefined;
+}
+
+/** As the work says, at a place that is held meanwhile and still is where the peer named it. */
+async function placing(folders: Folders, path: EntryPath, work: (place: Place) => Promise<string>): Promise<Placed> {
+  const place = await folders.find(path);
+  try {
+    place.assertUnmoved();
+    const as = await work(place);
+    place.release();
+    return { as };
+  } finally {
+    place.discard();
+  }
+}
+
+export function placeLink({ folders, onConflict }: PlacingOptions, offer: Entry): Promise<Placed> {
+  const path = parsePath(offer.path);
+  const target = offer.target ?? '';
+  assertLinkTarget(path, target);
+  return placing(folders, path, async (place) => {
+    // The same once more, as when a transfer is begun again.
+    if (await hasTarget(place, target)) return path.text;
+    return commitLink(place, onConflict, target);
+  });
+}
+
+async function hasTarget(place: Place, target: string): Promise<boolean> {
+  const path = join(place.folder, place.path.name);
+  if (!(await lstatIfAny(path))?.isSymbolicLink() || (await readlink(path)) !== target) return false;
+  // Whoever made it need not have made it durable, which a placed entry is.
+  await place.durability.folder(place.folder);
+  return true;
+}
+
+export function placeDirectory({ folders, quota }: PlacingOptions, offer: Entry): Promise<Placed> {
+  // A folder that its owner cannot look into cannot be counted.
+  const mode = quota ? offer.mode | OWNER_LOOKS : offer.mode;
+  return placing(folders, parsePath(offer.path), async (place) => {
+    const found = await folders.make(place);
+    if (found === 'other') throw existsError(offer.path, 'something other than a folder');
+    try {
+      if (found.isOwn) await applyAttributes(found.folder, place, { ...offer, mode });
+      return offer.path;
+    } finally {
+      releaseFolder(found.folder);
+    }
+  });
+}
+
+async function applyAttributes({ path }: HeldFolder, { durability }: Place, offer: Entry): Promise<void> {
+  // Windows opens no folders, and has neither these permissions nor a use for the time of a folder.
+  if (process.platform === 'win32') return;
+  let handle: FileHandle | undefined;
+  try {
+    // The path of a held folder is a link by itself, and the only one that is followed.
+    const flags = HOLDS_BY_DESCRIPTOR ? 0 : constants.O_NOFOLLOW;
+    handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | flags);
+    setMode(handle, offer.mode);
+    setTimes(handle, offer.mtimeNs);
+    await durability.file(handle);
+  } finally {
+    await handle?.close();
+  }
+}
