@@ -1,4 +1,4 @@
-import { describe, afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createIdentity } from '../../src/identity/identity.js';
 import { listen, type Listener } from '../../src/net/listen.js';
 import { dial } from '../../src/net/dial.js';
