@@ -84,3 +84,14 @@ it.each([
 ])('hostOf of %s is %s', (peer, host) => {
   expect(hostOf(peer)).toBe(host);
 });
+
+describe('formatAddress', () => {
+  it.each([
+    ['192.0.2.7', '192.0.2.7:6000'],
+    ['::ffff:192.0.2.7', '192.0.2.7:6000'],
+    ['2001:db8::7', '[2001:db8::7]:6000'],
+    ['host.example', 'host.example:6000'],
+  ])('shows %s as %s', (host, shown) => {
+    expect(formatAddress({ host, port: 6000 })).toBe(shown);
+  });
+});

@@ -46,7 +46,7 @@ describe('section 10 of PROTOCOL.md', () => {
     .map(([, code, frames]) => ({ code: code!, frames: frames!.split(', ') }))
     .filter(({ code }) => code !== 'code');
 
-  it('has every error code that travels, and no other', () => {
+  it('has every error code that a peer may report, and no other', () => {
     expect(rows.map(({ code }) => code).sort()).toEqual([...WIRE_CODES].sort());
   });
 
