@@ -1,6 +1,7 @@
+/** The exit status of a command: which numbers there are, which failure ends with which, and the table in --help. */
 import type { ErrorCode } from '../core/errors.js';
 
-/** Exit statuses after sysexits.h; 130 and 143 are 128 plus the signal's number. */
+/** The numbers are those of sysexits.h; 130 and 143 are 128 plus the number of the signal. */
 export const EXIT = {
   ok: 0,
   usage: 64,
@@ -84,7 +85,7 @@ export function exitCodeForSignal(signal: 'SIGINT' | 'SIGTERM'): ExitCode {
   return signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
 }
 
-/** The table that ends every --help. */
+/** The table at the end of every --help. */
 export function exitCodeHelp(): string {
   const rows = Object.entries(MEANINGS).map(([code, meaning]) => `  ${code.padStart(3)}  ${meaning}`);
   return ['', 'Exit status:', ...rows].join('\n');

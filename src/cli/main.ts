@@ -1,4 +1,17 @@
 #!/usr/bin/env node
+/**
+ * The program `ftx`, from argv to exit status.
+ *
+ * runProgram (program.ts) parses the arguments and calls the runner of the
+ * command, which lies in commands/. The runner calls the library (client/ or
+ * mailbox/), shows what happens (screen/), and resolves with the exit status
+ * (exit-codes.ts). runProgram turns what the runner throws into a sentence and
+ * an exit status. Everything a command needs of the process comes in a CliIo,
+ * so that tests run the same code without a process.
+ *
+ * This file deals with what is left: output that cannot be written, errors that
+ * nobody catches, and a process that ends before its work does.
+ */
 import { errnoOf } from '../core/errors.js';
 import { EXIT } from './exit-codes.js';
 import { describeFailure } from './screen/failure.js';
@@ -16,16 +29,18 @@ if (oldNode !== undefined) {
 let outputFailed = false;
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error) => {
-    // EPIPE: the reader has gone, as after `| head`, and nobody is left to tell
+    // EPIPE: the reader of the output has gone, as after `| head`. That is no failure.
     outputFailed ||= errnoOf(error) !== 'EPIPE';
   });
 }
 
+// An error that nobody catches is a bug, but its user still gets one line and an exit status.
 process.on('uncaughtException', (error) => {
   process.stderr.write(`${describeFailure(error)}\n`);
   process.exit(EXIT.io);
 });
 
+/** Node ends a process that waits for nothing, also in the middle of an `await`: without this, with status 0. */
 function reportBug(): void {
   process.exitCode = EXIT.io;
   process.stderr.write('ftx: Nothing is left to wait for and yet it is not done: this is a bug in ftx.\n');
@@ -35,7 +50,7 @@ process.once('beforeExit', reportBug);
 const ended = runProgram(
   process.argv.slice(2),
   {
-    // loaded when needed: a command does not pay for the other's modules
+    // Each command is loaded when it is needed, because loading all of them delays every start.
     send: async (args, io) => (await import('./commands/send.js')).runSend(args, io),
     id: async (args, io) => (await import('./commands/peers.js')).runId(args, io),
     peers: async (args, io) => (await import('./commands/peers.js')).runPeers(args, io),
@@ -44,7 +59,7 @@ const ended = runProgram(
   },
   processIo(),
 );
-// Not process.exit: it would cut off output that is still on its way.
+// process.exit would cut off output that is still being written, so the process ends by itself.
 void ended.then((code) => {
   process.off('beforeExit', reportBug);
   process.exitCode = outputFailed ? EXIT.io : code;

@@ -1,26 +1,22 @@
+/** What is typed after an option, as a value. Each function throws commander's error with a sentence on what to type. */
 import { InvalidArgumentError } from 'commander';
 
 const SIZE = /^(\d+(?:\.\d+)?)(?:([KMGTP])(?:iB)?)?$/i;
 const POWERS_OF_1024 = 'KMGTP';
-/** What the protocol lets a side announce as its limit. */
-const MIN_MS = 100;
-const MAX_SECONDS = 24 * 60 * 60;
-
 /** `1024`, `500M`, `10G`, `1.5GiB` as bytes; the letters are powers of 1024. */
 export function parseSize(text: string): number {
   const match = SIZE.exec(text);
-  if (match === null) {
+  if (!match)
     throw new InvalidArgumentError(
       'A size is a number of bytes, or one with K, M, G or T (powers of 1024), like 500M or 10GiB.',
     );
-  }
-  const exponent = match[2] === undefined ? 0 : POWERS_OF_1024.indexOf(match[2].toUpperCase()) + 1;
+  const exponent = match[2] ? POWERS_OF_1024.indexOf(match[2].toUpperCase()) + 1 : 0;
   const bytes = Math.floor(Number(match[1]) * 1024 ** exponent);
   if (!Number.isSafeInteger(bytes)) throw new InvalidArgumentError('That is more than any file can hold.');
   return bytes;
 }
 
-/** A port to listen on; 0 takes any free one. */
+/** A port to listen on; 0 means any free port. */
 export function parseListenPort(text: string): number {
   return parseInteger(text, 0, 65_535, 'A port is a whole number from 0 to 65535 (0 takes a free one).');
 }
@@ -35,21 +31,24 @@ export function parseRetries(text: string): number {
 
 const DURATION_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** `30m`, `12h`, `7d`, as milliseconds. */
+/** `30m`, `12h` or `7d`, as milliseconds. */
 export function parseDurationAsMs(text: string): number {
   const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
   const unitMs = DURATION_MS[unit ?? ''];
-  if (unitMs === undefined) throw new InvalidArgumentError('It is a number with s, m, h or d, like 12h or 7d.');
+  if (!unitMs) throw new InvalidArgumentError('It is a number with s, m, h or d, like 12h or 7d.');
   return Number(count) * unitMs;
 }
 
-/** Seconds, also fractions of one, as milliseconds. */
+/** The limits of a timeout, which are those of the protocol. */
+const MIN_MS = 100;
+const MAX_SECONDS = 24 * 60 * 60;
+
+/** `60` or `0.5` seconds, as milliseconds. */
 export function parseSecondsAsMs(text: string): number {
   const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   const ms = Math.round(seconds * 1000);
-  if (!(ms >= MIN_MS && seconds <= MAX_SECONDS)) {
+  if (!(ms >= MIN_MS && seconds <= MAX_SECONDS))
     throw new InvalidArgumentError(`It is a number of seconds, at least ${MIN_MS / 1000} and at most ${MAX_SECONDS}.`);
-  }
   return ms;
 }
 

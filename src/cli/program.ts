@@ -1,3 +1,4 @@
+/** The command line: commands, options, their defaults and their help. The defaults are those of the library. */
 import { Command, CommanderError, Option } from 'commander';
 import { toFtxError } from '../core/errors.js';
 import {
@@ -19,7 +20,7 @@ import type { PeersArguments } from './commands/peers.js';
 import type { ReceiveArguments } from './commands/receive.js';
 import type { SendArguments } from './commands/send.js';
 
-/** What the commands do, each resolving with its exit code. */
+/** What each command does. A runner resolves with the exit code. */
 export interface Runners {
   send(args: SendArguments, io: CliIo): Promise<number>;
   receive(args: ReceiveArguments, io: CliIo): Promise<number>;
@@ -31,9 +32,7 @@ export interface Runners {
 /** Runs one command line, without node and script name, and resolves with the exit code; never rejects. */
 export async function runProgram(argv: readonly string[], runners: Runners, io: CliIo): Promise<number> {
   let exitCode: number = EXIT.ok;
-  const keepCode = (code: number): void => {
-    exitCode = code;
-  };
+  const keepCode = (code: number) => void (exitCode = code);
   try {
     await createProgram(runners, io, keepCode).parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -167,7 +166,7 @@ function addForget(peers: Command): Command {
     );
 }
 
-/** As commander hands it over: an option is called --timeout, and what it was parsed to is milliseconds. */
+/** Options as commander names them: `timeout` after --timeout, although its value is in milliseconds. */
 type Typed<Arguments, More extends keyof Arguments = never> = Omit<Arguments, 'timeoutMs' | More> & {
   readonly timeout: number;
 } & ('keepPartsMs' extends More ? { readonly keepParts: number } : unknown);
@@ -198,7 +197,7 @@ function quietOption(): Option {
   return new Option('--quiet', 'say nothing but failures');
 }
 
-/** Commander's `error: …` in our voice and on one line; it quotes what was typed. */
+/** Commander's `error: …` as a sentence of ftx on one line. It quotes what was typed, so it is escaped. */
 function describeUsageError(text: string): string {
   const sentence = text
     .replace(/^error: /, '')

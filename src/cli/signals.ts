@@ -1,20 +1,21 @@
+/** Ctrl-C and SIGTERM: the first one ends a command in good order, the second one at once. */
 import type { FtxError } from '../core/errors.js';
 import { EXIT, exitCodeFor, exitCodeForSignal, type ExitCode } from './exit-codes.js';
 import type { CliIo, StopSignal } from './screen/io.js';
 
 export interface SignalWatch {
-  /** The first signal that came. */
+  /** The first signal; undefined until one has come. */
   readonly received: StopSignal | undefined;
-  /** That of the signal if one came, else that of the failure. */
+  /** The exit code of the signal if one has come, else of the failure, else 0. */
   exitCode(failure: FtxError | undefined): ExitCode;
   off(): void;
 }
 
-/** The first signal asks politely, the second leaves at once; `cleanUp` gives the terminal back before that. */
+/** Calls `first` at the first signal. At the second, calls `cleanUp`, which releases the terminal, and leaves at once. */
 export function watchSignals(io: CliIo, on: { first: (signal: StopSignal) => void; cleanUp: () => void }): SignalWatch {
   let received: StopSignal | undefined;
-  const listener = (signal: StopSignal): void => {
-    if (received === undefined) {
+  const listener = (signal: StopSignal) => {
+    if (!received) {
       received = signal;
       on.first(signal);
       return;
@@ -29,8 +30,8 @@ export function watchSignals(io: CliIo, on: { first: (signal: StopSignal) => voi
       return received;
     },
     exitCode: (failure) => {
-      if (received !== undefined) return exitCodeForSignal(received);
-      return failure === undefined ? EXIT.ok : exitCodeFor(failure.code);
+      if (received) return exitCodeForSignal(received);
+      return failure ? exitCodeFor(failure.code) : EXIT.ok;
     },
     off: () => {
       io.signals.off('SIGINT', listener);

@@ -1,11 +1,8 @@
 /** Trying a transfer again after the connection was lost. */
-import { abortReason, toFtxError, type ErrorCode, type FtxError } from '../core/errors.js';
+import { abortReason, isRetried, toFtxError, type FtxError } from '../core/errors.js';
 
 const FIRST_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 30_000;
-
-/** What passes by itself. To be without a connection may, too, but only where there was one before. */
-const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['lost', 'timeout', 'busy', 'shutting-down']);
 
 export interface RetryOptions {
   /** How often in a row, without any progress between, to try again. */
@@ -31,7 +28,7 @@ export async function withRetries(options: RetryOptions, attempt: () => Promise<
       const failure = toFtxError(error);
       if (progress() > seen) tries = 0;
       seen = progress();
-      if (tries >= retries || !willPass(failure.code, wasConnected())) throw failure;
+      if (tries >= retries || !isRetried(failure.code, wasConnected())) throw failure;
       tries += 1;
       const delayMs = spread(Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (tries - 1)), random());
       onRetry(failure, tries, delayMs);
@@ -43,10 +40,6 @@ export async function withRetries(options: RetryOptions, attempt: () => Promise<
 /** Between half and one and a half of it: many who were turned away together must not come back together. */
 function spread(ms: number, random: number): number {
   return Math.round((ms * (0.5 + random)) / 100) * 100;
-}
-
-function willPass(code: ErrorCode, wasConnected: boolean): boolean {
-  return PASSING.has(code) || (code === 'no-connection' && wasConnected);
 }
 
 /** Rejects with the reason of the signal. */

@@ -58,7 +58,8 @@ export type SendResult = SessionResult;
 const DIAL_MS = 10_000;
 /** All events of one send carry the same number. */
 const SESSION = 1;
-const INPUT = '-';
+/** The path that stands for standard input. */
+export const STANDARD_INPUT = '-';
 
 /**
  * Sends everything and resolves when each entry is at its end: stored, refused
@@ -184,7 +185,7 @@ async function checkInputs({
   if (classic && paths.length !== 1)
     throw new FtxError('usage', 'Classic carries one file and no name: send the files one by one.');
   checkName(paths, name);
-  if (paths.includes(INPUT)) {
+  if (paths.includes(STANDARD_INPUT)) {
     if (!input) throw new FtxError('usage', 'The path - stands for an input, and none was given.');
     if (classic)
       throw new FtxError('usage', 'A classic receiver needs the size first: send a file, not standard input.');
@@ -204,7 +205,7 @@ export function checkName(paths: readonly string[], name: string | undefined): v
       'usage',
       'A name (--name) is for a single path: send the paths one by one to give each its own.',
     );
-  if (name === undefined && paths.includes(INPUT))
+  if (name === undefined && paths.includes(STANDARD_INPUT))
     throw new FtxError('usage', 'Standard input (-) has no name of its own: give it one with --name.');
 }
 
@@ -213,7 +214,7 @@ function readAll(
   tally: Tally,
   ended: ReadonlySet<string>,
 ) {
-  if (input && name !== undefined && paths.includes(INPUT)) return only(streamSource(input, name));
+  if (input && name !== undefined && paths.includes(STANDARD_INPUT)) return only(streamSource(input, name));
   return readSources(paths, {
     name,
     signal,

@@ -1,4 +1,4 @@
-/** Network addresses: as a user types them, and as people read them. */
+/** Network addresses: parsed as a user types them, and formatted for people. */
 import { DEFAULT_PORT } from './defaults.js';
 import { FtxError } from './errors.js';
 
@@ -12,7 +12,7 @@ const BRACKETED = /^\[([^[\]]*)\](?::(.*))?$/;
 const HOST_AND_PORT = /^([^:]*)(?::([^:]*))?$/;
 const HOST = /^[^\s/\\@[\]:]+$/;
 
-/** `host`, `host:6000`, `[::1]:6000`, `[fe80::1%eth0]` or a bare `::1`, as a user types it. */
+/** Parses `host`, `host:6000`, `[::1]:6000`, `[fe80::1%eth0]` or a bare `::1`. Throws FtxError `usage`. */
 export function parseAddress(text: string): Address {
   if (isIPv6(text)) return { host: text, port: DEFAULT_PORT };
   const bracketed = BRACKETED.exec(text);
@@ -42,7 +42,7 @@ function parsePort(text: string, port: string | undefined): number {
   return value;
 }
 
-// URL knows IPv6 but not zones, and node:net is not to be had in a browser.
+// URL parses IPv6 but no zones. A browser has no node:net, which would parse both.
 function isIPv6(text: string): boolean {
   const [address = '', zone = 'none', ...rest] = text.split('%');
   return address.includes(':') && rest.length === 0 && /^[\w.-]+$/.test(zone) && URL.canParse(`ftx://[${address}]`);
@@ -67,12 +67,12 @@ export function formatTarget(address: Address): string {
   return address.port === DEFAULT_PORT ? text.slice(0, text.lastIndexOf(':')) : text;
 }
 
-/** The key under which a receiver is remembered: names have no case, but another port is another receiver. */
+/** The key under which a receiver is remembered. Upper and lower case are the same, another port is another receiver. */
 export function nameHost({ host, port }: Address): string {
   return formatAddress({ host: host.toLowerCase(), port });
 }
 
-/** The host in what formatAddress has written: the port of a caller is another one for each connection. */
+/** The host in what formatAddress has written. It names a caller, whose port differs from connection to connection. */
 export function hostOf(formatted: string): string {
   const match = /^(?:\[(.*)\]|([^:]*)):\d+$/.exec(formatted);
   return match?.[1] ?? match?.[2] ?? formatted;

@@ -5,7 +5,7 @@ const xxh = await xxhash();
 
 const DIGEST_BYTES = 8;
 
-/** XXH64 of a block (at most 1 MiB: the WASM memory keeps the largest size it has seen). */
+/** XXH64 of a block of at most 1 MiB: the memory of the WASM module grows to the largest block it gets, and never shrinks. */
 export function digestBlock(block: Uint8Array): bigint {
   return xxh.h64Raw(block);
 }
@@ -15,7 +15,7 @@ export interface BlockDigest {
   value(): bigint;
 }
 
-/** The digest of a block that comes in pieces. */
+/** Computes the digest of a block that comes in pieces. */
 export function createBlockDigest(): BlockDigest {
   const hash = xxh.create64();
   return { update: (piece) => void hash.update(piece), value: () => hash.digest() };

@@ -4,22 +4,22 @@
 const CHUNK_BYTES = 1024;
 /** 1 MiB, 1024 chunks: the unit of I/O and of checksums. */
 export const BLOCK_BYTES = 1024 * CHUNK_BYTES;
-/** Smaller files are sent again in less time than it takes to keep account of them. */
+/** Bytes of the smallest file that can be resumed. To send a smaller one again takes less time than to keep its journal. */
 export const MIN_RESUMABLE_BYTES = 8 * BLOCK_BYTES;
 
 export type EntryKind = 'file' | 'directory' | 'symlink';
 
-/** What a sender announces of one file, folder or link. */
+/** One file, folder or link, as a sender announces it. */
 export interface Entry {
   /** Relative, separated by `/`. From a peer it is hostile text: only safe-path.ts resolves it. */
   readonly path: string;
   readonly kind: EntryKind;
-  /** Bytes; null for a stream whose length is known only at its end; 0 unless a file. */
+  /** Bytes of a file; null for a stream, whose size is known only at its end; 0 for a folder or link. */
   readonly size: number | null;
   /** Nanoseconds since 1970. */
   readonly mtimeNs: bigint;
   /** Permission bits, 0 to 0o777. */
   readonly mode: number;
-  /** What a symlink holds, as it is stored in the link. */
+  /** The text of a symlink, as it is stored in the link. */
   readonly target?: string;
 }

@@ -1,44 +1,99 @@
-/**
- * Every failure ftx reports, by cause. The codes are stable: scripts read them
- * from `--json`, and PROTOCOL.md lists which of them travel on the wire.
- */
-export const ERROR_CODES = [
-  // the caller's own input
-  'usage',
-  'not-found',
-  'unreadable',
-  'unsupported',
-  'changed',
-  // reaching the other side
-  'unknown-host',
-  'no-connection',
-  'lost',
-  'timeout',
-  'busy',
-  'shutting-down',
-  'protocol',
-  'checksum',
-  'identity',
-  'unpaired',
-  // the receiver's answer to one entry
-  'bad-name',
-  'bad-parent',
-  'bad-link',
-  'exists',
-  'too-large',
-  'too-many',
-  'denied',
-  'refused',
-  // this machine
-  'home',
-  'cannot-create',
-  'port-in-use',
-  'no-space',
-  'io',
-  'aborted',
-] as const;
+/** Every failure that ftx reports, by cause, and what each means for the entry, the transfer and the peer. */
 
-export type ErrorCode = (typeof ERROR_CODES)[number];
+/**
+ * What follows from an error code. `resumable` is about the bytes that the
+ * receiver has, `retried` is about what the sender does by itself. Two codes
+ * leave good bytes behind and are not tried again all the same: `aborted`,
+ * because a person has stopped the transfer, and `protocol`, because the peer
+ * would break it again. `no-connection` is tried again and leaves no bytes.
+ */
+interface CodeMeaning {
+  /** Whether the receiver turns the entry away, as opposed to failing at it. */
+  readonly refusal: boolean;
+  /**
+   * Whether the receiver keeps what has arrived of an entry that ends with the
+   * code, for a later session to go on with. `if-sender-failed`: it does when
+   * the sender has given the entry up. When the receiver has, it does not,
+   * because its own disk or one of its rules stands in the way.
+   */
+  readonly resumable: 'always' | 'if-sender-failed' | 'never';
+  /** Whether the sender connects again by itself. `once-connected`: only after an earlier connection of the same send. */
+  readonly retried: 'always' | 'once-connected' | 'never';
+  /** Whether a peer may report the code: PROTOCOL.md section 10. The other codes concern one machine alone. */
+  readonly onWire: boolean;
+}
+
+/** Something is wrong with one entry, or with one side. */
+const FAILURE = { refusal: false, resumable: 'if-sender-failed', retried: 'never', onWire: true } as const;
+/** The receiver turns an entry away. */
+const REFUSAL = { ...FAILURE, refusal: true } as const;
+/** Something is wrong on this machine, before a peer is involved or without its fault. */
+const LOCAL = { ...FAILURE, onWire: false } as const;
+/** What has arrived is wrong, or no longer what the sender has. */
+const SPOILED = { ...FAILURE, resumable: 'never' } as const;
+/** The connection has ended, and may come back. */
+const BREAK = { ...FAILURE, resumable: 'always', retried: 'always' } as const;
+
+/** The codes are stable, because scripts read them from `--json`. */
+const MEANINGS = {
+  // The caller's own input.
+  usage: LOCAL,
+  'not-found': LOCAL,
+  unreadable: FAILURE,
+  unsupported: REFUSAL,
+  changed: SPOILED,
+  // Reaching the other side.
+  'unknown-host': LOCAL,
+  'no-connection': { ...LOCAL, retried: 'once-connected' },
+  lost: BREAK,
+  timeout: BREAK,
+  busy: BREAK,
+  'shutting-down': BREAK,
+  protocol: { ...BREAK, retried: 'never' },
+  checksum: SPOILED,
+  identity: LOCAL,
+  unpaired: FAILURE,
+  // The receiver's answer to one entry.
+  'bad-name': REFUSAL,
+  'bad-parent': REFUSAL,
+  'bad-link': REFUSAL,
+  exists: REFUSAL,
+  'too-large': REFUSAL,
+  'too-many': REFUSAL,
+  denied: REFUSAL,
+  refused: REFUSAL,
+  // This machine.
+  home: LOCAL,
+  'cannot-create': LOCAL,
+  'port-in-use': LOCAL,
+  'no-space': FAILURE,
+  io: FAILURE,
+  aborted: { ...BREAK, retried: 'never' },
+} as const satisfies Record<string, CodeMeaning>;
+
+export type ErrorCode = keyof typeof MEANINGS;
+
+export const ERROR_CODES = Object.keys(MEANINGS) as ErrorCode[];
+
+/** The codes that a peer may report. */
+export const WIRE_CODES = ERROR_CODES.filter((code) => MEANINGS[code].onWire);
+
+/** Whether the receiver turned the entry away, as opposed to failing at it. */
+export function isRefusal(code: ErrorCode): boolean {
+  return MEANINGS[code].refusal;
+}
+
+/** Whether the receiver keeps what has arrived of an entry that `failed` has given up with the code. */
+export function isResumable(code: ErrorCode, failed: 'sender' | 'receiver'): boolean {
+  const { resumable } = MEANINGS[code];
+  return resumable === 'always' || (resumable === 'if-sender-failed' && failed === 'sender');
+}
+
+/** Whether the sender connects again by itself; `wasConnected`: it has had a connection in this send. */
+export function isRetried(code: ErrorCode, wasConnected: boolean): boolean {
+  const { retried } = MEANINGS[code];
+  return retried === 'always' || (retried === 'once-connected' && wasConnected);
+}
 
 /** One failure: a stable `code`, one plain sentence, and what lies behind it. */
 export class FtxError extends Error {
@@ -87,34 +142,3 @@ const WITHOUT_REASON: Readonly<Record<string, string | undefined>> = {
   AbortError: 'The transfer was stopped by the program that had begun it.',
   TimeoutError: 'The transfer was stopped by the program that had begun it, because it took too long.',
 };
-
-const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'bad-name',
-  'bad-parent',
-  'bad-link',
-  'exists',
-  'too-large',
-  'too-many',
-  'unsupported',
-  'denied',
-  'refused',
-]);
-
-/** Whether the receiver turned the entry away, as opposed to failing at it. */
-export function isRefusal(code: ErrorCode): boolean {
-  return REFUSALS.has(code);
-}
-
-const TEMPORARY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'lost',
-  'timeout',
-  'busy',
-  'shutting-down',
-  'aborted',
-  'protocol',
-]);
-
-/** Whether the same transfer may go on where it stopped. */
-export function isTemporary(code: ErrorCode): boolean {
-  return TEMPORARY.has(code);
-}

@@ -1,4 +1,4 @@
-/** What happens during transfers. Everything that a person or a script sees is made from TransferEvents. */
+/** The events of transfers. Everything that a person or a script sees is made from them. */
 import type { EntryKind } from './entry.js';
 import type { ErrorCode } from './errors.js';
 import type { Fingerprint } from './fingerprint.js';
@@ -10,17 +10,17 @@ export interface Totals {
   readonly bytes: number;
 }
 
-/** What came of a session, or of a whole send. */
+/** How a session, or a whole send, has ended: entries by outcome, bytes and time. */
 export interface Summary {
   readonly stored: number;
   /** Handed to a classic receiver, which cannot confirm. */
   readonly sent: number;
   readonly refused: number;
   readonly failed: number;
-  /** Bytes of the entries counted in stored and sent. */
+  /** Bytes of the entries that `stored` and `sent` count. */
   readonly bytes: number;
   readonly seconds: number;
-  /** What the time went into; absent for classic and for a receiver as a whole. */
+  /** What the time was spent on; absent for a classic session and for a receiver as a whole. */
   readonly shares?: Shares;
 }
 
@@ -40,47 +40,47 @@ export interface ReceiverShares {
 
 export type Limit = 'sender disk' | 'sender CPU' | 'network' | 'receiver disk' | 'receiver CPU';
 
-/** What a session spent its time on, as far as this side knows. */
+/** What a session spent its time on. Null where this side does not know. */
 export interface Shares {
   readonly limitedBy: Limit | null;
   readonly sender: SenderShares | null;
   readonly receiver: ReceiverShares | null;
 }
 
-/** Who gets into a receiver. */
+/** Which senders a receiver lets in: anyone, known senders, or those and one new sender that knows a code. */
 export type Access = 'open' | 'known' | 'pair';
 
 export type WireProtocol = 'ftx/1' | 'classic';
 
-/** What happens during transfers, for views, logs and scripts. Paths and messages may hold a peer's raw text. */
+/** One event of a transfer. Paths and messages may hold hostile text of a peer: escape them before you show them. */
 export type TransferEvent =
   | {
       readonly type: 'listening';
       readonly dir: string;
       readonly port: number;
-      /** This machine's addresses that a sender can use. */
+      /** The addresses of this machine that a sender can use. */
       readonly addresses: readonly string[];
-      /** Who this receiver is to its senders; null when it takes unencrypted ones only. */
+      /** The identity of this receiver; null when it takes unencrypted senders only. */
       readonly identity: Fingerprint | null;
-      /** `open`: anyone gets in; `known`: remembered senders only; `pair`: those, and one new one that knows a code. */
       readonly access: Access;
-      /** Remembered senders; null where anyone gets in. */
+      /** How many senders are known; null when anyone gets in. */
       readonly senders: number | null;
     }
-  /** What a receiver's code has come to that no sender has used. */
+  /** The receiver's code ends unused: `burned` by wrong tries, or `expired`. */
   | { readonly type: 'code'; readonly state: 'burned' | 'expired' }
-  /** Both sides have proved that they know the code, and know each other from now on. `peer`: the address of the other side. */
+  /** Both sides have proved that they know the code, and remember each other. `peer`: the address of the other side. */
   | ({ readonly type: 'paired'; readonly peer: string; readonly identity: Fingerprint } & InSession)
-  /** A sender met a receiver for the first time, and from now on takes no other at this address. */
+  /** The sender has met this receiver for the first time. From now on it takes no other receiver at this address. */
   | ({
       readonly type: 'peer';
       readonly host: string;
       readonly port: number;
       readonly identity: Fingerprint;
     } & InSession)
+  /** `peer`: the address of the other side. */
   | ({ readonly type: 'connected'; readonly peer: string; readonly protocol: WireProtocol } & InSession)
   | ({ readonly type: 'offered'; readonly kind: EntryKind; readonly size: number | null } & OfEntry)
-  /** A list of entries was checked before the first of them was offered, or for a dry run instead of it. */
+  /** The receiver has checked the whole list of entries: before the first is offered, or in a dry run instead of that. */
   | ({
       readonly type: 'checked';
       readonly entries: number;
@@ -88,7 +88,7 @@ export type TransferEvent =
       readonly dryRun: boolean;
     } & Capacity &
       InSession)
-  /** In a dry run: what would become of an entry that is not refused. */
+  /** In a dry run: what would become of an entry. One that would be refused has the event `refused`. */
   | ({
       readonly type: 'planned';
       readonly kind: EntryKind;
@@ -96,47 +96,47 @@ export type TransferEvent =
       readonly as: string;
     } & Outlook &
       OfEntry)
-  /** The entry goes on where an earlier session stopped: `bytes` of it are there. */
+  /** The entry goes on where an earlier session stopped: the receiver has `bytes` of it. */
   | ({ readonly type: 'resumed'; readonly bytes: number; readonly size: number | null } & OfEntry)
   | ({
       readonly type: 'progress';
       /** Bytes of this file that have moved, of `size`. */
       readonly bytes: number;
       readonly size: number | null;
-      /** What the whole of a send comes to; null on a receiver or until it is counted. */
+      /** Entries and bytes of the whole send; null on a receiver, and until they are counted. */
       readonly total: Totals | null;
-      /** What holds the transfer back at present; absent on a receiver and until it is known. */
+      /** What limits the speed at present; absent on a receiver, and until it is known. */
       readonly limitedBy?: Limit;
     } & OfEntry)
   | ({
       readonly type: 'stored';
-      /** The receiver's name for it. */
+      /** The path under which the receiver has stored the entry. */
       readonly as: string;
       readonly size: number;
-      /** 16 hex digits; null for directories, symlinks and classic, which have none. */
+      /** 16 hex digits; null for folders, links and classic transfers, which have none. */
       readonly digest: string | null;
-      /** True when the receiver had the same content under that name before. */
+      /** Whether the receiver had the same content under that name before. */
       readonly already: boolean;
-      /** False when the receiver does not wait until its disk has it; true as far as classic tells. */
+      /** Whether the receiver has waited until its disk has the entry. A classic sender cannot know, and says true. */
       readonly durable: boolean;
       readonly seconds: number;
     } & OfEntry)
-  /** A classic sender has handed over all bytes; a classic receiver never confirms. */
+  /** A classic sender has handed over all bytes, which a classic receiver never confirms. */
   | ({ readonly type: 'sent'; readonly size: number; readonly seconds: number } & OfEntry)
   | ({ readonly type: 'refused'; readonly code: ErrorCode; readonly message: string } & OfEntry)
   | ({
       readonly type: 'failed';
-      /** Null when the whole session failed. */
+      /** Null when the whole session has failed. */
       readonly path: string | null;
       readonly code: ErrorCode;
       readonly message: string;
     } & InSession)
   | ({
-      /** The connection was lost; the sender tries again after `delaySeconds`. */
+      /** The sender has lost its connection, and tries again after `delaySeconds`. */
       readonly type: 'retrying';
       readonly code: ErrorCode;
       readonly message: string;
-      /** Counted from 1, of `retries`; progress starts the count anew. */
+      /** Counted from 1 to `retries`. Progress begins a new count. */
       readonly attempt: number;
       readonly retries: number;
       readonly delaySeconds: number;

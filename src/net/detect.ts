@@ -1,17 +1,17 @@
-/** Who is calling: the first byte of a connection tells, PROTOCOL.md section 1. */
+/** Which protocol a caller speaks. The first byte of the connection tells: PROTOCOL.md section 1. */
 import { type Connection, pushBack } from '../core/connection.js';
 
 export type Caller = 'ftx' | 'classic' | 'tls' | 'http' | 'unknown';
 
 export interface Detected {
   readonly caller: Caller;
-  /** Reads what the caller sent from its first byte. */
+  /** The connection as if nothing had been read from it. */
   readonly connection: Connection;
-  /** What has been read of it. */
+  /** The bytes that were read to find out. `connection` gives them once more. */
   readonly first: Uint8Array;
 }
 
-/** Waits for the first byte; undefined if the caller closes without one. */
+/** Waits for the first byte. Resolves with undefined if the caller closes without one. */
 export async function detectCaller(connection: Connection): Promise<Detected | undefined> {
   const first = await connection.read();
   if (first?.[0] === undefined) return undefined;

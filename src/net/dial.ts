@@ -7,12 +7,12 @@ import { TcpConnection } from './tcp.js';
 export interface DialOptions {
   readonly host: string;
   readonly port: number;
-  /** Milliseconds to connect. */
+  /** Milliseconds that connecting may take. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Connects. Throws FtxError `unknown-host`, `no-connection`, or `aborted` by the signal. */
+/** Connects. Throws FtxError `unknown-host` or `no-connection`, or the reason of the signal. */
 export async function dial({ host, port, timeoutMs, signal }: DialOptions): Promise<TcpConnection> {
   if (signal?.aborted) throw abortReason(signal);
   const socket = connect({ host, port, allowHalfOpen: true });

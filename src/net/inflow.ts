@@ -1,10 +1,11 @@
-/** What has come over a connection and nobody has read yet, and who waits for more. */
+/** The reading half of a connection: bytes that have come and are not read yet, or the one reader that waits for more. */
 
-/** Bytes that may wait to be read before no more are taken in. */
+/** As many bytes may wait to be read. With more of them, the connection is paused. */
 const MAX_UNREAD_BYTES = 256 * 1024;
 
+/** A read that waits for bytes. */
 interface Reader {
-  /** Returns how many of the bytes it has taken; it takes all of them, or is done. */
+  /** Takes bytes and returns how many. A reader that leaves some has what it needs, and does not wait any more. */
   take(bytes: Uint8Array, isShared: boolean): number;
   end(): void;
   reject(reason: Error): void;
@@ -22,7 +23,11 @@ export class Inflow {
     return this.#queue.length === 0;
   }
 
-  /** Hands bytes to who waits for them and queues the others, shared memory as a copy. False when no more are to come until it is empty. */
+  /**
+   * Gives the bytes to the waiting reader and queues the rest. `isShared`: the
+   * memory is valid during the call only, so what is queued is a copy. Returns
+   * false when the caller should pause until the queue is empty.
+   */
   push(bytes: Uint8Array, isShared: boolean): boolean {
     const rest = bytes.subarray(this.#reader?.take(bytes, isShared) ?? 0);
     if (rest.length > 0 && !this.#failure) {
@@ -32,26 +37,26 @@ export class Inflow {
     return this.#unread < MAX_UNREAD_BYTES;
   }
 
-  /** The peer has ended; once something has failed, that is what every read is told. */
+  /** The peer has ended its side. Does nothing after fail, whose reason every read gets. */
   end(): void {
     if (this.#failure) return;
     this.#ended = true;
     this.#reader?.end();
   }
 
-  /** The first reason is the one that every later read is told; what is queued can still be read. */
+  /** Rejects the waiting reader, and every read after what is queued. The reason of the first call counts. */
   fail(reason: Error): void {
     this.#failure ??= reason;
     this.#reader?.reject(this.#failure);
   }
 
-  /** Forgets what is queued, and the end. */
+  /** Discards what is queued, and forgets that the peer has ended. */
   clear(): void {
     this.takeAll();
     this.#ended = false;
   }
 
-  /** Everything queued, in order. */
+  /** Removes all bytes from the queue and returns them in order. */
   takeAll(): Uint8Array[] {
     this.#unread = 0;
     return this.#queue.splice(0);
@@ -104,7 +109,7 @@ export class Inflow {
     }
   }
 
-  /** Until the reader resolves, or the connection fails. */
+  /** Makes a reader and waits until it resolves, or the connection fails. */
   #wait<T>(read: (resolve: (value: T) => void) => Omit<Reader, 'reject'>): Promise<T> {
     if (this.#failure) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {

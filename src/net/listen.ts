@@ -6,24 +6,24 @@ import { createFarewells, TcpConnection } from './tcp.js';
 import { formatAddress } from '../core/address.js';
 
 export interface ListenOptions {
-  /** 0 takes a free one. */
+  /** 0 means any free port. */
   readonly port: number;
-  /** One address of this machine; all of them, IPv4 and IPv6, when absent. */
+  /** The address of this machine to listen on. Absent: all of them, IPv4 and IPv6. */
   readonly host?: string | undefined;
-  /** Connections that may linger at a time after they were destroyed; 24 if absent. */
+  /** Destroyed connections that may linger at the same time: see Farewells. Default 24, for all listeners together. */
   readonly maxLingering?: number | undefined;
   readonly onConnection: (connection: TcpConnection) => void;
 }
 
 export interface Listener {
   readonly port: number;
-  /** Addresses of this machine at which others reach the port. */
+  /** The addresses of this machine at which other machines reach the port. */
   readonly addresses: readonly string[];
-  /** Stops accepting; connections that are open stay. */
+  /** Stops accepting. Open connections stay open. */
   close(): void;
 }
 
-/** Throws FtxError `port-in-use`, `denied` or `unknown-host`. */
+/** Listens until the listener is closed. Throws FtxError `port-in-use`, `denied` or `unknown-host`. */
 export async function listen({ port, host, maxLingering, onConnection }: ListenOptions): Promise<Listener> {
   const farewells = maxLingering === undefined ? undefined : createFarewells(maxLingering);
   const server = createServer({ allowHalfOpen: true }, (socket) => onConnection(new TcpConnection(socket, farewells)));
@@ -35,7 +35,7 @@ export async function listen({ port, host, maxLingering, onConnection }: ListenO
   } catch (error) {
     throw describeListenFailure(port, host, error as Error);
   }
-  // A failed accept concerns one caller; the port stays open for the next.
+  // When accepting a caller fails, the port stays open for the next one.
   server.on('error', () => undefined);
   return { port: portOf(server), addresses: findAddresses(host), close: () => void server.close() };
 }
@@ -46,7 +46,10 @@ function portOf(server: Server): number {
 
 const ANY_ADDRESS: ReadonlySet<string | undefined> = new Set([undefined, '::', '0.0.0.0']);
 
-/** Without link-local ones, which need the other machine's interface name; this machine alone has its loopback. */
+/**
+ * Leaves out link-local addresses, which are typed with an interface name of the
+ * other machine. A machine without a network has `localhost`.
+ */
 function findAddresses(host: string | undefined): readonly string[] {
   if (host !== undefined && !ANY_ADDRESS.has(host)) return [host];
   const all = Object.values(networkInterfaces()).flatMap((found) => found ?? []);

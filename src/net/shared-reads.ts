@@ -1,13 +1,13 @@
 /** Reading accepted sockets without an allocation for each read. */
 import { Socket } from 'node:net';
 
-/** What one read takes at most: as much as stays in the processor's cache until it is where it belongs. */
+/** The most that one read takes. So much stays in the processor's cache until it is copied to where it belongs. */
 const READ_BYTES = 256 * 1024;
 
-/** One for all connections: it is filled and emptied within the same turn of the event loop. */
+/** All connections share this memory: each read fills and empties it within one turn of the event loop. */
 let memory: Uint8Array | undefined;
 
-/** The part of a stream handle that this relies on; Node documents `onread` for sockets that connect only. */
+/** The part of a socket's handle that is used here. Node documents `onread` only for sockets that connect. */
 interface Handle {
   reading: boolean;
   readStop(): number;
@@ -15,12 +15,13 @@ interface Handle {
 }
 
 /**
- * Takes the handle out of an accepted socket and gives it to a new one that
- * reads into shared memory. Node allocates 64 KiB for each read otherwise,
- * and collecting them costs as much as reading does. `onBytes` gets what
- * arrives, valid during the call, and returns whether reading goes on.
- * Undefined, with nothing changed, where Node has no such handle or the
- * socket is not idle: what it has read or is writing would be lost.
+ * Moves the handle of an accepted socket to a new socket, which reads into shared
+ * memory, and returns that. Without this, Node allocates 64 KiB for each read,
+ * and collecting this garbage costs as much as reading does. `onBytes` gets the
+ * bytes of each read, which are valid during the call, and returns whether to
+ * go on reading. Returns undefined and changes nothing where Node has no such
+ * handle, or while the socket holds bytes that it has read or has to write:
+ * the new socket would not know of them.
  */
 export function shareReads(socket: Socket, onBytes: (bytes: Uint8Array) => boolean): Socket | undefined {
   const shell = socket as unknown as { _handle: Handle | null };
@@ -35,7 +36,7 @@ export function shareReads(socket: Socket, onBytes: (bytes: Uint8Array) => boole
     callback: (length: number, buffer: Uint8Array) => onBytes(buffer.subarray(0, length)),
   };
   const sharing = new Socket({ handle, allowHalfOpen: true, onread } as ConstructorParameters<typeof Socket>[0]);
-  // The server counts the one that it knows.
+  // The server waits for the sockets that it has accepted, so the old one has to close with the new one.
   sharing.once('close', () => socket.destroy());
   return sharing;
 }

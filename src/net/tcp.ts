@@ -1,4 +1,17 @@
-/** Connections over TCP. */
+/**
+ * Connections over TCP.
+ *
+ * The life of a connection: dial.ts or listen.ts makes a socket and wraps it
+ * into a TcpConnection. Of an accepted one, accept.ts reads the first bytes to
+ * find out which protocol the caller speaks. If it is TLS, upgrade() replaces
+ * the socket by one that encrypts (tls.ts); else shareReads() may replace it by
+ * one that reads faster (shared-reads.ts). From then on, bytes that come wait in
+ * an Inflow for the session to read them, and the socket is paused while too
+ * many wait. A connection ends in one of three ways. The peer ends its side, and
+ * reads return undefined. The network fails, and all reads and writes reject
+ * with `lost`. Or this side destroys the connection for a reason, which all
+ * reads and writes reject with; the socket then lingers for a moment.
+ */
 import type { Socket } from 'node:net';
 import { formatAddress } from '../core/address.js';
 import { errnoOf, FtxError, nameFailure } from '../core/errors.js';
@@ -6,15 +19,17 @@ import type { Connection } from '../core/connection.js';
 import { Inflow } from './inflow.js';
 import { shareReads } from './shared-reads.js';
 
-/** How long a destroyed connection may still take to send what was written before. */
+/** How long a destroyed connection may take to send what was written before. */
 const LINGER_MS = 1_000;
+/** Sockets that linger at the same time, unless the listener says otherwise. */
 const MAX_LINGERING = 24;
 
 /**
  * Wraps a connected socket made with `allowHalfOpen`, and owns it from then on.
- * Destroying it sends what was written before and goes on reading, unheard,
- * until the peer ends or LINGER_MS are over: a socket that is closed with bytes
- * unread resets the connection, and the peer never sees our last words.
+ * A destroyed connection lingers: it sends what was written before, and reads
+ * and drops what comes, until the peer ends its side or LINGER_MS are over. A
+ * socket that is closed with unread bytes would reset the connection, and the
+ * peer would not get the last message.
  */
 export class TcpConnection implements Connection {
   readonly peer: string;
@@ -35,20 +50,22 @@ export class TcpConnection implements Connection {
     this.#detach = this.#attach(socket);
   }
 
-  /** Whether what is written now goes through what upgrade() has put around the socket. */
+  /** Whether upgrade() has replaced the socket. */
   get isUpgraded(): boolean {
     return this.#upgrade === 'done';
   }
 
   /**
-   * Puts `read` back, hands the socket to `wrap`, and goes on with the one that
-   * it resolves with. Nobody may read or write meanwhile.
+   * Replaces the socket by the one that `wrap` resolves with, which reads from
+   * the old one. `read`: bytes that were read already, which `wrap` needs. Not
+   * to be read from or written to meanwhile. Rejects with the reason if the
+   * connection is destroyed meanwhile, else as `wrap` does.
    */
   async upgrade<S extends Socket>(read: Uint8Array, wrap: (socket: Socket) => Promise<S>): Promise<S> {
     const socket = this.#socket;
     this.#detach();
     socket.pause();
-    // What goes wrong with it from here on, `wrap` or what came of it tells.
+    // From here on, the new socket or `wrap` reports what goes wrong with the old one.
     socket.on('error', () => undefined);
     for (const bytes of [read, ...this.#inflow.takeAll()].reverse()) socket.unshift(bytes);
     this.#upgrade = 'under way';
@@ -65,7 +82,7 @@ export class TcpConnection implements Connection {
     return wrapped;
   }
 
-  /** Makes reading cheaper where that is possible, on an accepted connection that is not going to be upgraded. */
+  /** Makes reading cheaper where Node allows it. Only for an accepted connection, which cannot be upgraded afterwards. */
   shareReads(): void {
     const sharing = shareReads(this.#socket, (bytes) => {
       this.#isPaused = !this.#inflow.push(bytes, true);
@@ -77,7 +94,7 @@ export class TcpConnection implements Connection {
     this.#detach = this.#attach(sharing);
   }
 
-  /** Returns what takes the listeners away again. */
+  /** Listens to the socket. Returns a function that removes the listeners. */
   #attach(socket: Socket): () => void {
     this.#isPaused = false;
     const listeners = {
@@ -96,7 +113,7 @@ export class TcpConnection implements Connection {
     };
   }
 
-  /** What arrived before the connection was lost can still be read. */
+  /** What arrived before the connection was lost can be read after that too. */
   read(): Promise<Uint8Array | undefined> {
     return this.#reading(this.#inflow.read());
   }
@@ -105,7 +122,7 @@ export class TcpConnection implements Connection {
     return this.#reading(this.#inflow.readInto(target, onBytes));
   }
 
-  /** What was taken made room for more. */
+  /** Lets the socket go on reading if the read that has just begun has emptied the queue. */
   #reading<T>(read: Promise<T>): Promise<T> {
     if (this.#isPaused && this.#inflow.isEmpty) {
       this.#isPaused = false;
@@ -134,7 +151,7 @@ export class TcpConnection implements Connection {
   destroy(reason: Error): void {
     this.#inflow.clear();
     this.#fail(reason);
-    // In the middle of an upgrade there are no last words.
+    // In the middle of an upgrade no last message could be sent.
     if (this.#upgrade === 'under way') this.#socket.destroy();
     else if (!this.#socket.destroyed) this.#farewells.linger(this.#socket);
   }
@@ -147,7 +164,7 @@ export class TcpConnection implements Connection {
   }
 }
 
-/** One system call for all that is written in this turn of the event loop. `done` is not called on failure. */
+/** Makes one system call of all that is written in this turn of the event loop. Calls `done` unless writing fails. */
 function writeTogether(socket: Socket, parts: readonly Uint8Array[], done: () => void): void {
   if (socket.writableCorked === 0) {
     socket.cork();
@@ -159,13 +176,13 @@ function writeTogether(socket: Socket, parts: readonly Uint8Array[], done: () =>
   });
 }
 
-/** Destroyed connections that linger. */
+/** The sockets of destroyed connections, while they send what was written last. */
 export interface Farewells {
-  /** Destroys the socket when the peer has ended, or after LINGER_MS. */
+  /** Ends the socket, and destroys it when the peer has ended too, or after LINGER_MS. */
   linger(socket: Socket): void;
 }
 
-/** At most so many at a time: who connects faster than that gets no last words. */
+/** At most `most` sockets linger. One more destroys the oldest at once, and its peer may miss the last message. */
 export function createFarewells(most: number): Farewells {
   /** The oldest first. */
   const lingering = new Set<Socket>();

@@ -1,4 +1,4 @@
-/** TLS 1.3 over a TcpConnection: PROTOCOL.md section 12. */
+/** TLS 1.3 over a TcpConnection: PROTOCOL.md section 12. Both sides show a certificate, and their keys tell who they are. */
 import {
   connect,
   createServer,
@@ -14,19 +14,19 @@ import type { TcpConnection } from './tcp.js';
 import { describeTlsFailure } from './tls-failure.js';
 
 const ALPN = 'ftx/1';
-/** SSL_OP_NO_TICKET: no session outlives its connection. */
+/** SSL_OP_NO_TICKET: a TLS session ends with its connection. */
 const NO_TICKETS = 0x4000;
 
-/** What both sides insist on. Peers are judged by their keys, which no authority signs. */
+/** What both sides insist on. No authority signs a peer's certificate: its fingerprint is judged instead, by the caller. */
 function parametersFor({ key, certificate }: Identity): SecureContextOptions & CommonConnectionOptions {
   return {
     key,
     cert: certificate,
-    // Also keeps node from parsing its list of authorities, which takes longer than the handshake.
+    // An empty list keeps Node from parsing its own list of authorities, which takes longer than the handshake.
     ca: [] as string[],
     minVersion: 'TLSv1.3',
     maxVersion: 'TLSv1.3',
-    // The fastest first, where the processor has AES.
+    // The first is the fastest on a processor with instructions for AES.
     ciphers: 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256',
     secureOptions: NO_TICKETS,
     rejectUnauthorized: false,
@@ -34,24 +34,35 @@ function parametersFor({ key, certificate }: Identity): SecureContextOptions & C
   };
 }
 
-/** RFC 5705 leaves labels that begin like this to everybody. */
+/** RFC 5705 lets anyone use labels that begin with EXPERIMENTAL. */
 const BINDING_LABEL = 'EXPERIMENTAL-ftx-pair';
 const BINDING_BYTES = 32;
 
 /** What TLS has found out. */
 export interface Secured {
-  /** Who is at the other end. */
+  /** The identity of the other side. */
   readonly peer: Fingerprint;
-  /** A secret of this connection alone, and the same at both of its ends: not when somebody stands between them. */
+  /**
+   * A secret of this connection, the same at both ends. If somebody stands
+   * between them there are two connections, and each has another secret.
+   */
   readonly binding: Uint8Array;
 }
 
-/** The receiver's side of the handshake; `read` is what has been read of it. Tells who sends. */
+/**
+ * The receiver's side of the handshake, of which `read` was read already.
+ * Resolves with the sender's identity, which nobody has judged yet. Rejects with
+ * FtxError `protocol`, or the reason if the connection is destroyed meanwhile.
+ */
 export function acceptTls(connection: TcpConnection, read: Uint8Array, own: Identity): Promise<Secured> {
   return secure(connection, read, (socket) => shakeHandsAsServer(socket, own));
 }
 
-/** The sender's side. Tells who receives, which nobody has judged yet. */
+/**
+ * The sender's side of the handshake. Resolves with the receiver's identity,
+ * which nobody has judged yet. Rejects with FtxError `protocol`, `refused`,
+ * `busy` or `lost`, or the reason if the connection is destroyed meanwhile.
+ */
 export function startTls(connection: TcpConnection, own: Identity): Promise<Secured> {
   return secure(connection, new Uint8Array(0), (socket) => shakeHandsAsClient(socket, own, connection.peer));
 }
@@ -64,7 +75,7 @@ async function secure(
   try {
     const socket = await connection.upgrade(read, shakeHands);
     const peer = identify(socket, connection.peer);
-    // Now, because a socket that is closed meanwhile has none.
+    // The secret is taken now, because a closed socket has none.
     return { peer, binding: socket.exportKeyingMaterial(BINDING_BYTES, BINDING_LABEL, Buffer.alloc(0)) };
   } catch (error) {
     connection.destroy(toFtxError(error));
@@ -72,7 +83,7 @@ async function secure(
   }
 }
 
-/** A server for one connection: a TLSSocket without a server keeps errors after the handshake to itself. */
+/** Makes a server for one connection, because a TLSSocket without a server does not report errors after the handshake. */
 function shakeHandsAsServer(socket: Socket, own: Identity): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const server = createServer({ ...parametersFor(own), requestCert: true }, resolve);
@@ -96,7 +107,7 @@ function shakeHandsAsClient(socket: Socket, own: Identity, peer: string): Promis
   });
 }
 
-/** TLS leaves it to us whether a protocol was agreed on and a certificate shown. */
+/** Checks that ftx was agreed on and a certificate shown, which Node does not. Returns the identity of the certificate. */
 function identify(socket: TLSSocket, peer: string): Fingerprint {
   if (socket.alpnProtocol !== ALPN)
     throw new FtxError(

@@ -1,6 +1,6 @@
 /** The JSON forms of PROTOCOL.md section 5. */
 import * as v from 'valibot';
-import { ERROR_CODES, type ErrorCode } from '../core/errors.js';
+import { WIRE_CODES, type ErrorCode } from '../core/errors.js';
 import * as limits from './constants.js';
 
 const bytes = v.pipe(
@@ -21,18 +21,6 @@ const octalMode = v.pipe(
   v.transform((text) => parseInt(text, 8)),
 );
 const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
-/** What only concerns one's own machine, and no peer has a say in. */
-const LOCAL_CODES: readonly ErrorCode[] = [
-  'usage',
-  'not-found',
-  'unknown-host',
-  'no-connection',
-  'identity',
-  'home',
-  'cannot-create',
-  'port-in-use',
-];
-const WIRE_CODES = ERROR_CODES.filter((code) => !LOCAL_CODES.includes(code));
 /** A code that this version does not know, or that no peer may use, keeps its frame's meaning; section 10. */
 const codeOr = (fallback: ErrorCode) => v.fallback(v.picklist(WIRE_CODES), fallback);
 const sentence = v.pipe(v.string(), v.maxLength(limits.MAX_MESSAGE_CHARS));

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { EXIT, exitCodeFor, exitCodeForSignal, exitCodeHelp } from '../../src/cli/exit-codes.js';
 import { ERROR_CODES, type ErrorCode } from '../../src/core/errors.js';
 
@@ -34,16 +34,16 @@ const EXPECTED: Record<ErrorCode, number> = {
   aborted: 130,
 };
 
-test.each(ERROR_CODES)('%s has its exit code', (code) => {
+it.each(ERROR_CODES)('%s has an exit code', (code) => {
   expect(exitCodeFor(code)).toBe(EXPECTED[code]);
 });
 
-test('signals', () => {
+it('a signal has the exit code 128 plus its number', () => {
   expect([exitCodeForSignal('SIGINT'), exitCodeForSignal('SIGTERM')]).toEqual([130, 143]);
 });
 
 describe('the table in --help', () => {
-  test.each(Object.values(EXIT))('explains %d', (code) => {
+  it.each(Object.values(EXIT))('explains %d', (code) => {
     expect(exitCodeHelp()).toMatch(new RegExp(`^ +${code}  \\w`, 'm'));
   });
 });

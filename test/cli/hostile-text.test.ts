@@ -1,6 +1,6 @@
 /** Whatever a peer says, at every place where the commands say something: on a terminal, in a log, as JSON. */
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { describeReceive, describeSend } from '../../src/cli/screen/bar-lines.js';
 import { escapeText } from '../../src/cli/screen/escape.js';
 import { describeFailure } from '../../src/cli/screen/failure.js';
@@ -163,7 +163,7 @@ const commands = [
 ] as const;
 
 describe.each(commands)('ftx %s', (_, run) => {
-  test('writes a line at most for each event, with nothing in it that a terminal would obey or hide', async () => {
+  it('writes a line at most for each event, with nothing in it that a terminal would obey or hide', async () => {
     await fc.assert(
       fc.asyncProperty(texts, code, async (list, failureCode) => {
         const { stdout, stderr } = await run(makeEvents(list, failureCode), {});
@@ -174,7 +174,7 @@ describe.each(commands)('ftx %s', (_, run) => {
     );
   });
 
-  test.each([{}, { isTTY: true }])('shows a text as it shows its escaped form (%o)', async (appearance) => {
+  it.each([{}, { isTTY: true }])('shows a text as it shows its escaped form (%o)', async (appearance) => {
     await fc.assert(
       fc.asyncProperty(texts, async (list) => {
         const shown = await run(makeEvents(list), appearance);
@@ -183,7 +183,7 @@ describe.each(commands)('ftx %s', (_, run) => {
     );
   });
 
-  test('writes one line of JSON for each event, which means the same', async () => {
+  it('writes one line of JSON for each event, which means the same', async () => {
     await fc.assert(
       fc.asyncProperty(texts, code, async (list, failureCode) => {
         const events = makeEvents(list, failureCode);
@@ -196,11 +196,11 @@ describe.each(commands)('ftx %s', (_, run) => {
   });
 });
 
-describe('a failure of the whole', () => {
+describe('the failure of a whole session', () => {
   const failureOf = (message: string): Error =>
     new FtxError('refused', message, { cause: new Error(`cause ${message}`, { cause: message }) });
 
-  test('is one line, whatever it and its cause say', async () => {
+  it('is one line, whatever its message and its cause hold', async () => {
     await fc.assert(
       fc.asyncProperty(texts, fc.boolean(), async ([message = ''], isOwn) => {
         const failure = isOwn ? failureOf(message) : new Error(message);
@@ -213,7 +213,7 @@ describe('a failure of the whole', () => {
     );
   });
 
-  test('is a line of JSON as well', async () => {
+  it('is one line of JSON too', async () => {
     await fc.assert(
       fc.asyncProperty(texts, async ([message = '']) => {
         const { stdout } = await sendAll([], { json: true }, failureOf(message));
@@ -228,7 +228,7 @@ describe('a failure of the whole', () => {
   });
 });
 
-test('the name that the receiver gave is shown as its escaped form', async () => {
+it('the name that the receiver gave is shown as its escaped form', async () => {
   const storedAs = (path: string, as: string): TransferEvent[] => makeEvents(['', path, as]).slice(2, 6);
   await fc.assert(
     fc.asyncProperty(texts, async ([path = '', as = '']) => {
@@ -239,7 +239,7 @@ test('the name that the receiver gave is shown as its escaped form', async () =>
   );
 });
 
-test('a bar is one line, and shows a text as it shows its escaped form', () => {
+it('a bar is one line, and shows a text as it shows its escaped form', () => {
   const draw = (events: readonly TransferEvent[], columns: number): string[] => {
     const model = createProgressModel(() => 0);
     for (const event of events.slice(0, 5)) model.apply(event);
@@ -256,7 +256,7 @@ test('a bar is one line, and shows a text as it shows its escaped form', () => {
   );
 });
 
-test('a peer is listed in one line', () => {
+it('a peer is listed in one line', () => {
   fc.assert(
     fc.property(texts, fc.boolean(), ([host = '', address = ''], paired) => {
       const known = { identity: `sha256:${'0'.repeat(64)}`, since: host } as const;
@@ -271,7 +271,7 @@ test('a peer is listed in one line', () => {
   );
 });
 
-test('a transfer that broke off is listed in one line', () => {
+it('a transfer that broke off is listed in one line', () => {
   fc.assert(
     fc.property(texts, ([path = '', peer = '']) => {
       const line = describePart({ path, peer, size: 10, bytes: 5, ageSeconds: 7 });

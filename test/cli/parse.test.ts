@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from 'commander';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseCount, parseListenPort, parseSecondsAsMs, parseSize } from '../../src/cli/parse.js';
 
 describe('parseSize', () => {
-  test.each([
+  it.each([
     ['0', 0],
     ['1024', 1024],
     ['1k', 1024],
@@ -20,7 +20,7 @@ describe('parseSize', () => {
     expect(parseSize(text)).toBe(bytes);
   });
 
-  test.each([
+  it.each([
     '',
     ' ',
     '-1',
@@ -42,7 +42,7 @@ describe('parseSize', () => {
 });
 
 describe('parseListenPort', () => {
-  test.each([
+  it.each([
     ['0', 0],
     ['6000', 6000],
     ['65535', 65_535],
@@ -50,23 +50,23 @@ describe('parseListenPort', () => {
     expect(parseListenPort(text)).toBe(port);
   });
 
-  test.each(['', '65536', '-1', '80.5', 'http', '0x50', ' 80', '99999999999999999999'])('refuses "%s"', (text) => {
+  it.each(['', '65536', '-1', '80.5', 'http', '0x50', ' 80', '99999999999999999999'])('refuses "%s"', (text) => {
     expect(() => parseListenPort(text)).toThrow(InvalidArgumentError);
   });
 });
 
 describe('parseCount', () => {
-  test('takes a whole number', () => {
+  it('takes a whole number', () => {
     expect(parseCount('1024')).toBe(1024);
   });
 
-  test.each(['0', '', '1.5', '1000001', 'many'])('refuses "%s"', (text) => {
+  it.each(['0', '', '1.5', '1000001', 'many'])('refuses "%s"', (text) => {
     expect(() => parseCount(text)).toThrow(InvalidArgumentError);
   });
 });
 
 describe('parseSecondsAsMs', () => {
-  test.each([
+  it.each([
     ['60', 60_000],
     ['0.5', 500],
     ['86400', 86_400_000],
@@ -74,7 +74,7 @@ describe('parseSecondsAsMs', () => {
     expect(parseSecondsAsMs(text)).toBe(ms);
   });
 
-  test.each(['0', '', '-1', '0.0001', '2147484', '1e3', 'soon', 'NaN'])('refuses "%s"', (text) => {
+  it.each(['0', '', '-1', '0.0001', '2147484', '1e3', 'soon', 'NaN'])('refuses "%s"', (text) => {
     expect(() => parseSecondsAsMs(text)).toThrow(InvalidArgumentError);
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { EXIT } from '../../src/cli/exit-codes.js';
 import { runProgram, type Runners } from '../../src/cli/program.js';
 import { FtxError } from '../../src/core/errors.js';
@@ -31,13 +31,13 @@ const RECEIVE_DEFAULTS = {
 };
 
 describe('receive', () => {
-  test('has the defaults of the manual', async () => {
+  it('has the defaults of the manual', async () => {
     const { code, receive } = await run('receive');
     expect(code).toBe(EXIT.ok);
     expect(receive.mock.calls[0]![0]).toEqual(RECEIVE_DEFAULTS);
   });
 
-  test('takes every option', async () => {
+  it('takes every option', async () => {
     const typed =
       'receive --dir in --port 0 --host ::1 --on-conflict fail --max-size 5M --max-files 100 --quota 1.5T --max-connections 3 --no-classic --no-sync --once --timeout 1.5 --keep-parts 12h --list-parts --json --quiet';
     const { receive } = await run(...typed.split(' '));
@@ -62,7 +62,7 @@ describe('receive', () => {
   });
 });
 
-test('receive takes who may get in', async () => {
+it('receive takes --known-only and --pair', async () => {
   expect((await run('receive', '--known-only')).receive.mock.calls[0]![0]).toEqual({
     ...RECEIVE_DEFAULTS,
     knownOnly: true,
@@ -71,7 +71,7 @@ test('receive takes who may get in', async () => {
 });
 
 describe('send', () => {
-  test('has the defaults of the manual', async () => {
+  it('has the defaults of the manual', async () => {
     const { code, send } = await run('send', 'a', 'b', '--to', 'host');
     expect(code).toBe(EXIT.ok);
     expect(send.mock.calls[0]![0]).toEqual({
@@ -82,7 +82,7 @@ describe('send', () => {
     });
   });
 
-  test('takes every option, standard input and odd names', async () => {
+  it('takes every option, standard input and odd names', async () => {
     const { send } = await run(
       'send',
       '--to',
@@ -110,13 +110,13 @@ describe('send', () => {
     });
   });
 
-  test('takes a code from a file, and never as an argument', async () => {
+  it('takes a code from a file, and never as an argument', async () => {
     const { send } = await run('send', 'a', '--to', 'host', '--pair', '--code-file', '-');
     expect(send.mock.calls[0]![0]).toMatchObject({ paths: ['a'], pair: true, codeFile: '-' });
     expect((await run('send', 'a', '--to', 'host', '--code', '4821-9377')).code).toBe(EXIT.usage);
   });
 
-  test('keeps the exit code of the runner', async () => {
+  it('keeps the exit code of the runner', async () => {
     const io = fakeIo();
     const runners = { send: () => Promise.resolve(77), receive: () => Promise.resolve(0), ...OTHERS };
     expect(await runProgram(['send', 'a', '--to', 'host'], runners, io)).toBe(77);
@@ -124,7 +124,7 @@ describe('send', () => {
 });
 
 describe('a wrong command line exits 64 with one sentence and empty stdout', () => {
-  test.each([
+  it.each([
     ['snd', /^ftx: unknown command 'snd' \(Did you mean send\?\)\. ftx --help/],
     ['photo.jpg', /^ftx: unknown command 'photo.jpg'\. ftx --help/],
     ['send a', /^ftx: required option '--to <host/],
@@ -151,7 +151,7 @@ describe('a wrong command line exits 64 with one sentence and empty stdout', () 
     expect(receive).not.toHaveBeenCalled();
   });
 
-  test('no command at all shows the help', async () => {
+  it('no command at all shows the help', async () => {
     const { code, out, err } = await run();
     expect([code, out]).toEqual([EXIT.usage, '']);
     expect(err).toContain('Usage: ftx');
@@ -159,20 +159,20 @@ describe('a wrong command line exits 64 with one sentence and empty stdout', () 
 });
 
 describe('help and version', () => {
-  test.each([['--help'], ['send', '--help'], ['receive', '--help'], ['send', '-h']])('%s %s', async (...argv) => {
+  it.each([['--help'], ['send', '--help'], ['receive', '--help'], ['send', '-h']])('%s %s', async (...argv) => {
     const { code, out, err } = await run(...argv);
     expect([code, err]).toEqual([EXIT.ok, '']);
     expect(out).toMatch(/Exit status:\n +0 {2}everything was stored.*\n(?: +\d+ {2}.+\n)+$/);
   });
 
-  test('the help shows sizes and times as they are typed', async () => {
+  it('the help shows sizes and times as they are typed', async () => {
     const { out } = await run('receive', '--help');
     const words = out.replace(/\s+/g, ' ');
     expect(words).toContain('(powers of 1024) (default: 10G)');
     expect(words).toContain('for that long (default: 60)');
   });
 
-  test('--version', async () => {
+  it('--version prints the version and the supported versions of Node', async () => {
     expect(await run('--version')).toMatchObject({
       code: EXIT.ok,
       out: `${describeVersion(process.versions.node)}\n`,
@@ -189,11 +189,11 @@ describe('a runner that throws', () => {
     return { code, err: io.stderr.text() };
   };
 
-  test('with our own error: its sentence and its code', async () => {
+  it('with an FtxError shows its sentence and exits with the status of its code', async () => {
     expect(await throwing(new FtxError('cannot-create', 'No folder.'))).toEqual({ code: 73, err: 'ftx: No folder.\n' });
   });
 
-  test('with anything else: still one sentence and no stack', async () => {
+  it('with any other value shows one sentence and no stack', async () => {
     expect(await throwing(new TypeError('x is not\na function'))).toEqual({
       code: 74,
       err: 'ftx: x is not\\x0aa function\n',

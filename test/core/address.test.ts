@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { formatAddress, formatTarget, hostOf, parseAddress } from '../../src/core/address.js';
 import { FtxError } from '../../src/core/errors.js';
 
 describe('parseAddress', () => {
-  test.each([
+  it.each([
     ['host', 'host', 6000],
     ['backup.example:6000', 'backup.example', 6000],
     ['host:1', 'host', 1],
@@ -22,7 +22,7 @@ describe('parseAddress', () => {
     expect(parseAddress(text)).toEqual({ host, port });
   });
 
-  test.each([
+  it.each([
     ['', /not an address/],
     [' ', /not an address/],
     [':6000', /not an address/],
@@ -52,7 +52,7 @@ describe('parseAddress', () => {
     expect(() => parseAddress(text)).toThrow(expect.objectContaining({ code: 'usage' }));
   });
 
-  test('takes back whatever formatAddress and formatTarget write', () => {
+  it('takes back whatever formatAddress and formatTarget write', () => {
     const host = fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6());
     fc.assert(
       fc.property(host, fc.integer({ min: 1, max: 65_535 }), (name, port) => {
@@ -63,7 +63,7 @@ describe('parseAddress', () => {
     );
   });
 
-  test('throws nothing but its own error', () => {
+  it('throws nothing but its own error', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('[', ']', ':', '%', '1', 'a', '.', '/', ' ') }), (text) => {
         try {
@@ -76,11 +76,22 @@ describe('parseAddress', () => {
   });
 });
 
-test.each([
+it.each([
   ['192.0.2.7:51234', '192.0.2.7'],
   ['[2001:db8::7]:51234', '2001:db8::7'],
   ['[fe80::1%eth0]:1', 'fe80::1%eth0'],
   ['something else', 'something else'],
 ])('hostOf of %s is %s', (peer, host) => {
   expect(hostOf(peer)).toBe(host);
+});
+
+describe('formatAddress', () => {
+  it.each([
+    ['192.0.2.7', '192.0.2.7:6000'],
+    ['::ffff:192.0.2.7', '192.0.2.7:6000'],
+    ['2001:db8::7', '[2001:db8::7]:6000'],
+    ['host.example', 'host.example:6000'],
+  ])('shows %s as %s', (host, shown) => {
+    expect(formatAddress({ host, port: 6000 })).toBe(shown);
+  });
 });

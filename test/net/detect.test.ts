@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { detectCaller } from '../../src/net/detect.js';
-import { encodeRefusal } from '../../src/mailbox/turn-away.js';
 import { scriptedConnection } from '../support/memory-connection.js';
 
 const bytes = (text: string) => Buffer.from(text, 'latin1');
@@ -17,7 +16,7 @@ describe('detectCaller', () => {
     ['/', 'unknown'],
     [':', 'unknown'],
     ['é', 'unknown'],
-  ] as const)('knows %j', async (text, caller) => {
+  ] as const)('tells from %j that the caller speaks %s', async (text, caller) => {
     const { connection } = scriptedConnection([bytes(text), bytes('more')]);
     const detected = await detectCaller(connection);
     expect(detected?.caller).toBe(caller);
@@ -26,19 +25,7 @@ describe('detectCaller', () => {
     expect(await detected?.connection.read()).toBeUndefined();
   });
 
-  it('sees a caller that leaves without a word', async () => {
+  it('has no answer for a caller that closes without a byte', async () => {
     expect(await detectCaller(scriptedConnection([]).connection)).toBeUndefined();
-  });
-});
-
-describe('encodeRefusal', () => {
-  it('answers HTTP with a response of the length it says', () => {
-    const [head, body] = Buffer.from(encodeRefusal('http')).toString().split('\r\n\r\n');
-    expect(head).toMatch(/^HTTP\/1\.1 501 /);
-    expect(head).toContain(`Content-Length: ${body!.length}\r\n`);
-  });
-
-  it('answers TLS with a fatal alert', () => {
-    expect(Buffer.from(encodeRefusal('tls')).toString('hex')).toBe('15030100020228');
   });
 });

@@ -20,7 +20,7 @@ afterEach(() => {
   server.close();
 });
 
-it('reads every time into the same memory', async () => {
+it('reads into the same memory each time', async () => {
   const read: Uint8Array[] = [];
   let wake: () => void = () => undefined;
   const sharing = shareReads(accepted, (bytes) => {
@@ -40,7 +40,7 @@ it('reads every time into the same memory', async () => {
   sharing!.destroy();
 });
 
-it('lets the server end when the connection has', async () => {
+it('lets the server close when the connection has closed', async () => {
   const sharing = shareReads(accepted, () => true)!;
   const closed = once(server.close(), 'close');
   sharing.destroy();
@@ -65,12 +65,12 @@ it.each<[string, () => void | Promise<void>]>([
       Object.defineProperty(handle, 'useUserBuffer', { value: undefined });
     },
   ],
-])('leaves a socket as it is that %s', async (_, prepare) => {
+])('changes nothing about a socket that %s', async (_, prepare) => {
   await prepare();
   expect(shareReads(accepted, () => true)).toBeUndefined();
 });
 
-it('hears of an end that came with the first bytes', async () => {
+it('reports an end that came with the first bytes', async () => {
   const connection = new TcpConnection(accepted);
   caller.end('all');
   const first = await connection.read();

@@ -4,7 +4,6 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Connection } from '../../src/core/connection.js';
 import { listen, type Listener } from '../../src/net/listen.js';
 import { dial } from '../../src/net/dial.js';
-import { formatAddress } from '../../src/core/address.js';
 import { TcpConnection } from '../../src/net/tcp.js';
 import { describeConnection } from '../contract/connection.contract.js';
 import { codeOf } from '../support/error-code.js';
@@ -71,7 +70,7 @@ describe('a TCP connection', () => {
     await expect(connection.readInto(new Uint8Array(1), () => undefined)).rejects.toBe(reason);
   });
 
-  it('that was destroyed lingers only while few others do', async () => {
+  it('that was destroyed lingers only while at most 24 do', async () => {
     const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
     servers.push(server);
     await once(server, 'listening');
@@ -94,7 +93,7 @@ describe('a TCP connection', () => {
     for (const caller of callers) caller.destroy();
   });
 
-  it('names its peer', async () => {
+  it('has the address of its peer', async () => {
     const [connection, raw] = await acceptRaw();
     expect(connection.peer).toBe(`127.0.0.1:${raw.localPort}`);
     raw.destroy();
@@ -102,7 +101,7 @@ describe('a TCP connection', () => {
 });
 
 describe('dial', () => {
-  it('says that nothing listens', async () => {
+  it('fails with no-connection where nothing listens', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
@@ -114,11 +113,11 @@ describe('dial', () => {
     });
   });
 
-  it('says that a host is not known', async () => {
+  it('fails with unknown-host for a name that nobody knows', async () => {
     expect(await codeOf(dial({ ...loopback(6000), host: 'nosuch.invalid' }))).toBe('unknown-host');
   });
 
-  it('stops when told to', async () => {
+  it('stops when its signal is aborted', async () => {
     const stop = new AbortController();
     const dialling = dial({ ...loopback(6000), host: 'localhost', signal: stop.signal });
     stop.abort(new Error('enough'));
@@ -130,13 +129,13 @@ describe('dial', () => {
 describe('listen', () => {
   const listenOn = (port: number, host?: string) => listen({ port, host, onConnection: () => undefined });
 
-  it('says that a port is in use', async () => {
+  it('fails with port-in-use where something listens already', async () => {
     const first = await listenOn(0);
     listeners.push(first);
     expect(await codeOf(listenOn(first.port))).toBe('port-in-use');
   });
 
-  it('says that an address is not one of this machine', async () => {
+  it('fails with unknown-host for an address of another machine', async () => {
     expect(await codeOf(listenOn(0, '192.0.2.1'))).toBe('unknown-host');
   });
 
@@ -151,16 +150,5 @@ describe('listen', () => {
     const connection = await dial({ ...loopback(listener.port), host });
     await accepted;
     connection.destroy(new Error('done'));
-  });
-});
-
-describe('formatAddress', () => {
-  it.each([
-    ['192.0.2.7', '192.0.2.7:6000'],
-    ['::ffff:192.0.2.7', '192.0.2.7:6000'],
-    ['2001:db8::7', '[2001:db8::7]:6000'],
-    ['host.example', 'host.example:6000'],
-  ])('shows %s as %s', (host, shown) => {
-    expect(formatAddress({ host, port: 6000 })).toBe(shown);
   });
 });

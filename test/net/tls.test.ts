@@ -1,4 +1,4 @@
-import { describe, afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createIdentity } from '../../src/identity/identity.js';
 import { listen, type Listener } from '../../src/net/listen.js';
 import { dial } from '../../src/net/dial.js';
@@ -38,14 +38,14 @@ describeConnection('TLS, from the receiver', async () => {
 });
 
 describe('a TLS connection', () => {
-  it('tells each side who the other is', async () => {
+  it('tells each side the identity of the other', async () => {
     const { sender, seenBySender, seenByReceiver } = await openTls();
     expect(seenBySender.peer).toBe(identities.receiver.fingerprint);
     expect(seenByReceiver.peer).toBe(identities.sender.fingerprint);
     sender.destroy(new Error('done'));
   });
 
-  it('has a secret that is the same at both ends, and no other has', async () => {
+  it('has a secret that is the same at both ends and differs from that of any other connection', async () => {
     const [one, other] = [await openTls(), await openTls()];
     const secrets = [one, other].map(({ seenBySender, seenByReceiver }) => {
       expect(seenBySender.binding).toEqual(seenByReceiver.binding);

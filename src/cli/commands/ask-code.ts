@@ -1,13 +1,13 @@
+/** Where the code of a pairing comes from on the sender's side: a file, standard input, or a person. */
 import type { Readable } from 'node:stream';
 import { FtxError } from '../../core/errors.js';
-import { readCodeFile } from '../../client/send.js';
+import { readCodeFile, STANDARD_INPUT } from '../../client/send.js';
 import { formatTarget, type Address } from '../../core/address.js';
 import { escapeText } from '../screen/escape.js';
 import type { CliIo } from '../screen/io.js';
 
-const STANDARD_INPUT = '-';
 const MAX_CHARACTERS = 256;
-/** A person looks for it on another machine; there it is good for as long. */
+/** How long a person may look for the code on the other machine. The receiver keeps its code for as long. */
 const TYPING_MS = 10 * 60 * 1000;
 
 export interface CodeArguments {
@@ -17,10 +17,10 @@ export interface CodeArguments {
 }
 
 /**
- * The code of the receiver, from a file, a terminal, or from standard input if
- * that was said in so many words: a script's input may be meant for another.
- * Undefined where nobody can be asked. Throws FtxError `unreadable`, or
- * `unpaired` when none is given; it never waits for ever.
+ * The code that the receiver shows: from the file of --code-file, or typed at a
+ * terminal. Standard input is read only for `--code-file -`, because the input
+ * of a script may be meant for another program. Undefined where nobody can be
+ * asked. Throws FtxError `unreadable`, or `unpaired` when no code comes in time.
  */
 export async function askCode(
   args: CodeArguments,
@@ -30,8 +30,8 @@ export async function askCode(
 ): Promise<string | undefined> {
   const { paths, codeFile, timeoutMs } = args;
   if (codeFile !== undefined && codeFile !== STANDARD_INPUT) return readCodeFile(codeFile);
-  const isTerminal =
-    !paths.includes(STANDARD_INPUT) && (io.stdin as { isTTY?: boolean }).isTTY === true && io.stderr.isTTY === true;
+  const isInputFree = !paths.includes(STANDARD_INPUT);
+  const isTerminal = isInputFree && (io.stdin as { isTTY?: boolean }).isTTY && io.stderr.isTTY;
   if (!isTerminal && codeFile === undefined) return undefined;
   if (isTerminal)
     io.stderr.write(
@@ -42,20 +42,20 @@ export async function askCode(
   return line;
 }
 
-/** Up to the end of the line or of the stream. */
+/** Reads up to the end of the line or of the stream. */
 async function readLine(input: Readable, limitMs: number, signal: AbortSignal): Promise<string> {
   let text = '';
   let off: () => void = () => undefined;
   try {
     await new Promise<void>((resolve, reject) => {
-      const take = (data: Buffer | string): void => {
+      const take = (data: Buffer | string) => {
         text += data.toString();
         if (text.includes('\n') || text.length > MAX_CHARACTERS) resolve();
       };
-      const end = (): void => resolve();
-      const abort = (): void => reject(signal.reason as Error);
-      // Not `timeout`, which would be tried again.
-      const giveUp = (): void =>
+      const end = () => resolve();
+      const abort = () => reject(signal.reason as Error);
+      // The code is not `timeout`, because the sender would try that again.
+      const giveUp = () =>
         reject(new FtxError('unpaired', `No code came within ${limitMs / 1000} s. Nothing was sent.`));
       const timer = setTimeout(giveUp, limitMs);
       input.on('data', take).on('end', end).on('error', reject);

@@ -1,3 +1,4 @@
+/** What `ftx send --dry-run` writes: what the receiver would do with each entry, and with the whole. */
 import type { TransferEvent } from '../../core/events.js';
 import { formatTarget, type Address } from '../../core/address.js';
 import { escapeText } from '../screen/escape.js';
@@ -17,27 +18,27 @@ type Lost = Extract<TransferEvent, { type: 'refused' | 'failed' }>;
 const FATE_COLUMNS = 13;
 const SIZE_COLUMNS = 8;
 
-/** What `ftx send --dry-run` writes: on standard output a line for each entry and one for the whole. */
+/** Writes a line for each entry and one for the whole to standard output. */
 export function createDryRunReport({ json, quiet }: Appearance, io: CliIo, to: Address, view: View): SendReport {
   const startMs = io.now();
   const tally = createArrived();
   const text = createSendText(to, tally);
-  const lines = json === true ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
-  const isTable = json !== true && quiet !== true;
+  const lines = json ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
+  const isTable = !json && !quiet;
   const whole = createWhole(to);
 
-  function tell(event: TransferEvent): void {
+  function writeText(event: TransferEvent): void {
     const line = isTable ? describeFate(event) : undefined;
     const said = text.describe(event);
-    if (line !== undefined) io.stdout.write(`${line}\n`);
-    else if (said !== undefined && (quiet !== true || event.type !== 'peer')) view.print(said);
+    if (line) io.stdout.write(`${line}\n`);
+    else if (said && !(quiet && event.type === 'peer')) view.print(said);
   }
 
   return {
     onEvent: (event) => {
       lines?.onEvent(event);
       whole.note(event);
-      tell(event);
+      writeText(event);
     },
     finish: (summary) => {
       lines?.finish(summary);

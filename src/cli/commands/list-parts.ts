@@ -1,3 +1,4 @@
+/** `ftx receive --list-parts`: the transfers that broke off and can go on. */
 import { isFingerprint, spellFingerprint } from '../../core/fingerprint.js';
 import { listParts, type LeftPart } from '../../mailbox/receive.js';
 import { escapeText, toJsonLine } from '../screen/escape.js';
@@ -5,7 +6,7 @@ import { EXIT } from '../exit-codes.js';
 import { formatBytes } from '../screen/format.js';
 import type { CliIo } from '../screen/io.js';
 
-/** `ftx receive --list-parts`: what broke off and can go on, on standard output. */
+/** Writes one line for each transfer to standard output. */
 export async function runListParts(
   args: { readonly dir: string; readonly json?: boolean },
   io: CliIo,
@@ -13,9 +14,9 @@ export async function runListParts(
   let count = 0;
   for await (const part of listParts(args.dir)) {
     count += 1;
-    io.stdout.write(args.json === true ? `${toJsonLine({ type: 'part', ...part })}\n` : `${describePart(part)}\n`);
+    io.stdout.write(args.json ? `${toJsonLine({ type: 'part', ...part })}\n` : `${describePart(part)}\n`);
   }
-  if (count === 0 && args.json !== true) io.stdout.write(`No transfer into ${escapeText(args.dir)} has broken off.\n`);
+  if (count === 0 && !args.json) io.stdout.write(`No transfer into ${escapeText(args.dir)} has broken off.\n`);
   return EXIT.ok;
 }
 

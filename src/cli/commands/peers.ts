@@ -1,3 +1,4 @@
+/** `ftx id`, `ftx peers` and `ftx peers forget`: who this installation is, and whom it knows. */
 import { FtxError } from '../../core/errors.js';
 import { spellFingerprint } from '../../core/fingerprint.js';
 import { forgetPeer, forgetSender, isIdentity, listPeers, readOwnIdentity, type KnownPeer } from '../../home/peers.js';
@@ -10,27 +11,27 @@ export interface PeersArguments {
   readonly json?: boolean;
 }
 
-/** `ftx id`: who this installation is, for others to compare with. */
+/** `ftx id`: the identity of this installation, for people on other machines to compare. */
 export async function runId({ json }: PeersArguments, io: CliIo): Promise<number> {
   const identity = await readOwnIdentity();
   const name = spellFingerprint(identity);
   io.stdout.write(
-    json === true ? `${toJsonLine({ type: 'id', identity, name } as { type: string })}\n` : `${name}\n${identity}\n`,
+    json ? `${toJsonLine({ type: 'id', identity, name } as { type: string })}\n` : `${name}\n${identity}\n`,
   );
   return EXIT.ok;
 }
 
-/** `ftx peers`: one line for each. */
+/** `ftx peers`: one line for each known peer. */
 export async function runPeers({ json }: PeersArguments, io: CliIo): Promise<number> {
   const peers = await listPeers();
-  if (peers.length === 0 && json !== true) {
+  if (peers.length === 0 && !json) {
     io.stderr.write(
       'no peers yet: the first ftx send to a host remembers who receives there, ftx receive --pair lets a sender in\n',
     );
   }
   for (const peer of peers) {
     const event = { type: 'peer', ...peer, name: spellFingerprint(peer.identity) };
-    io.stdout.write(`${json === true ? toJsonLine(event) : describePeer(peer)}\n`);
+    io.stdout.write(`${json ? toJsonLine(event) : describePeer(peer)}\n`);
   }
   return EXIT.ok;
 }

@@ -1,3 +1,4 @@
+/** `ftx receive`: from its arguments to an exit code, with what it writes in between. */
 import { FtxError, toFtxError } from '../../core/errors.js';
 import type { TransferEvent } from '../../core/events.js';
 import { receive, type Receiver, type ReceiveResult } from '../../mailbox/receive.js';
@@ -12,9 +13,10 @@ import { createArrived } from '../screen/arrived.js';
 import { openView } from '../screen/open-view.js';
 import type { View } from '../screen/view.js';
 
+/** How long running transfers may go on after the first Ctrl-C. */
 const GRACE_MS = 10_000;
 
-/** `ftx receive` as typed, each option parsed. */
+/** The arguments of `ftx receive`, each parsed. */
 export interface ReceiveArguments {
   readonly dir: string;
   readonly port: number;
@@ -37,36 +39,36 @@ export interface ReceiveArguments {
   readonly quiet?: boolean;
 }
 
-/** Receives until it is stopped, shows what comes, and resolves with the exit code. */
+/** Receives until it is stopped, shows what arrives, and resolves with the exit code. */
 export async function runReceive(args: ReceiveArguments, io: CliIo, library = receive): Promise<number> {
-  if (args.listParts === true) return runListParts(args, io);
+  if (args.listParts) return runListParts(args, io);
   const view = await openView('receive', io, args);
   const report = createReport(args, io, view);
-  if (!args.sync && args.quiet !== true)
+  if (!args.sync && !args.quiet)
     view.print('not synchronised: a power cut may lose what was stored in the last half minute');
   const stop = new AbortController();
   let receiver: Receiver | undefined;
-  // a failure to close shows in `closed`
-  const close = (): void => void receiver?.close(GRACE_MS).catch(() => undefined);
+  // If closing fails, `receiver.closed` rejects too.
+  const close = () => void receiver?.close(GRACE_MS).catch(() => undefined);
   const signals = watchSignals(io, {
     first: () => {
       report.stopping();
-      if (receiver === undefined) stop.abort(new FtxError('aborted', 'Stopped before it listened.'));
-      else close();
+      if (receiver) close();
+      else stop.abort(new FtxError('aborted', 'Stopped before it listened.'));
     },
     cleanUp: view.close,
   });
   try {
-    const access = args.pair === true ? 'pair' : args.knownOnly === true ? 'known' : 'open';
-    const onCode = (code: string): void => view.print(describeCode(code));
+    const access = args.pair ? 'pair' : args.knownOnly ? 'known' : 'open';
+    const onCode = (code: string) => view.print(describeCode(code));
     receiver = await library({ ...args, access, onCode, signal: stop.signal, onEvent: report.onEvent });
-    if (signals.received !== undefined) close();
+    if (signals.received) close();
     const result = await receiver.closed;
     report.finish(result);
-    return signals.exitCode(args.once === true ? result.firstFailure : undefined);
+    return signals.exitCode(args.once ? result.firstFailure : undefined);
   } catch (error) {
     view.close();
-    if (signals.received === undefined) view.print(describeFailure(error));
+    if (!signals.received) view.print(describeFailure(error));
     return signals.exitCode(toFtxError(error));
   } finally {
     signals.off();
@@ -77,12 +79,12 @@ export async function runReceive(args: ReceiveArguments, io: CliIo, library = re
 function createReport({ json, quiet, onConflict }: ReceiveArguments, io: CliIo, view: View) {
   const tally = createArrived();
   const describe = createReceiveText(onConflict, tally);
-  const lines = json === true ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
+  const lines = json ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
   const running = new Set<number>();
   let sessions = 0;
 
   return {
-    onEvent: (event: TransferEvent): void => {
+    onEvent: (event: TransferEvent) => {
       if (event.type === 'connected') {
         running.add(event.session);
         sessions += 1;
@@ -90,17 +92,17 @@ function createReport({ json, quiet, onConflict }: ReceiveArguments, io: CliIo, 
       if (event.type === 'done') running.delete(event.session);
       lines?.onEvent(event);
       const text = describe(event);
-      if (text !== undefined && (text.isFailure || quiet !== true)) view.print(text.line);
+      if (text && (text.isFailure || !quiet)) view.print(text.line);
       view.onEvent(event);
     },
-    stopping: (): void => {
-      if (quiet === true || running.size === 0) return;
+    stopping: () => {
+      if (quiet || running.size === 0) return;
       const transfers = formatCount(running.size, 'running transfer');
       view.print(`stopping: waiting up to ${GRACE_MS / 1000} s for ${transfers} (Ctrl-C again to leave now)`);
     },
-    finish: (result: ReceiveResult): void => {
+    finish: (result: ReceiveResult) => {
       view.close();
-      if (quiet === true || sessions === 0) return;
+      if (quiet || sessions === 0) return;
       const bytes = tally.bytes > 0 ? ` (${formatBytes(tally.bytes)})` : '';
       view.print(
         `received ${tally.describe()}${bytes} from ${formatCount(sessions, 'sender')}${describeLosses(result)}`,

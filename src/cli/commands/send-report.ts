@@ -1,3 +1,4 @@
+/** What `ftx send` writes while it runs and at its end: sentences for people, and JSON lines for scripts. */
 import type { FtxError } from '../../core/errors.js';
 import type { EventListener, Summary, TransferEvent } from '../../core/events.js';
 import type { Address } from '../../core/address.js';
@@ -8,15 +9,15 @@ import { createSendText } from '../screen/send-text.js';
 import { createArrived } from '../screen/arrived.js';
 import type { Appearance, View } from '../screen/view.js';
 
-/** Everything `ftx send` writes. After finish or fail it writes nothing more. */
+/** The output of one `ftx send`. After finish or fail it writes nothing more. */
 export interface SendReport {
   readonly onEvent: EventListener;
   finish(summary: Summary): void;
-  /** The session has failed, or was stopped by a signal. */
+  /** The session has failed. `stopped`: a signal was the reason. */
   fail(failure: FtxError, stopped: boolean): void;
 }
 
-/** Worth a line, but no failure. */
+/** Whether the event is worth a line although nothing has failed; --quiet leaves it out. */
 function isNews({ type }: TransferEvent): boolean {
   return type === 'peer' || type === 'paired';
 }
@@ -25,27 +26,27 @@ export function createSendReport({ json, quiet }: Appearance, io: CliIo, to: Add
   const startMs = io.now();
   const tally = createArrived();
   const text = createSendText(to, tally);
-  const lines = json === true ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
+  const lines = json ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
   let ended = false;
 
-  const end = (): void => {
+  const end = () => {
     ended = true;
     view.close();
   };
 
   return {
     onEvent: (event) => {
-      // what breaks because all is over has nothing to add to how it ended
+      // Closing the connection makes other things fail, which say nothing about why the send has ended.
       if (ended) return;
       lines?.onEvent(event);
       const line = text.describe(event);
-      if (line !== undefined && (quiet !== true || !isNews(event))) view.print(line);
+      if (line && !(quiet && isNews(event))) view.print(line);
       view.onEvent(event);
     },
     finish: (summary) => {
       end();
       lines?.finish(summary);
-      if (quiet !== true) view.print(text.summarize(summary));
+      if (!quiet) view.print(text.summarize(summary));
     },
     fail: (failure, stopped) => {
       end();
@@ -53,7 +54,7 @@ export function createSendReport({ json, quiet }: Appearance, io: CliIo, to: Add
       if (failure.code === 'usage') return;
       lines?.fail(failure);
       lines?.finish(tally.summary((io.now() - startMs) / 1000));
-      if (!stopped && quiet !== true && tally.arrived > 0) view.print(`${text.describeArrived()} before that`);
+      if (!stopped && !quiet && tally.arrived > 0) view.print(`${text.describeArrived()} before that`);
     },
   };
 }

@@ -1,5 +1,6 @@
+/** `ftx send`: from its arguments to an exit code. */
 import { FtxError, toFtxError } from '../../core/errors.js';
-import { checkName, send, type SendOptions } from '../../client/send.js';
+import { checkName, send, STANDARD_INPUT, type SendOptions } from '../../client/send.js';
 import { parseAddress, type Address } from '../../core/address.js';
 import { askCode } from './ask-code.js';
 import type { CliIo } from '../screen/io.js';
@@ -7,9 +8,7 @@ import { createSendReport } from './send-report.js';
 import { watchSignals } from '../signals.js';
 import { openView } from '../screen/open-view.js';
 
-const STANDARD_INPUT = '-';
-
-/** `ftx send` as typed, each option parsed but the address. */
+/** The arguments of `ftx send`. All are parsed but the address. */
 export interface SendArguments {
   readonly paths: readonly string[];
   readonly to: string;
@@ -28,18 +27,18 @@ export interface SendArguments {
   readonly quiet?: boolean;
 }
 
-/** Sends, shows how it goes, and resolves with the exit code. Throws FtxError `usage` before anything is written. */
+/** Sends, shows how it goes, and resolves with the exit code. Throws FtxError `usage` before it writes anything. */
 export async function runSend(args: SendArguments, io: CliIo, library = send): Promise<number> {
   checkPaths(args);
   const to = parseAddress(args.to);
   const view = await openView('send', io, args);
-  const report = (args.dryRun === true ? (await import('./dry-run.js')).createDryRunReport : createSendReport)(
+  const report = (args.dryRun ? (await import('./dry-run.js')).createDryRunReport : createSendReport)(
     args,
     io,
     to,
     view,
   );
-  if (args.plain === true && args.quiet !== true) view.print('plain: nothing of this is encrypted');
+  if (args.plain && !args.quiet) view.print('plain: nothing of this is encrypted');
   const stop = new AbortController();
   const signals = watchSignals(io, {
     first: (signal) => stop.abort(new FtxError('aborted', `Stopped by ${signal}.`)),
@@ -58,18 +57,17 @@ export async function runSend(args: SendArguments, io: CliIo, library = send): P
   } finally {
     signals.off();
     view.close();
-    // an open standard input would keep the process from ending
+    // An open standard input keeps the process from ending.
     if (args.paths.includes(STANDARD_INPUT)) io.stdin.destroy();
   }
 }
 
 function checkPaths({ paths, name, codeFile }: SendArguments): void {
-  if (codeFile === STANDARD_INPUT && paths.includes(STANDARD_INPUT)) {
+  if (codeFile === STANDARD_INPUT && paths.includes(STANDARD_INPUT))
     throw new FtxError(
       'usage',
       'Standard input can be the file or the code, not both: give the code with --code-file FILE.',
     );
-  }
   checkName(paths, name);
 }
 
@@ -77,13 +75,13 @@ function toOptions(args: SendArguments, io: CliIo, to: Address): SendOptions {
   return {
     paths: args.paths,
     to,
-    classic: args.classic === true,
-    plain: args.plain === true,
+    classic: args.classic ?? false,
+    plain: args.plain ?? false,
     peer: args.peer,
-    pair: args.pair === true || args.codeFile !== undefined,
+    pair: args.pair || args.codeFile !== undefined,
     timeoutMs: args.timeoutMs,
     retries: args.retry,
-    dryRun: args.dryRun === true,
+    dryRun: args.dryRun ?? false,
     ...(args.name === undefined ? {} : { name: args.name }),
     ...(args.paths.includes(STANDARD_INPUT) ? { input: io.stdin } : {}),
   };

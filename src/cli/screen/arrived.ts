@@ -1,9 +1,10 @@
+/** What has arrived so far, by kind of entry, counted from events. */
 import type { EntryKind } from '../../core/entry.js';
 import type { Summary, TransferEvent } from '../../core/events.js';
 import { describeKinds } from './format.js';
 
 export interface Arrived {
-  /** Counts the event and tells what kind of entry it is about. */
+  /** Counts the event. Returns the kind of the entry that the event is about. */
   apply(event: TransferEvent): EntryKind;
   /** Entries that have arrived. */
   readonly arrived: number;
@@ -13,7 +14,7 @@ export interface Arrived {
   describe(): string;
 }
 
-/** Counts what arrives by kind; remembers only the entries under way. */
+/** Remembers the entries under way, and of all others only how many they are. */
 export function createArrived(): Arrived {
   const open = new Map<number, Map<string, EntryKind>>();
   const arrived: Record<EntryKind, number> = { file: 0, directory: 0, symlink: 0 };

@@ -1,3 +1,4 @@
+/** The text of the progress bars. Drawing and timing are progress-view's. */
 import { hostOf } from '../../core/address.js';
 import { escapeText } from './escape.js';
 import { formatBytes, formatRate, formatTimeLeft } from './format.js';
@@ -13,24 +14,23 @@ const WIDE_COLUMNS = 100;
 export interface Bar {
   readonly label: string;
   readonly bytes: number;
-  /** Null where nobody knows the end. */
+  /** Null for a stream, whose size is known only at its end. */
   readonly size: number | null;
   readonly bytesPerSecond: number | undefined;
 }
 
-/** The bars of `ftx send`: the current file, the whole where it is more than that, and what holds it back. */
+/** The bars of `ftx send`: the current file, the whole if it is more than one entry, and what limits the speed. */
 export function describeSend(sessions: readonly SessionProgress[], columns: number): string[] {
   const [session] = sessions;
-  if (session === undefined) return [];
+  if (!session) return [];
   const { current, total, bytesPerSecond } = session;
   const lines: string[] = [];
-  if (current !== undefined)
-    lines.push(drawBar({ ...current, label: escapeText(current.path), bytesPerSecond }, columns));
-  if (total !== null && total.entries > 1) {
+  if (current) lines.push(drawBar({ ...current, label: escapeText(current.path), bytesPerSecond }, columns));
+  if (total && total.entries > 1) {
     const label = `${session.ended} of ${total.entries} done`;
     lines.push(drawBar({ label, bytes: session.bytes, size: total.bytes, bytesPerSecond }, columns));
   }
-  if (session.limitedBy !== undefined) lines.push(cutWidth(`limited by: ${session.limitedBy}`, columns));
+  if (session.limitedBy) lines.push(cutWidth(`limited by: ${session.limitedBy}`, columns));
   return lines;
 }
 
@@ -44,13 +44,13 @@ export function describeReceive(sessions: readonly SessionProgress[], columns: n
 function describeSender(session: SessionProgress, columns: number): string {
   const { current, bytesPerSecond } = session;
   const host = escapeText(hostOf(session.peer));
-  if (current === undefined) return cutWidth(`${host}  ${session.ended} done`, columns);
+  if (!current) return cutWidth(`${host}  ${session.ended} done`, columns);
   const name = escapeText(current.path);
   const label = columns < NARROW_COLUMNS ? name : `${host}  ${name}`;
   return drawBar({ ...current, label, bytesPerSecond }, columns);
 }
 
-/** One line of at most that many columns: `photo.jpg  [=====-----]  50%  4 MB/s  0:12`. */
+/** One line of at most `columns`: `photo.jpg  [=====-----]  50%  4 MB/s  0:12`. */
 export function drawBar(bar: Bar, columns: number): string {
   const tail = columns < NARROW_COLUMNS ? drawNarrowTail(bar) : drawTail(bar, columns >= WIDE_COLUMNS);
   const room = columns - tail.length - 2;

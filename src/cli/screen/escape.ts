@@ -1,12 +1,14 @@
+/** Hostile text made safe to show: names and messages of peers, for a terminal and for JSON lines. */
+
 /**
- * Names and messages come from strangers. Whatever a terminal would obey or
- * hide (controls, bidirectional overrides, line separators, invisible
- * characters, lone surrogates) is shown as an escape. Variation selectors stay:
- * they only choose how the emoji before them looks.
+ * Characters that a terminal would obey or hide: controls, bidirectional
+ * overrides, line separators, invisible characters, lone surrogates. Variation
+ * selectors are not among them, because they only choose how the emoji before
+ * them looks.
  */
 const DANGEROUS = /(?![\u{fe0e}\u{fe0f}])[\p{Cc}\p{Cs}\p{Bidi_Control}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** The longest path there is: what is longer is there to flood a log. */
+/** As long as the longest path of Linux. A longer text is there to flood a log. */
 const MAX_SHOWN_CHARACTERS = 4096;
 
 /** Text for people: dangerous characters as `\x1b` or `\u{202e}`. */
@@ -24,7 +26,7 @@ export function toJsonLine(event: { readonly type: string }): string {
   const json = JSON.stringify({ v: 1, type, ...rest }, (_key, value: unknown) =>
     typeof value === 'bigint' ? value.toString() : value,
   );
-  // All of them stand inside JSON strings: nothing outside those is anything but ASCII punctuation and digits.
+  // All of these characters are inside JSON strings: outside of them, JSON has ASCII punctuation and digits only.
   return json.replace(DANGEROUS, (character) =>
     Array.from({ length: character.length }, (_, at) => `\\u${hex(character.charCodeAt(at), 4)}`).join(''),
   );

@@ -1,5 +1,7 @@
+/** Sizes, rates, times and counts as people read them. */
 import type { EntryKind } from '../../core/entry.js';
 
+/** The time of a smaller file is mostly that of the queue it waits in, so it is not shown. */
 const TIMED_FROM_BYTES = 1_000_000;
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
 
@@ -20,7 +22,7 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(1)} ${unit}`;
 }
 
-/** `850 kB/s`, `4 MB/s`, `1.3 GB/s`: at most two or three digits, since it flickers anyway. */
+/** `850 kB/s`, `4 MB/s`, `1.3 GB/s`: at most three digits, because more would only flicker. */
 export function formatRate(bytesPerSecond: number): string {
   const [value, unit] = scale(bytesPerSecond, 999.5);
   const digits = value < 9.95 ? String(Math.round(value * 10) / 10) : String(Math.round(value));
@@ -64,7 +66,7 @@ export function describeKinds(counts: Readonly<Record<EntryKind, number>>): stri
   return parts.length === 0 ? 'nothing' : parts.join(', ');
 }
 
-/** `1.2 MB in 0.3 s, 4 MB/s`; of a small file only `9.8 kB`, since its time is that of the queue it stood in. */
+/** `1.2 MB in 0.3 s, 4 MB/s`, or `9.8 kB` for a small file. */
 export function formatTransfer(bytes: number, seconds: number): string {
   if (bytes < TIMED_FROM_BYTES || seconds <= 0) return formatBytes(bytes);
   return `${formatBytes(bytes)} in ${formatSeconds(seconds)}, ${formatRate(bytes / seconds)}`;

@@ -1,12 +1,13 @@
+/** The process as the commands see it: its streams, signals, clock and end. */
 import type { Readable } from 'node:stream';
 import { boundOutput, type OutputStream } from './output.js';
 import { toJsonLine } from './escape.js';
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';
 
-/** What the commands need of the process, so that tests can stand in for it. */
+/** What the commands need of the process. Tests have an implementation of their own. */
 export interface CliIo {
-  /** Opened on first use only: an unused stdin must not keep the process alive. */
+  /** Read this property only to read from it: an opened standard input keeps the process alive. */
   readonly stdin: Readable;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
@@ -18,7 +19,7 @@ export interface CliIo {
   };
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
-  /** Leaves at once, whatever is still running. */
+  /** Ends the process at once, whatever is still running. */
   exit(code: number): void;
 }
 

@@ -1,3 +1,4 @@
+/** The lines of --json. */
 import type { FtxError } from '../../core/errors.js';
 import type { EventListener, Summary, TransferEvent } from '../../core/events.js';
 import { toJsonLine } from './escape.js';
@@ -6,13 +7,13 @@ export const PROGRESS_INTERVAL_MS = 100;
 
 export interface JsonEvents {
   readonly onEvent: EventListener;
-  /** The whole has failed: says so unless an event has. */
+  /** The whole has failed. Writes a `failed` line unless an event has been one. */
   fail(error: FtxError): void;
-  /** The last line of all, unless an event was it. */
+  /** Writes the `done` line unless the last event was one. */
   finish(summary: Summary): void;
 }
 
-/** Events as lines for scripts; progress at most 10 times a second and session, since `stored` follows the last one. */
+/** Writes each event as a line, but of `progress` at most 10 per second and session: `stored` tells the end of a file anyway. */
 export function createJsonEvents(write: (text: string) => void, now: () => number): JsonEvents {
   const lastProgress = new Map<number, number>();
   let session = 0;

@@ -1,3 +1,4 @@
+/** Output that stays bounded when its reader is slow. */
 export interface OutputStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -5,7 +6,7 @@ export interface OutputStream {
   write(text: string): boolean;
 }
 
-/** A peer can cause any number of lines, and who reads them may be slow: what waits to be written stays in memory. */
+/** Bytes that may wait in memory to be written: peers can cause any number of lines, and their reader may be slow. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 interface BufferedStream extends OutputStream {
@@ -13,10 +14,10 @@ interface BufferedStream extends OutputStream {
   readonly writableLength: number;
 }
 
-/** Leaves out what comes while too much is waiting, and says so afterwards; `describeGap` is that line. */
+/** Leaves lines out while too much waits to be written. The line of `describeGap` stands in their place. */
 export function boundOutput(stream: BufferedStream, describeGap: (lines: number) => string): OutputStream {
-  // A terminal is written to at once, and asked for its size.
-  if (stream.isTTY === true) return stream;
+  // A terminal is fast, and its size changes: hand out the stream itself.
+  if (stream.isTTY) return stream;
   let missing = 0;
   return {
     write(text) {

@@ -1,3 +1,4 @@
+/** What is under way, as numbers: which sessions, which entries, how far. Made from events, for the bars. */
 import type { Limit, Totals, TransferEvent } from '../../core/events.js';
 import { createRateMeter, type RateMeter } from './rate.js';
 import { isEnd } from './arrived.js';
@@ -12,9 +13,9 @@ export interface SessionProgress {
   readonly peer: string;
   /** The entry that moved last, or the first of those that wait. */
   readonly current: OpenEntry | undefined;
-  /** Entries at their end, well or not. */
+  /** Entries that have ended, stored or not. */
   readonly ended: number;
-  /** Bytes dealt with: what has moved, and all of what was refused or there already. */
+  /** Bytes that need not be sent any more: what has moved, and all of what was refused or there already. */
   readonly bytes: number;
   readonly total: Totals | null;
   readonly bytesPerSecond: number | undefined;
@@ -39,17 +40,17 @@ interface Session {
   limitedBy: Limit | undefined;
 }
 
-/** What is under way, in constant memory per session and open entry; no words, no terminal. */
+/** Takes constant memory per session and per open entry. */
 export function createProgressModel(now: () => number): ProgressModel {
   const sessions = new Map<number, Session>();
 
   function apply(event: TransferEvent): void {
     if (event.type === 'listening' || event.type === 'code') return;
-    // a classic send connects once for each file and is one session all the same
+    // A classic send connects once for each file, and is one session all the same.
     if (event.type === 'connected' && !sessions.has(event.session))
       sessions.set(event.session, newSession(event.peer, now()));
     const session = sessions.get(event.session);
-    if (session === undefined) return;
+    if (!session) return;
     if (event.type === 'offered') session.open.set(event.path, { path: event.path, size: event.size, bytes: 0 });
     else if (event.type === 'resumed') applyResumed(session, event);
     else if (event.type === 'progress') move(session, event, now());
@@ -90,7 +91,7 @@ function move(session: Session, event: Extract<TransferEvent, { type: 'progress'
   session.limitedBy = event.limitedBy;
 }
 
-/** What was there before counts, but it did not move now. */
+/** Bytes of an earlier session count as done, but not for the rate. */
 function applyResumed(session: Session, { path, size, bytes }: Extract<TransferEvent, { type: 'resumed' }>): void {
   const before = session.open.get(path)?.bytes ?? 0;
   session.open.set(path, { path, size, bytes });
@@ -101,7 +102,7 @@ function end(session: Session, path: string, at: number, event: TransferEvent): 
   const entry = session.open.get(path);
   session.open.delete(path);
   session.ended += 1;
-  if (entry === undefined) return;
+  if (!entry) return;
   const arrived = event.type === 'stored' || event.type === 'sent' ? event.size : entry.bytes;
   const rest = (entry.size ?? arrived) - entry.bytes;
   const moved = (event.type === 'stored' && !event.already) || event.type === 'sent';

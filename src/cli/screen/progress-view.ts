@@ -1,3 +1,4 @@
+/** Progress bars at the bottom of a terminal. */
 import cliProgress from 'cli-progress';
 import type { EventListener } from '../../core/events.js';
 import { describeReceive, describeSend } from './bar-lines.js';
@@ -7,47 +8,47 @@ import type { View } from './view.js';
 
 const TICK_MS = 100;
 const MAX_LINES = 12;
-/** Rows left to what stands above the bars. */
+/** Rows that stay free for the lines above the bars. */
 const SPARE_ROWS = 3;
 
 const CLEAR_BELOW = '\x1b[J';
 const WRAP_ON = '\x1b[?7h';
 const WRAP_OFF = '\x1b[?7l';
 
-/** Bars at the bottom of a terminal, finished lines above them. Only for a stream that is one. */
+/** Draws bars at the bottom of the terminal, and finished lines above them. `stream` has to be a terminal. */
 export function createProgressView(command: 'send' | 'receive', stream: OutputStream, now: () => number): View {
   const model = createProgressModel(now);
   const board = createBoard(stream);
   let ticker: NodeJS.Timeout | undefined;
   let closed = false;
 
-  // Ticks only while something runs: an idle mailbox costs nothing, and what is over within one tick never flickers.
+  // The ticker runs only while a session does, so an idle mailbox costs nothing. A session shorter than a tick shows no bar.
   const onEvent: EventListener = (event) => {
     model.apply(event);
     if (model.active > 0 && !closed) ticker ??= setInterval(tick, TICK_MS);
   };
-  // the size is asked for each time, so a resized terminal is right at the next tick
-  const tick = (): void => {
+  // Each tick asks for the size of the terminal, which may have changed.
+  const tick = () => {
     board.draw(describe(command, model, stream));
     if (model.active === 0) stopTicking();
   };
-  const stopTicking = (): void => {
+  const stopTicking = () => {
     clearInterval(ticker);
     ticker = undefined;
   };
-  const close = (): void => {
+  const close = () => {
     closed = true;
     stopTicking();
     board.clear();
     process.off('exit', close);
   };
-  // an uncaught error must not leave the terminal without its cursor
+  // An error that nobody catches must not leave the terminal without its cursor.
   process.on('exit', close);
   return { onEvent, print: (line) => board.print(line), close };
 }
 
 function describe(command: 'send' | 'receive', model: ProgressModel, stream: OutputStream): string[] {
-  // One less than there are: a cursor in the last column makes "clear to the right" eat the last character.
+  // The last column stays empty: with the cursor in it, "clear to the right" removes the last character.
   const columns = Math.max(1, (stream.columns ?? 80) - 1);
   const maxLines = Math.min(MAX_LINES, Math.max(1, (stream.rows ?? 24) - SPARE_ROWS));
   const lines =
@@ -61,13 +62,13 @@ interface Board {
   clear(): void;
 }
 
-/** Lines that stay at the bottom: a MultiBar whose bars are plain text, there only while there are lines. */
+/** Lines that stay at the bottom: a MultiBar with plain text for bars. It exists only while there are lines. */
 function createBoard(stream: OutputStream): Board {
   let multibar: cliProgress.MultiBar | undefined;
   const bars: cliProgress.SingleBar[] = [];
 
   function clear(): void {
-    // stop() forgets lines that were logged since the last update
+    // Without this, stop() loses lines that were logged since the last update.
     multibar?.update();
     multibar?.stop();
     multibar = undefined;
@@ -91,8 +92,8 @@ function createBoard(stream: OutputStream): Board {
     draw,
     clear,
     print: (line) => {
-      if (multibar === undefined) stream.write(`${line}\n`);
-      else multibar.log(`${CLEAR_BELOW}${WRAP_ON}${line}\n${WRAP_OFF}`);
+      if (multibar) multibar.log(`${CLEAR_BELOW}${WRAP_ON}${line}\n${WRAP_OFF}`);
+      else stream.write(`${line}\n`);
     },
   };
 }
@@ -103,9 +104,9 @@ function newMultiBar(stream: OutputStream): cliProgress.MultiBar {
     format: (_options, _params, payload: { text: string }) => payload.text,
     hideCursor: true,
     clearOnComplete: true,
-    // lines logged above have overwritten the bars
+    // Lines that were logged above have overwritten the bars.
     forceRedraw: true,
-    // its own timer is slow, ours draws
+    // The timer of MultiBar draws as rarely as it can, because the ticker above draws.
     fps: 1,
   });
 }

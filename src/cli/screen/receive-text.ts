@@ -1,3 +1,4 @@
+/** The sentences of `ftx receive`. */
 import { spellFingerprint } from '../../core/fingerprint.js';
 import type { EntryKind } from '../../core/entry.js';
 import type { TransferEvent } from '../../core/events.js';
@@ -17,9 +18,9 @@ export type ReceiveText = (event: TransferEvent) => { readonly line: string; rea
 
 export function createReceiveText(onConflict: OnConflict, tally: Arrived): ReceiveText {
   const peers = new Map<number, string>();
-  const from = (session: number): string => {
+  const from = (session: number) => {
     const peer = peers.get(session);
-    return peer === undefined ? '' : ` from ${escapeText(hostOf(peer))}`;
+    return peer ? ` from ${escapeText(hostOf(peer))}` : '';
   };
   const info = (line: string) => ({ line, isFailure: false });
   const failure = (line: string) => ({ line: `ftx: ${line}`, isFailure: true });
@@ -66,7 +67,7 @@ export function createReceiveText(onConflict: OnConflict, tally: Arrived): Recei
   };
 }
 
-/** Who asks leaves no other trace. */
+/** A dry run stores nothing, so this line is its only trace. */
 function describeDryRun({ entries, bytes }: { entries: number; bytes: number }, from: string): string {
   return `dry run${from}: asked about ${formatCount(entries, 'entry', 'entries')} (${formatBytes(bytes)}), nothing was sent`;
 }
@@ -96,7 +97,7 @@ export function describeCode(code: string): string {
   return `code: ${code} (for one new sender, once, within 10 minutes and three tries)`;
 }
 
-/** The banner: where files go, who can drop them, and what to type on the other machine. */
+/** The first lines: where files go, who may send, and what to type on the other machine. */
 export function describeMailbox(event: Listening, onConflict: OnConflict): string {
   const { dir, port, addresses, identity, access } = event;
   const plain = identity === null;
@@ -122,7 +123,7 @@ function describeAccess({ access, senders }: Listening, may: string): string {
     : 'known only: nobody gets in, because no sender is known yet; --pair lets one in';
 }
 
-/** Quoted where a shell would take the brackets for a pattern. */
+/** An IPv6 address is quoted, because a shell takes its brackets for a pattern. */
 function describeTarget(host: string, port: number): string {
   const target = formatTarget({ host, port });
   return target.startsWith('[') ? `"${target}"` : target;

@@ -1,3 +1,4 @@
+/** The sentences of `ftx send`. */
 import { spellFingerprint, type Fingerprint } from '../../core/fingerprint.js';
 import { MIN_RESUMABLE_BYTES } from '../../core/entry.js';
 import type { Summary, TransferEvent } from '../../core/events.js';
@@ -7,16 +8,17 @@ import { describeReason } from './failure.js';
 import { describeLosses, formatBytes, formatRate, formatSeconds } from './format.js';
 import { isEnd, type Arrived } from './arrived.js';
 
+/** A shorter transfer is not limited by anything that a user could change. */
 const MIN_LIMIT_SECONDS = 1;
 
-/** What `ftx send` says on stderr about its entries and at the end. */
+/** What `ftx send` says on standard error about its entries, and at its end. */
 export interface SendText {
-  /** A sentence for each entry that is not there afterwards; nothing for those that are. */
+  /** A sentence about the event; undefined for what needs none, such as an entry that is stored. */
   readonly describe: (event: TransferEvent) => string | undefined;
   readonly summarize: (summary: Summary) => string;
   /** What had arrived when the session broke off: `2 files stored on host`. */
   readonly describeArrived: () => string;
-  /** The same when the user has stopped it, and whether the receiver keeps what there is of others: `nothing stored on host. …` */
+  /** The same for a send that was stopped, and whether it can go on: `nothing stored on host. The same command …` */
   readonly describeStop: () => string;
 }
 
@@ -31,9 +33,8 @@ export function createSendText(to: Address, tally: Arrived): SendText {
     tally.apply(event);
     broken.note(event);
     if (event.type === 'refused') return `ftx: ${escapeText(event.path)} was refused: ${describeReason(event)}`;
-    if (event.type === 'failed' && event.path !== null) {
+    if (event.type === 'failed' && event.path !== null)
       return `ftx: ${escapeText(event.path)}: ${describeReason({ ...event, path: event.path })}`;
-    }
     if (event.type === 'retrying') return describeRetry(event);
     if (event.type === 'resumed')
       return `going on with ${escapeText(event.path)} where it stopped, at ${formatBytes(event.bytes)}`;
@@ -72,7 +73,7 @@ export function createSendText(to: Address, tally: Arrived): SendText {
   };
 }
 
-/** Files that have come in part, and are large enough to be kept. A classic receiver keeps none. */
+/** Files that the receiver has in part, and keeps because they are large. A classic receiver keeps none. */
 function createBroken() {
   const paths = new Set<string>();
   let isClassic = false;
@@ -95,7 +96,7 @@ function describePairing(target: string, identity: Fingerprint): string {
   return `paired with ${target}: it is ${spellFingerprint(identity)} (${identity}), and from now on neither side asks again`;
 }
 
-/** Of a transfer that was over at once it says nothing worth knowing. */
+/** What limited the speed; empty for a transfer too short to tell. */
 function describeLimit({ seconds, shares }: Summary): string {
   if (seconds < MIN_LIMIT_SECONDS || !shares?.limitedBy) return '';
   return `; limited by: ${shares.limitedBy}`;

@@ -1,14 +1,16 @@
+/** What a command shows its events and lines on. */
 import type { EventListener } from '../../core/events.js';
 
-/** Where people read: finished lines, and on a terminal bars below them. */
+/** Finished lines, and on a terminal progress bars below them. */
 export interface View {
   readonly onEvent: EventListener;
-  /** One finished line of text that is already escaped. */
+  /** Shows one line of text, which is already escaped. */
   readonly print: (line: string) => void;
-  /** Gives the terminal back. Safe to call more than once; print still works. */
+  /** Releases the terminal. Safe to call more than once; `print` goes on working. */
   readonly close: () => void;
 }
 
+/** The options of a command that decide what it shows. */
 export interface Appearance {
   readonly json?: boolean;
   readonly quiet?: boolean;

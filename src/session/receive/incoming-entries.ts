@@ -1,5 +1,5 @@
 /** The entries of one session on their way into its sink: PROTOCOL.md section 5, from offer to stored. */
-import { FtxError, isRefusal, isTemporary, toFtxError, type ErrorCode } from '../../core/errors.js';
+import { FtxError, isRefusal, isResumable, toFtxError } from '../../core/errors.js';
 import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
 import type { PartFile, Placed, PresentFile, Sink } from '../../core/sink.js';
 import type { Channel } from '../../protocol/channel.js';
@@ -12,9 +12,6 @@ import { secondsSince, type Tally } from '../tally.js';
 
 /** Files of one session that are committed at the same time; each holds a descriptor. */
 const MAX_COMMITS = 32;
-
-/** What a sender says of a file of which nothing here is of use any more. */
-const SPOILED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['changed', 'checksum']);
 
 /** An entry that has not come to its end. */
 interface OpenEntry {
@@ -107,7 +104,7 @@ export class IncomingEntries {
   /** The sender gives an entry up. */
   receiveError(id: number, error: FtxError): void {
     const entry = this.#find(id);
-    if (entry && !entry.committing) this.#close(entry, error, !SPOILED.has(error.code));
+    if (entry && !entry.committing) this.#close(entry, error, isResumable(error.code, 'sender'));
   }
 
   /** Waits for all that was begun. */
@@ -237,7 +234,7 @@ export class IncomingEntries {
   }
 
   /** The entry ends here without being stored: the sender is told, what has arrived is removed, and then the user is told. */
-  #close(entry: OpenEntry, { code, message }: FtxError, keep = isTemporary(code)): void {
+  #close(entry: OpenEntry, { code, message }: FtxError, keep = isResumable(code, 'receiver')): void {
     if (!this.#open.delete(entry.id)) return;
     const { channel, tally } = this.#options;
     const refused = isRefusal(code);

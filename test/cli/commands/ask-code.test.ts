@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { askCode, type CodeArguments } from '../../../src/cli/commands/ask-code.js';
 import { codeOf } from '../../support/error-code.js';
 import { fakeIo, fakeStream } from '../fake-io.js';
@@ -15,7 +15,7 @@ const ask = (io: ReturnType<typeof fakeIo>, args: Partial<CodeArguments> = {}, s
   askCode({ ...ARGS, ...args }, io, TO, signal);
 
 describe('on a terminal', () => {
-  test('a person is asked, and what is typed is not written again', async () => {
+  it('a person is asked, and what is typed is not written again', async () => {
     const io = terminal();
     const asked = ask(io);
     io.stdin.write('4821-');
@@ -28,14 +28,14 @@ describe('on a terminal', () => {
     expect(io.stdin.destroyed).toBe(true);
   });
 
-  test.each(['', '\n', '  \r\n'])('%j is no code', async (typed) => {
+  it.each(['', '\n', '  \r\n'])('%j is not taken for a code', async (typed) => {
     const io = terminal();
     const asked = ask(io);
     io.stdin.end(typed);
     expect(await codeOf(asked)).toBe('unpaired');
   });
 
-  test('Ctrl-C ends the waiting', async () => {
+  it('Ctrl-C ends the waiting', async () => {
     const io = terminal();
     const stop = new AbortController();
     const asked = ask(io, {}, stop.signal);
@@ -44,7 +44,7 @@ describe('on a terminal', () => {
     expect(io.stdin.destroyed).toBe(true);
   });
 
-  test('of which only the input is one, or only the output, nobody is asked', async () => {
+  it('nobody is asked if only the input or only the output is one', async () => {
     const noScreen = terminal();
     Object.assign(noScreen.stderr, { isTTY: false });
     const noKeyboard = terminal();
@@ -55,24 +55,24 @@ describe('on a terminal', () => {
     }
   });
 
-  test('whose input is the file nobody is asked', async () => {
+  it('nobody is asked if its input is the file to send', async () => {
     expect(await ask(terminal(), { paths: ['-'] })).toBeUndefined();
   });
 });
 
 describe('standard input, when it is named', () => {
-  test('holds the code in its first line, and nothing is written', async () => {
+  it('holds the code in its first line, and nothing is written', async () => {
     const io = fakeIo();
     io.stdin.end('4821-9377');
     expect(await ask(io, { codeFile: '-' })).toBe('4821-9377');
     expect(io.stderr.text()).toBe('');
   });
 
-  test('is waited for no longer than for anything else', async () => {
+  it('is waited for no longer than --timeout', async () => {
     expect(await codeOf(ask(fakeIo(), { codeFile: '-', timeoutMs: 10 }))).toBe('unpaired');
   });
 
-  test('is not read without an end', async () => {
+  it('is read up to a limit', async () => {
     const io = fakeIo();
     io.stdin.write('4'.repeat(1000));
     expect((await ask(io, { codeFile: '-' }))!.length).toBeLessThan(2000);

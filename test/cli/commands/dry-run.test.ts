@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { createDryRunReport, describeFate } from '../../../src/cli/commands/dry-run.js';
 import { FtxError } from '../../../src/core/errors.js';
 import type { TransferEvent } from '../../../src/core/events.js';
@@ -30,7 +30,7 @@ const checked = (more: Partial<Checked> = {}): Checked => ({
   ...more,
 });
 
-test.each<[TransferEvent, string]>([
+it.each<[TransferEvent, string]>([
   [planned('a'), 'new              1.0 kB  a'],
   [planned('a', { fate: 'already' }), 'already there    1.0 kB  a'],
   [planned('a', { fate: 'replace' }), 'replace          1.0 kB  a'],
@@ -56,7 +56,7 @@ function report(events: readonly TransferEvent[], args = {}) {
   return { shown, io, said };
 }
 
-test.each<[TransferEvent[], object, string]>([
+it.each<[TransferEvent[], object, string]>([
   [
     [planned('a'), checked()],
     {},
@@ -83,13 +83,13 @@ test.each<[TransferEvent[], object, string]>([
   expect(io.stdout.lines().at(-1)).toBe(line);
 });
 
-test('a failure of the whole is said where failures are', () => {
+it('the failure of a whole session goes to standard error', () => {
   const { shown, io, said } = report([planned('a')]);
   shown.fail(new FtxError('no-space', 'What is sent needs 1 GiB.'), false);
   expect([io.stdout.lines().length, said]).toEqual([1, ['ftx: What is sent needs 1 GiB.']]);
 });
 
-test('with --json events go to standard output, and only those', () => {
+it('with --json events go to standard output, and only those', () => {
   const { shown, io, said } = report([planned('a'), refused('b', 'exists', 'b: is there.'), checked()], { json: true });
   shown.finish(summary({ refused: 1 }));
   expect(io.stdout.lines().map((line) => (JSON.parse(line) as { type: string }).type)).toEqual([

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { runReceive, type ReceiveArguments } from '../../../src/cli/commands/receive.js';
 import { FtxError } from '../../../src/core/errors.js';
 import type { TransferEvent } from '../../../src/core/events.js';
@@ -67,7 +67,7 @@ function start(more: Partial<ReceiveArguments> = {}) {
   };
 }
 
-test.each([
+it.each([
   [{}, 'open'],
   [{ knownOnly: true }, 'known'],
   [{ pair: true }, 'pair'],
@@ -80,7 +80,7 @@ test.each([
   await ended;
 });
 
-test.each([{}, { json: true }, { quiet: true }])('shows a code on the screen alone (%o)', async (args) => {
+it.each([{}, { json: true }, { quiet: true }])('shows a code on the screen alone (%o)', async (args) => {
   const { io, options, close, ended, isOpen } = start({ pair: true, ...args });
   await isOpen;
   options().onCode?.('4821-9377');
@@ -92,7 +92,7 @@ test.each([{}, { json: true }, { quiet: true }])('shows a code on the screen alo
   expect(io.stdout.text()).not.toContain('4821');
 });
 
-test('hands every option on', async () => {
+it('hands every option to the library', async () => {
   const { ended, isOpen, options, close } = start({ host: '::1', once: true });
   await isOpen;
   close();
@@ -100,7 +100,7 @@ test('hands every option on', async () => {
   expect(options()).toMatchObject({ ...ARGS, host: '::1', once: true });
 });
 
-test('says first that it does not wait for the disk, unless it is to be quiet', async () => {
+it('says first that --no-sync does not wait for the disk, unless --quiet is given', async () => {
   for (const quiet of [false, true]) {
     const { io, ended, isOpen, close } = start({ sync: false, quiet });
     await isOpen;
@@ -110,7 +110,7 @@ test('says first that it does not wait for the disk, unless it is to be quiet', 
   }
 });
 
-test('says where it receives, a line for each file, and the sum; nothing on stdout', async () => {
+it('says where it receives, a line for each file, and the sum; nothing on stdout', async () => {
   const { io, ended, isOpen, emit, close } = start();
   await isOpen;
   emit(
@@ -133,7 +133,7 @@ test('says where it receives, a line for each file, and the sum; nothing on stdo
   ]);
 });
 
-test('says nothing but failures with --quiet', async () => {
+it('says nothing but failures with --quiet', async () => {
   const { io, ended, isOpen, emit, close } = start({ quiet: true });
   await isOpen;
   emit(connected(), stored('a', 5), failed('b', 'lost', 'Gone.'), done());
@@ -142,7 +142,7 @@ test('says nothing but failures with --quiet', async () => {
   expect(io.stderr.text()).toBe('ftx: b from 192.0.2.7 failed: Gone.\n');
 });
 
-test('writes each event as JSON', async () => {
+it('writes each event as JSON', async () => {
   const { io, ended, isOpen, emit, close } = start({ json: true });
   await isOpen;
   emit(connected(), stored('a', 5), done());
@@ -159,7 +159,7 @@ test('writes each event as JSON', async () => {
 describe('exit code', () => {
   const firstFailure = new FtxError('checksum', 'Wrong.');
 
-  test('of --once is that of the session', async () => {
+  it('of --once is that of its session', async () => {
     for (const [result, code] of [
       [{}, 0],
       [{ firstFailure }, 76],
@@ -171,14 +171,14 @@ describe('exit code', () => {
     }
   });
 
-  test('of a daemon does not care about one sender', async () => {
+  it('of a daemon does not depend on its sessions', async () => {
     const { ended, isOpen, close } = start();
     await isOpen;
     close({ firstFailure });
     expect(await ended).toBe(0);
   });
 
-  test('of a receiver that cannot start', async () => {
+  it('of a receiver that cannot start is that of the failure', async () => {
     const io = fakeIo();
     const code = await runReceive(ARGS, io, () => Promise.reject(new FtxError('port-in-use', 'Port 6000 is in use.')));
     expect([code, io.stderr.text(), io.stdout.text(), io.signalListeners()]).toEqual([
@@ -189,7 +189,7 @@ describe('exit code', () => {
     ]);
   });
 
-  test('of a receiver that breaks', async () => {
+  it('of a receiver that breaks is that of the failure', async () => {
     const { io, ended, isOpen, fail } = start({ quiet: true });
     await isOpen;
     fail(new FtxError('io', 'The disk is gone.'));
@@ -198,7 +198,7 @@ describe('exit code', () => {
 });
 
 describe('a signal', () => {
-  test.each([
+  it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const)('%s lets what runs finish and exits %d', async (signal, code) => {
@@ -215,7 +215,7 @@ describe('a signal', () => {
     expect([io.exits, io.signalListeners()]).toEqual([[], 0]);
   });
 
-  test('a second one leaves at once', async () => {
+  it('that is the second one leaves at once', async () => {
     const { io, ended, isOpen, close } = start();
     await isOpen;
     io.raise('SIGTERM');
@@ -225,7 +225,7 @@ describe('a signal', () => {
     await ended;
   });
 
-  test('before it listens is heard, too', async () => {
+  it('that comes before it listens stops it too', async () => {
     const io = fakeIo();
     const ended = runReceive(
       ARGS,

@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { runSend, type SendArguments } from '../../../src/cli/commands/send.js';
 import { FtxError } from '../../../src/core/errors.js';
 import type { TransferEvent } from '../../../src/core/events.js';
@@ -34,7 +34,7 @@ function abortable(events: TransferEvent[] = []): { send: Library; running: Prom
 const jsonOf = (io: FakeIo) => io.stdout.lines().map((line) => JSON.parse(line) as { type: string; code?: string });
 
 describe('a wrong command line', () => {
-  test.each([
+  it.each([
     ['standard input without a name', { paths: ['-'] }, /--name/],
     ['a name for several paths', { paths: ['a', 'b'], name: 'x' }, /single path/],
     ['standard input twice', { paths: ['-', '-'], name: 'x' }, /single path/],
@@ -50,15 +50,15 @@ describe('a wrong command line', () => {
     expect([io.stdout.text(), io.stderr.text(), io.signalListeners()]).toEqual(['', '', 0]);
   });
 
-  test('that only the library can see leaves stdout empty, too', async () => {
+  it('that only the library can judge leaves stdout empty too', async () => {
     const io = fakeIo();
     const code = await runSend({ ...ARGS, json: true }, io, library([], new FtxError('usage', 'No folders.')));
     expect([code, io.stdout.text(), io.stderr.text()]).toEqual([64, '', 'ftx: No folders.\n']);
   });
 });
 
-describe('what it asks of the library', () => {
-  test('everything that was typed', async () => {
+describe('what it hands to the library', () => {
+  it('is every option as typed', async () => {
     const send = library([], summary());
     await runSend({ ...ARGS, to: '[::1]:7000', name: 'x', classic: true, timeoutMs: 5 }, fakeIo(), send);
     await runSend({ ...ARGS, dryRun: true }, fakeIo(), send);
@@ -75,7 +75,7 @@ describe('what it asks of the library', () => {
     ]);
   });
 
-  test('standard input, which it closes at the end', async () => {
+  it('is standard input for -, which is closed at the end', async () => {
     const io = fakeIo();
     const send = library([], summary());
     await runSend({ ...ARGS, paths: ['-'], name: 'x' }, io, send);
@@ -87,20 +87,20 @@ describe('what it asks of the library', () => {
 describe('a transfer that comes to its end', () => {
   const events = [connected(), offered('a', 5), stored('a', 5)];
 
-  test('is one line on stderr and exits 0', async () => {
+  it('is one line on stderr and exits 0', async () => {
     const io = fakeIo();
     expect(await runSend(ARGS, io, library(events, summary({ stored: 1, bytes: 5 })))).toBe(0);
     expect([io.stdout.text(), io.stderr.text()]).toEqual(['', '1 file, 5 B stored on host in 1.2 s (4.2 B/s)\n']);
     expect(io.signalListeners()).toBe(0);
   });
 
-  test('is silent with --quiet', async () => {
+  it('is silent with --quiet', async () => {
     const io = fakeIo();
     await runSend({ ...ARGS, quiet: true }, io, library(events, summary({ stored: 1, bytes: 5 })));
     expect([io.stdout.text(), io.stderr.text()]).toEqual(['', '']);
   });
 
-  test('exits with the code of the first failure, also with --quiet', async () => {
+  it('exits with the code of the first failure, also with --quiet', async () => {
     const io = fakeIo();
     const firstFailure = new FtxError('exists', 'It is there.');
     const send = library([...events, refused('b', 'exists', 'It is there.')], {
@@ -111,7 +111,7 @@ describe('a transfer that comes to its end', () => {
     expect(io.stderr.text()).toBe('ftx: b was refused: It is there.\n');
   });
 
-  test('ends with done in JSON', async () => {
+  it('ends with done in JSON', async () => {
     const io = fakeIo();
     await runSend({ ...ARGS, json: true }, io, library(events, summary({ stored: 1, bytes: 5 })));
     expect(jsonOf(io).map(({ type }) => type)).toEqual(['connected', 'offered', 'stored', 'done']);
@@ -120,13 +120,13 @@ describe('a transfer that comes to its end', () => {
 });
 
 describe('a session that fails', () => {
-  test('is its sentence, what had arrived, and its code', async () => {
+  it('is its sentence, what had arrived, and its code', async () => {
     const io = fakeIo();
     expect(await runSend(ARGS, io, library([connected(), offered('a', 5), stored('a', 5)], GONE))).toBe(75);
     expect(io.stderr.text()).toBe('ftx: The connection to host was lost.\n1 file stored on host before that\n');
   });
 
-  test('is failed and done in JSON, said once', async () => {
+  it('is failed and done in JSON, said once', async () => {
     for (const events of [
       [connected(), stored('a', 5)],
       [connected(), stored('a', 5), failed(null, 'lost', GONE.message)],
@@ -141,7 +141,7 @@ describe('a session that fails', () => {
     }
   });
 
-  test('hears nothing of what breaks behind it', async () => {
+  it('shows nothing of what fails after it', async () => {
     const io = fakeIo();
     let emit: SendOptions['onEvent'];
     await runSend({ ...ARGS, json: true }, io, ({ onEvent }) => {
@@ -153,7 +153,7 @@ describe('a session that fails', () => {
     expect([io.stdout.text(), io.stderr.text()]).toEqual(before);
   });
 
-  test('for a reason nobody thought of is still one sentence', async () => {
+  it('for an unforeseen reason is one sentence too', async () => {
     const io = fakeIo();
     expect(await runSend(ARGS, io, library([], new TypeError('x is not a function')))).toBe(74);
     expect(io.stderr.text()).toBe('ftx: x is not a function\n');
@@ -161,7 +161,7 @@ describe('a session that fails', () => {
 });
 
 describe('a signal', () => {
-  test.each([
+  it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const)('%s stops and exits %d', async (signal, code) => {
@@ -180,7 +180,7 @@ describe('a signal', () => {
   const goesOn = 'ftx: stopped: nothing stored on host. The same command goes on where it stopped.\n';
   const isOver = 'ftx: stopped: nothing stored on host.\n';
   const half = (path: string, size: number | null) => [offered(path, size), progress(path, 4 * MIB, { size })];
-  test.each<[string, TransferEvent[], string, Partial<SendArguments>?]>([
+  it.each<[string, TransferEvent[], string, Partial<SendArguments>?]>([
     ['a file that has come in part', half('a', 8 * MIB), goesOn],
     [
       'a file that goes on where an earlier one stopped',
@@ -217,7 +217,7 @@ describe('a signal', () => {
     expect(io.stderr.text()).toBe(sentence);
   });
 
-  test('a second one leaves at once and gives the terminal back', async () => {
+  it('that is the second one leaves at once and releases the terminal', async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const terminal = fakeTerminal(80, 24);

@@ -1,8 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { createArrived } from '../../../src/cli/screen/arrived.js';
 import { done, failed, offered, refused, stored } from '../events.js';
 
-test('counts what arrived by kind, and what did not', () => {
+it('counts what arrived by kind, and what was refused or failed', () => {
   const tally = createArrived();
   const kinds = [
     offered('a', 5),
@@ -23,7 +23,7 @@ test('counts what arrived by kind, and what did not', () => {
   expect(tally.summary(2)).toEqual({ stored: 3, sent: 0, refused: 1, failed: 1, bytes: 5, seconds: 2 });
 });
 
-test('keeps sessions with the same names apart', () => {
+it('keeps sessions with the same names apart', () => {
   const tally = createArrived();
   tally.apply(offered('x', 0, 'directory', 1));
   tally.apply(offered('x', 0, 'file', 2));
@@ -32,6 +32,6 @@ test('keeps sessions with the same names apart', () => {
   expect(tally.describe()).toBe('1 file, 1 folder');
 });
 
-test('nothing is nothing', () => {
+it('describes nothing at all as nothing', () => {
   expect(createArrived().describe()).toBe('nothing');
 });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { describeReceive, describeSend, drawBar } from '../../../src/cli/screen/bar-lines.js';
 import type { SessionProgress } from '../../../src/cli/screen/progress-model.js';
 import { displayWidth } from '../../../src/cli/screen/width.js';
@@ -17,7 +17,7 @@ const session = (more: Partial<SessionProgress> = {}): SessionProgress => ({
 describe('drawBar', () => {
   const bar = { label: 'photo.jpg', bytes: 13_500_000, size: 27_000_000, bytesPerSecond: 4_000_000 };
 
-  test.each([
+  it.each([
     [
       119,
       'photo.jpg                      [===============---------------]   50%    13.5 MB of 27.0 MB    4 MB/s     0:04 left',
@@ -31,15 +31,15 @@ describe('drawBar', () => {
     expect(displayWidth(drawBar(bar, columns))).toBe(columns);
   });
 
-  test('a stream shows what has come, not how much is missing', () => {
+  it('shows how much of a stream has arrived, not how much is missing', () => {
     expect(drawBar({ ...bar, size: null }, 79)).toMatch(/^photo.jpg +13.5 MB +4 MB\/s +$/);
   });
 
-  test('nobody knows the time left of what stands still', () => {
+  it('shows no time left for a transfer that stands still', () => {
     expect(drawBar({ ...bar, bytesPerSecond: 0 }, 79)).toMatch(/0 B\/s +$/);
   });
 
-  test('never wraps, whatever the name and the numbers', () => {
+  it('is never wider than the terminal, whatever the name and the numbers', () => {
     const name = fc.string({ unit: fc.constantFrom('a', '日', '😀', 'ü', ' ') });
     const bytes = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
     const rate = fc.option(fc.double({ min: 0, max: 1e12, noNaN: true }), { nil: undefined });
@@ -61,26 +61,26 @@ describe('drawBar', () => {
 });
 
 describe('describeSend', () => {
-  test('says what holds the transfer back, once that is known', () => {
+  it('says what limits the transfer, once that is known', () => {
     expect(describeSend([session({ limitedBy: 'network' })], 79).at(-1)).toBe('limited by: network');
     expect(describeSend([session({ limitedBy: 'receiver disk' })], 15).at(-1)).toHaveLength(15);
   });
 
-  test('one file has one bar', () => {
+  it('draws one bar for one file', () => {
     expect(describeSend([session({ total: { entries: 1, bytes: 27_000_000 } })], 79)).toHaveLength(1);
   });
 
-  test('several have one more for the whole', () => {
+  it('draws one more bar for the whole if there are several files', () => {
     const lines = describeSend([session({ total: { entries: 12, bytes: 54_000_000 }, ended: 3 })], 79);
     expect(lines).toEqual([expect.stringMatching(/^photo.jpg .* 50%/), expect.stringMatching(/^3 of 12 done .* 25%/)]);
   });
 
-  test('shows a name escaped', () => {
+  it('shows a name escaped', () => {
     const [line] = describeSend([session({ current: { path: 'a\x1b[2J', size: 1, bytes: 0 } })], 79);
     expect(line).toMatch(/^a\\x1b\[2J /);
   });
 
-  test('nothing before a connection', () => {
+  it('draws nothing before there is a connection', () => {
     expect(describeSend([], 79)).toEqual([]);
   });
 });
@@ -88,24 +88,24 @@ describe('describeSend', () => {
 describe('describeReceive', () => {
   const many = (count: number): SessionProgress[] => Array.from({ length: count }, () => session());
 
-  test('a line for each sender', () => {
+  it('draws a line for each sender', () => {
     expect(describeReceive(many(3), 79, 12)).toHaveLength(3);
     expect(describeReceive(many(12), 79, 12)).toHaveLength(12);
   });
 
-  test('tells how many have no room', () => {
+  it('tells how many senders have no line', () => {
     const lines = describeReceive(many(41), 79, 12);
     expect(lines).toHaveLength(12);
     expect(lines.at(-1)).toBe('… and 30 more');
     expect(describeReceive(many(2), 79, 1)).toEqual(['… and 2 more']);
   });
 
-  test('says who sends, where there is room for it', () => {
+  it('shows the address of the sender where there is room for it', () => {
     expect(describeReceive(many(1), 79, 12)[0]).toMatch(/^192\.0\.2\.7 {2}photo/);
     expect(describeReceive(many(1), 39, 12)[0]).toMatch(/^photo.jpg /);
   });
 
-  test('a sender between two files', () => {
+  it('draws no bar for a sender between two files', () => {
     expect(describeReceive([session({ current: undefined, ended: 7 })], 79, 12)).toEqual(['192.0.2.7  7 done']);
   });
 });

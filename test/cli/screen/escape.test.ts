@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { escapeText, toJsonLine } from '../../../src/cli/screen/escape.js';
 
 // Spelled out on purpose: the code names Unicode properties, this names the characters.
@@ -14,7 +14,7 @@ const hostileText = fc.string({
 });
 
 describe('escapeText', () => {
-  test.each([
+  it.each([
     ['photo.jpg', 'photo.jpg'],
     ['Grüße 日本語 😀 ❤️.txt', 'Grüße 日本語 😀 ❤️.txt'],
     ['a\x1b[2Jb', 'a\\x1b[2Jb'],
@@ -29,31 +29,31 @@ describe('escapeText', () => {
     expect(escapeText(text)).toBe(shown);
   });
 
-  test('lets nothing through that a terminal would obey or hide', () => {
+  it('lets nothing through that a terminal would obey or hide', () => {
     fc.assert(fc.property(hostileText, (text) => !FORBIDDEN.test(escapeText(text))));
   });
 
-  test('shows every path whole, and nothing that is much longer', () => {
+  it('shows every path whole, and cuts longer text', () => {
     const path = 'x'.repeat(4096);
     expect(escapeText(path)).toBe(path);
     expect(escapeText('\x1b'.repeat(100_000)).length).toBeLessThan(20_000);
   });
 
-  test('changes nothing when done twice', () => {
+  it('leaves text that is already escaped as it is', () => {
     fc.assert(fc.property(hostileText, (text) => escapeText(escapeText(text)) === escapeText(text)));
   });
 });
 
 describe('toJsonLine', () => {
-  test('begins with version and type', () => {
+  it('begins with version and type', () => {
     expect(toJsonLine({ session: 1, type: 'done' } as never)).toBe('{"v":1,"type":"done","session":1}');
   });
 
-  test('writes a bigint as a string', () => {
+  it('writes a bigint as a string', () => {
     expect(toJsonLine({ type: 'x', n: 2n ** 60n } as never)).toBe('{"v":1,"type":"x","n":"1152921504606846976"}');
   });
 
-  test('is one harmless line that parses back to the same', () => {
+  it('is one harmless line that parses back to the same', () => {
     fc.assert(
       fc.property(hostileText, hostileText, (path, message) => {
         const line = toJsonLine({ type: 'failed', path, message, [message]: [path] } as never);

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   formatBytes,
   formatCount,
@@ -9,7 +9,7 @@ import {
 } from '../../../src/cli/screen/format.js';
 import fc from 'fast-check';
 
-test.each([
+it.each([
   [0, '0 B'],
   [999, '999 B'],
   [1000, '1.0 kB'],
@@ -23,7 +23,7 @@ test.each([
   expect(formatBytes(bytes)).toBe(text);
 });
 
-test.each([
+it.each([
   [0, '0 B/s'],
   [850_000, '850 kB/s'],
   [4_000_000, '4 MB/s'],
@@ -35,7 +35,7 @@ test.each([
   expect(formatRate(rate)).toBe(text);
 });
 
-test.each([
+it.each([
   [0, '0 ms'],
   [0.0032, '3 ms'],
   [0.3, '0.3 s'],
@@ -48,7 +48,7 @@ test.each([
   expect(formatSeconds(seconds)).toBe(text);
 });
 
-test.each([
+it.each([
   [0, '0:00'],
   [11.2, '0:12'],
   [3723, '1:02:03'],
@@ -59,7 +59,7 @@ test.each([
   expect(formatTimeLeft(seconds)).toBe(text);
 });
 
-test('counts', () => {
+it('formatCount takes the singular for one, and a plural of its own where it is irregular', () => {
   expect([formatCount(0, 'file'), formatCount(1, 'file'), formatCount(2, 'file')]).toEqual([
     '0 files',
     '1 file',
@@ -68,13 +68,13 @@ test('counts', () => {
 });
 
 describe('formatTransfer', () => {
-  test('has a time and a rate where they mean something', () => {
+  it('shows time and rate of a large file only', () => {
     expect(formatTransfer(1_200_000, 0.3)).toBe('1.2 MB in 0.3 s, 4 MB/s');
     expect(formatTransfer(9800, 1.3)).toBe('9.8 kB');
     expect(formatTransfer(1_200_000, 0)).toBe('1.2 MB');
   });
 });
 
-test('a rate fits the eight columns that a bar has for it', () => {
+it('a rate fits the eight columns that a bar has for it', () => {
   fc.assert(fc.property(fc.double({ min: 0, max: 1e15, noNaN: true }), (rate) => formatRate(rate).length <= 8));
 });

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { createJsonEvents } from '../../../src/cli/screen/json-events.js';
 import { FtxError } from '../../../src/core/errors.js';
 import { connected, done, failed, progress, summary } from '../events.js';
@@ -12,7 +12,7 @@ function setUp() {
   return { io, json, events };
 }
 
-test('every event is a line of its own', () => {
+it('every event is a line of its own', () => {
   const { json, events } = setUp();
   json.onEvent(connected());
   json.onEvent(done());
@@ -22,7 +22,7 @@ test('every event is a line of its own', () => {
   ]);
 });
 
-test('progress comes at most ten times a second for each session', () => {
+it('progress is written at most ten times a second for each session', () => {
   const { io, json, events } = setUp();
   for (io.time = 0; io.time < 1000; io.time += 1) {
     for (const session of [1, 2]) json.onEvent(progress('a', io.time, { session }));
@@ -32,7 +32,7 @@ test('progress comes at most ten times a second for each session', () => {
   expect(events()).toHaveLength(20);
 });
 
-test('a failure of the whole is said once and done is last', () => {
+it('the failure of a whole session is written once, and done is the last line', () => {
   const { json, events } = setUp();
   json.onEvent(connected(3));
   json.fail(new FtxError('lost', 'Gone.'));
@@ -43,7 +43,7 @@ test('a failure of the whole is said once and done is last', () => {
   ]);
 });
 
-test('what the library has said is not said again', () => {
+it('failed and done are not written again when the library has told them', () => {
   const { json, events } = setUp();
   json.onEvent(failed(null, 'lost', 'Gone.'));
   json.onEvent(done());

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { boundOutput } from '../../../src/cli/screen/output.js';
 
 const MIB = 1024 * 1024;
@@ -20,7 +20,7 @@ function slowStream(isTTY = false) {
 
 const describeGap = (lines: number) => `${lines} missing`;
 
-test('what nobody reads is left out at some point, and how much of it is said afterwards', () => {
+it('leaves lines out when too many wait for a slow reader, and then says how many', () => {
   const { stream, written, drain } = slowStream();
   const output = boundOutput(stream, describeGap);
   const line = `${'x'.repeat(MIB - 1)}\n`;
@@ -32,7 +32,7 @@ test('what nobody reads is left out at some point, and how much of it is said af
   expect(written.slice(9)).toEqual(['91 missing\n', 'next\n', 'and next\n']);
 });
 
-test('what is read in time is all there', () => {
+it('writes every line for a reader that keeps up', () => {
   const { stream, written, drain } = slowStream();
   const output = boundOutput(stream, describeGap);
   for (let n = 0; n < 100; n++) {
@@ -42,7 +42,7 @@ test('what is read in time is all there', () => {
   expect(written).toHaveLength(100);
 });
 
-test('a terminal is left as it is', () => {
+it('leaves a terminal as it is', () => {
   const { stream } = slowStream(true);
   expect(boundOutput(stream, describeGap)).toBe(stream);
 });

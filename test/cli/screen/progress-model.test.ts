@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { createProgressModel } from '../../../src/cli/screen/progress-model.js';
 import { connected, done, failed, offered, progress, refused, stored } from '../events.js';
 
@@ -8,7 +8,7 @@ function setUp() {
   return { clock, model, only: () => model.sessions()[0]! };
 }
 
-test('shows the entry that moved last, then the first that waits', () => {
+it('shows the entry that moved last, then the first that waits', () => {
   const { model, only } = setUp();
   [connected(), offered('a', 10), offered('b', 20), offered('c', 30), progress('b', 5)].forEach(model.apply);
   expect(only().current).toMatchObject({ path: 'b', bytes: 5, size: 20 });
@@ -16,7 +16,7 @@ test('shows the entry that moved last, then the first that waits', () => {
   expect(only().current).toMatchObject({ path: 'a', bytes: 0 });
 });
 
-test('counts every byte of what has ended and what has moved of the rest', () => {
+it('counts all bytes of entries that have ended, and of the others those that moved', () => {
   const { model, only } = setUp();
   const total = { entries: 4, bytes: 100 };
   [connected(), offered('a', 10), offered('b', 20), offered('c', 30), offered('d', 40)].forEach(model.apply);
@@ -29,7 +29,7 @@ test('counts every byte of what has ended and what has moved of the rest', () =>
   expect(only()).toMatchObject({ bytes: 100, ended: 4, current: undefined });
 });
 
-test('takes only bytes that moved for the rate', () => {
+it('counts for the rate only bytes that moved in this session', () => {
   const { clock, model, only } = setUp();
   [connected(), offered('a', 1000), offered('b', 9000)].forEach(model.apply);
   clock.ms = 1000;
@@ -37,13 +37,13 @@ test('takes only bytes that moved for the rate', () => {
   expect(only().bytesPerSecond).toBe(1000);
 });
 
-test('a stream counts what has come of it', () => {
+it('counts of a stream the bytes that have arrived', () => {
   const { model, only } = setUp();
   [connected(), offered('s', null), progress('s', 7, { size: null }), stored('s', 9)].forEach(model.apply);
   expect(only().bytes).toBe(9);
 });
 
-test('keeps sessions until they end, however they end', () => {
+it('keeps sessions until they end, however they end', () => {
   const { model } = setUp();
   [connected(1), connected(2), connected(3)].forEach(model.apply);
   model.apply(progress('stray', 1, { session: 9 }));

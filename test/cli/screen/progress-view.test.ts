@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createProgressView } from '../../../src/cli/screen/progress-view.js';
 import { openView } from '../../../src/cli/screen/open-view.js';
 import type { View } from '../../../src/cli/screen/view.js';
@@ -28,7 +28,7 @@ describe('bars on a terminal', () => {
   };
   const tick = (): unknown => vi.advanceTimersByTime(TICK_MS);
 
-  test('come, stay below finished lines, and go', () => {
+  it('appear, stay below finished lines, and are removed at the end', () => {
     open('receive');
     start(1, 'one');
     start(2, 'two');
@@ -58,7 +58,7 @@ describe('bars on a terminal', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('come back after a pause', () => {
+  it('appear again for the next session', () => {
     open('receive');
     start(1, 'one');
     tick();
@@ -70,7 +70,7 @@ describe('bars on a terminal', () => {
     expect(terminal.screen()).toEqual(['stored one', expect.stringContaining('two')]);
   });
 
-  test('do not come for what is over within a tick', () => {
+  it('do not appear for a session shorter than a tick', () => {
     open('receive');
     start(1, 'one');
     view.onEvent(done(1));
@@ -79,7 +79,7 @@ describe('bars on a terminal', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('move ten times a second, not with every event', () => {
+  it('move ten times a second, not with every event', () => {
     open('send');
     start(1, 'one');
     tick();
@@ -90,7 +90,7 @@ describe('bars on a terminal', () => {
     expect(terminal.screen()[0]).toMatch(/59%/);
   });
 
-  test('for send: the current file and the whole', () => {
+  it('show a sender the current file and the whole', () => {
     open('send');
     start(1, 'one');
     view.onEvent(progress('one', 500, { total: { entries: 2, bytes: 2000 } }));
@@ -104,7 +104,7 @@ describe('bars on a terminal', () => {
     expect(terminal.screen()).toEqual([expect.stringMatching(/^1 of 2 done .* 50%/)]);
   });
 
-  test('leave room above and fit a narrow terminal', () => {
+  it('leave rows above them free and fit a narrow terminal', () => {
     open('receive', 40, 8);
     for (let session = 1; session <= 9; session += 1)
       start(session, `a name that is longer than the terminal ${session}`);
@@ -114,7 +114,7 @@ describe('bars on a terminal', () => {
     terminal.screen().forEach((line) => expect(line.length).toBeLessThan(40));
   });
 
-  test('fit again when the terminal is resized', () => {
+  it('fit again when the terminal is resized', () => {
     open('receive', 80, 24);
     for (let session = 1; session <= 9; session += 1) start(session, `name ${session}`);
     tick();
@@ -129,7 +129,7 @@ describe('bars on a terminal', () => {
     expect(terminal.screen()[0]).toMatch(/192\.0\.2\.7 {2}name 1 .* of .*/);
   });
 
-  test('long finished lines wrap instead of being cut', () => {
+  it('let a long finished line wrap instead of cutting it', () => {
     open('receive', 40, 24);
     start(1, 'one');
     tick();
@@ -138,7 +138,7 @@ describe('bars on a terminal', () => {
     expect(terminal.screen()).toEqual(['x'.repeat(40), 'x'.repeat(10), expect.stringContaining('one')]);
   });
 
-  test('closing shows what was still to be printed and gives the terminal back', () => {
+  it('show the lines still to be printed and release the terminal when they are closed', () => {
     open('receive');
     start(1, 'one');
     tick();
@@ -151,7 +151,7 @@ describe('bars on a terminal', () => {
     expect(terminal.screen()).toEqual(['the last word', 'after']);
   });
 
-  test('scrolling off the screen does not break them', () => {
+  it('survive that the screen scrolls', () => {
     open('receive', 40, 6);
     start(1, 'one');
     start(2, 'two');
@@ -171,18 +171,18 @@ describe('bars on a terminal', () => {
 describe('without a terminal', () => {
   const onTerminal = { ...fakeStream(true) };
 
-  test.each([
+  it.each([
     ['stderr is no terminal', {}, { json: false, quiet: false }],
     ['--quiet', { stderr: onTerminal }, { json: false, quiet: true }],
     ['JSON goes to the same terminal', { stderr: onTerminal, stdout: onTerminal }, { json: true, quiet: false }],
     ['the terminal is dumb', { stderr: onTerminal, canMoveCursor: false }, { json: false, quiet: false }],
-  ])('no bars: %s', async (_why, io, appearance) => {
+  ])('no bars are drawn: %s', async (_why, io, appearance) => {
     const view = await openView('send', { ...fakeIo(), ...io }, appearance);
     [connected(), offered('one', 1000), progress('one', 500)].forEach(view.onEvent);
     expect(process.listeners('exit')).not.toContain(view.close);
   });
 
-  test('lines are plain text', async () => {
+  it('lines are plain text', async () => {
     const io = fakeIo();
     const view = await openView('send', io, { json: false, quiet: false });
     view.print('one');

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createReceiveText, describeCode, describeMailbox } from '../../../src/cli/screen/receive-text.js';
 import { createArrived } from '../../../src/cli/screen/arrived.js';
 import type { TransferEvent } from '../../../src/core/events.js';
@@ -12,7 +12,7 @@ const last = (...events: TransferEvent[]): string | undefined => say(connected()
 
 const IDENTITY = `sha256:${'0123456789abcdef'.repeat(4)}` as const;
 
-describe('the banner', () => {
+describe('the first lines of a receiver', () => {
   const listening = {
     type: 'listening',
     dir: '/home/me/received',
@@ -23,7 +23,7 @@ describe('the banner', () => {
     senders: null,
   } as const;
 
-  test('says where, who may, and what to type', () => {
+  it('say where files go, who may send, and what to type on the other machine', () => {
     expect(describeMailbox(listening, 'rename')).toBe(
       [
         'receiving into /home/me/received on port 6000',
@@ -36,12 +36,12 @@ describe('the banner', () => {
     );
   });
 
-  test('names a port that is not the usual one', () => {
+  it('name a port that is not the default', () => {
     expect(describeMailbox({ ...listening, port: 7000 }, 'rename')).toContain('--to 192.0.2.4:7000\n');
     expect(describeMailbox({ ...listening, port: 7000 }, 'rename')).toContain('--to "[2001:db8::4]:7000"');
   });
 
-  test.each([
+  it.each([
     [
       'known',
       2,
@@ -58,7 +58,7 @@ describe('the banner', () => {
     expect(describeMailbox({ ...listening, access, senders }, 'rename').split('\n')[1]).toBe(line);
   });
 
-  test('tells who has the code what to type', () => {
+  it('show --pair in what to type while there is a code', () => {
     expect(describeMailbox({ ...listening, access: 'pair', senders: 0 }, 'rename')).toContain(
       'ftx send FILE --to 192.0.2.4 --pair\n',
     );
@@ -67,7 +67,7 @@ describe('the banner', () => {
     );
   });
 
-  test('does not promise what --on-conflict overwrite breaks', () => {
+  it('do not promise with --on-conflict overwrite that nothing is replaced', () => {
     expect(describeMailbox(listening, 'overwrite')).toContain(
       'can drop files in and replace those that are there, none can read or list',
     );
@@ -75,7 +75,7 @@ describe('the banner', () => {
   });
 });
 
-test.each<[string, TransferEvent[], string | undefined]>([
+it.each<[string, TransferEvent[], string | undefined]>([
   ['a file', [stored('photo.jpg', 1_200_000)], 'stored photo.jpg (1.2 MB in 0.3 s, 4 MB/s) from 192.0.2.7'],
   [
     'a renamed one',
@@ -125,7 +125,7 @@ test.each<[string, TransferEvent[], string | undefined]>([
   expect(last(...events)).toBe(line);
 });
 
-test('whatever a peer says is escaped', () => {
+it('escapes names and messages of peers', () => {
   const evil = 'a\x1b[2J\u202e';
   const shown = 'a\\x1b[2J\\u{202e}';
   expect(

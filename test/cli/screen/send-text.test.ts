@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { createSendText } from '../../../src/cli/screen/send-text.js';
 import { createArrived } from '../../../src/cli/screen/arrived.js';
 import type { Summary, TransferEvent } from '../../../src/core/events.js';
@@ -13,7 +13,7 @@ function summarize(events: TransferEvent[], sums: Partial<Summary>): string {
 const MB = 1_000_000;
 const sent = (path: string, size: number): TransferEvent => ({ type: 'sent', session: 1, path, size, seconds: 0.3 });
 
-test.each<[string, TransferEvent[], Partial<Summary>, string]>([
+it.each<[string, TransferEvent[], Partial<Summary>, string]>([
   [
     'one file',
     [stored('a', 12 * MB)],
@@ -68,7 +68,7 @@ test.each<[string, TransferEvent[], Partial<Summary>, string]>([
   expect(summarize(events, sums)).toBe(line);
 });
 
-test('says what is not there afterwards, escaped, and nothing else', () => {
+it('names each entry that is not stored, escaped, and no other', () => {
   const { describe } = createSendText({ host: 'host', port: 6000 }, createArrived());
   const evil = 'a\x1b[2J';
   expect(
@@ -82,7 +82,7 @@ test('says what is not there afterwards, escaped, and nothing else', () => {
   ).toEqual([undefined, undefined, 'ftx: a\\x1b[2J was refused: a\\x1b[2J', 'ftx: a\\x1b[2J: a\\x1b[2J', undefined]);
 });
 
-test('names a port that is not the usual one', () => {
+it('names a port that is not the usual one', () => {
   const { summarize: sum } = createSendText({ host: '::1', port: 7000 }, createArrived());
   expect(sum(summary())).toBe('nothing stored on [::1]:7000');
 });

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { cutWidth, displayWidth, fitWidth } from '../../../src/cli/screen/width.js';
 
-test.each([
+it.each([
   ['', 0],
   ['photo.jpg', 9],
   ['Grüße', 5],
@@ -16,7 +16,7 @@ test.each([
   expect(displayWidth(text)).toBe(columns);
 });
 
-test.each([
+it.each([
   ['photo.jpg', 9, 'photo.jpg'],
   ['photo.jpg', 8, 'photo.j…'],
   ['日本語', 5, '日本…'],
@@ -27,7 +27,7 @@ test.each([
   expect(cutWidth(text, columns)).toBe(cut);
 });
 
-test('fitWidth fills exactly the columns it is given', () => {
+it('fitWidth fills exactly the columns it is given', () => {
   const text = fc.string({ unit: fc.constantFrom('a', '日', '😀', '\u0301', 'ü') });
   fc.assert(
     fc.property(
