@@ -1,10 +1,10 @@
 /** The receiver's side of the classic handshake, PROTOCOL.md section 8: size, `ready`, raw bytes. */
-import { pushBack, type Connection } from '../../core/connection.js';
+import { pushBack, wrapConnection, type Connection } from '../../core/connection.js';
 import { FtxError, toFtxError } from '../../core/errors.js';
 import type { EventListener } from '../../core/events.js';
 import type { PartFile, Sink } from '../../core/sink.js';
 import { createByteReader, type ByteReader } from '../../protocol/byte-reader.js';
-import { createPace, type Pace } from '../../protocol/pace.js';
+import type { Pace } from '../../protocol/pace.js';
 import { within } from '../../protocol/watch.js';
 import { createTally, finishTally, secondsSince, type SessionResult, type Tally } from '../tally.js';
 import { ascii, READY, toBytes, withConnection, type ClassicOptions } from './connection.js';
@@ -35,7 +35,7 @@ export async function receiveClassic(connection: Connection, options: ClassicRec
   const tally = createTally(session, onEvent);
   tally.emit({ type: 'connected', peer: connection.peer, protocol: 'classic' });
   try {
-    await withConnection(connection, options, (watched) => takeFile(watched, options, tally));
+    await withConnection(connection, options, (watched, pace) => takeFile(watched, pace, options, tally));
   } catch (error) {
     const { code, message } = toFtxError(error);
     tally.emit({ type: code === 'too-large' ? 'refused' : 'failed', path, code, message });
@@ -43,16 +43,21 @@ export async function receiveClassic(connection: Connection, options: ClassicRec
   return finishTally(tally);
 }
 
-async function takeFile(connection: Connection, options: ClassicReceiverOptions, tally: Tally): Promise<void> {
+async function takeFile(
+  connection: Connection,
+  pace: Pace,
+  options: ClassicReceiverOptions,
+  tally: Tally,
+): Promise<void> {
   const started = performance.now();
   const { name: path, sink, timeouts } = options;
   const { size, rest } = await within(timeouts.greetingMs, connection, 'send a size', readSize(connection));
+  pace.restart();
   tally.emit({ type: 'offered', path, kind: 'file', size });
   const part = await openPart(connection, options, size);
   try {
     await connection.write([toBytes(READY)]);
-    const pace = createPace(rest, timeouts.idleMs);
-    const reader = createByteReader(pace.connection);
+    const reader = createByteReader(rest);
     await copyContent({ reader, pace, part, size, path, tally });
     await expectEnd(reader);
     const { as } = await part.commit(size);
@@ -128,8 +133,7 @@ function withFirstRead(connection: Connection, first: Promise<Uint8Array | undef
   let rest = connection;
   // It may fail before anyone waits for it.
   first.catch(() => undefined);
-  return {
-    peer: connection.peer,
+  return wrapConnection(connection, {
     read() {
       const next = begun ?? rest.read();
       begun = undefined;
@@ -141,10 +145,7 @@ function withFirstRead(connection: Connection, first: Promise<Uint8Array | undef
       begun = undefined;
       return rest.readInto(target, onBytes);
     },
-    write: (parts) => connection.write(parts),
-    end: () => connection.end(),
-    destroy: (reason) => connection.destroy(reason),
-  };
+  });
 }
 
 interface Copy {
