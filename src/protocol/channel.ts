@@ -1,7 +1,7 @@
 /** Messages over a Connection: greeting, frames, back-pressure and deadlines. */
 import { FtxError } from '../core/errors.js';
 import { wrapConnection, type Connection } from '../core/connection.js';
-import { createByteReader, type ByteReader } from './byte-reader.js';
+import { createByteReader, endedError, type ByteReader } from './byte-reader.js';
 import { decodeHeader, decodeMessage, encodeControl, encodeHave } from './codec.js';
 import { GREETING, HEADER_BYTES, MAX_IDLE_MS, MIN_IDLE_MS, type Timeouts } from './constants.js';
 import type { ControlMessage, DataMessage, Hello, Message } from './messages.js';
@@ -143,7 +143,7 @@ async function takeMessage(reader: ByteReader, peer: string): Promise<Message> {
 async function takeBytes(reader: ByteReader, length: number, peer: string): Promise<Uint8Array> {
   if (length === 0) return new Uint8Array(0);
   const bytes = await reader.take(length);
-  if (bytes === undefined) throw new FtxError('lost', `${peer} closed the connection in the middle of a message.`);
+  if (bytes === undefined) throw endedError(peer);
   return bytes;
 }
 

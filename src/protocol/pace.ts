@@ -32,7 +32,7 @@ export function createPace(connection: Destroyable, idleMs: number): Pace {
   }
 
   function judge(): void {
-    if (bytes * 1000 < MIN_BYTES_PER_SECOND * windowMs) connection.destroy(refuseSlow(connection.peer, windowMs));
+    if (bytes * 1000 < MIN_BYTES_PER_SECOND * windowMs) connection.destroy(slowError(connection.peer, windowMs));
     restart();
   }
 
@@ -55,7 +55,7 @@ export function createPace(connection: Destroyable, idleMs: number): Pace {
   return { count: (arrived) => void (bytes += arrived), restart, during };
 }
 
-function refuseSlow(peer: string, windowMs: number): FtxError {
+function slowError(peer: string, windowMs: number): FtxError {
   const rate = `less than ${MIN_BYTES_PER_SECOND} bytes a second`;
   return new FtxError('timeout', `${peer} sent ${rate} for ${windowMs / 1000} s. Try again over a faster connection.`);
 }

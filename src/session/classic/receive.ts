@@ -59,7 +59,7 @@ async function takeFile(
     await connection.write([toBytes(READY)]);
     const reader = createByteReader(rest);
     await copyContent({ reader, pace, part, size, path, tally });
-    await expectEnd(reader);
+    await assertEnd(reader);
     const { as } = await part.commit(size);
     tally.emit({
       type: 'stored',
@@ -74,23 +74,25 @@ async function takeFile(
   } finally {
     await part.discard();
   }
+}
 
-  async function openPart(to: Connection, { maxSize }: ClassicReceiverOptions, announced: number): Promise<PartFile> {
-    try {
-      if (announced > maxSize)
-        throw new FtxError(
-          'too-large',
-          `${to.peer} announced ${announced} bytes, and the limit is ${maxSize}. Raise --max-size.`,
-        );
-      const mtimeNs = BigInt(Date.now()) * 1_000_000n;
-      const target = await sink.open({ path, kind: 'file', size: announced, mtimeNs, mode: 0o644 });
-      if (target.state === 'part') return target;
-      throw new FtxError('exists', `${path} is there already.`);
-    } catch (error) {
-      await to.write([toBytes(`refused: ${toFtxError(error).message}\n`)]).catch(() => undefined);
-      throw error;
-    }
+/** Throws FtxError `too-large`, or what the sink refuses the file with; the sender has been told then. */
+async function openPart(connection: Connection, options: ClassicReceiverOptions, size: number): Promise<PartFile> {
+  const { name: path, sink, maxSize } = options;
+  try {
+    if (size > maxSize) throw tooLargeError(connection.peer, size, maxSize);
+    const mtimeNs = BigInt(Date.now()) * 1_000_000n;
+    const target = await sink.open({ path, kind: 'file', size, mtimeNs, mode: 0o644 });
+    if (target.state === 'part') return target;
+    throw new FtxError('exists', `${path} is there already.`);
+  } catch (error) {
+    await connection.write([toBytes(`refused: ${toFtxError(error).message}\n`)]).catch(() => undefined);
+    throw error;
   }
+}
+
+function tooLargeError(peer: string, size: number, maxSize: number): FtxError {
+  return new FtxError('too-large', `${peer} announced ${size} bytes, and the limit is ${maxSize}. Raise --max-size.`);
 }
 
 /** Reads digits until they stop coming; `rest` is the connection from there on. */
@@ -172,7 +174,7 @@ async function copyContent({ reader, pace, part, size, path, tally }: Copy): Pro
  * More bytes than announced lose the transfer. A sender that leaves the
  * connection open, or resets it, has still sent all that it announced.
  */
-async function expectEnd(reader: ByteReader): Promise<void> {
+async function assertEnd(reader: ByteReader): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), CLOSE_MS)));
   const more = reader.take(1).catch(() => undefined);
