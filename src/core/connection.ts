@@ -1,4 +1,4 @@
-/** A two-way byte stream to a peer, and what can be put around one. TCP, TLS and a memory pair are Connections. */
+/** The contract of a two-way byte stream, and the wrappers around one. TCP, TLS and a memory pair are Connections. */
 
 /** A two-way byte stream to one peer. */
 export interface Connection {
@@ -28,11 +28,39 @@ export interface Connection {
   destroy(reason: Error): void;
 }
 
-/** The connection, with `bytes` that were read from it, not empty, to be read once more. */
-export function pushBack(connection: Connection, bytes: Uint8Array): Connection {
-  let held: Uint8Array | undefined = bytes;
+/** The connection, with `changes` in the place of its own methods. */
+export function wrapConnection(connection: Connection, changes: Partial<Connection>): Connection {
   return {
     peer: connection.peer,
+    read: () => connection.read(),
+    readInto: (target, onBytes) => connection.readInto(target, onBytes),
+    write: (parts) => connection.write(parts),
+    end: () => connection.end(),
+    destroy: (reason) => connection.destroy(reason),
+    ...changes,
+  };
+}
+
+/** The connection; `onBytes` is told the number of bytes that have come, for each part of a read. */
+export function observeReads(connection: Connection, onBytes: (bytes: number) => void): Connection {
+  return wrapConnection(connection, {
+    async read() {
+      const part = await connection.read();
+      if (part) onBytes(part.length);
+      return part;
+    },
+    readInto: (target, onPart) =>
+      connection.readInto(target, (bytes) => {
+        onBytes(bytes);
+        onPart(bytes);
+      }),
+  });
+}
+
+/** The connection, which first reads `bytes` once more. They were read from it, and are not empty. */
+export function pushBack(connection: Connection, bytes: Uint8Array): Connection {
+  let held: Uint8Array | undefined = bytes;
+  return wrapConnection(connection, {
     read() {
       if (!held) return connection.read();
       const first = held;
@@ -47,8 +75,5 @@ export function pushBack(connection: Connection, bytes: Uint8Array): Connection 
       onBytes(part.length);
       return Promise.resolve(part.length);
     },
-    write: (parts) => connection.write(parts),
-    end: () => connection.end(),
-    destroy: (reason) => connection.destroy(reason),
-  };
+  });
 }

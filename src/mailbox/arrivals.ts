@@ -1,31 +1,15 @@
-import type { Connection } from '../core/connection.js';
+import { observeReads, type Connection } from '../core/connection.js';
 
-/** More than signs of life come to in any time that matters, and less than the slowest content. */
+/** More than the pings of a quiet sender add up to in an hour, and less than the slowest content brings in that time. */
 const NOTABLE_BYTES = 4096;
 
-/** The connection; `onArrival` hears of it whenever something notable has been read from it. */
+/** The connection; `onArrival` is called whenever another NOTABLE_BYTES have been read from it. */
 export function noteArrivals(connection: Connection, onArrival: () => void): Connection {
   let bytes = 0;
-  function note(arrived: number): void {
+  return observeReads(connection, (arrived) => {
     bytes += arrived;
     if (bytes < NOTABLE_BYTES) return;
     bytes = 0;
     onArrival();
-  }
-  return {
-    peer: connection.peer,
-    async read() {
-      const part = await connection.read();
-      note(part?.length ?? 0);
-      return part;
-    },
-    readInto: (target, onBytes) =>
-      connection.readInto(target, (arrived) => {
-        note(arrived);
-        onBytes(arrived);
-      }),
-    write: (parts) => connection.write(parts),
-    end: () => connection.end(),
-    destroy: (reason) => connection.destroy(reason),
-  };
+  });
 }

@@ -49,7 +49,7 @@ export function createByteReader(connection: Connection): ByteReader {
   async function fill(target: Uint8Array): Promise<void> {
     for (let done = fillFromChunk(target); done < target.length;) {
       const read = await connection.readInto(target.subarray(done), ignore);
-      if (read === 0) throw refuseEnd(connection.peer);
+      if (read === 0) throw endedError(connection.peer);
       done += read;
     }
   }
@@ -66,7 +66,7 @@ export function createByteReader(connection: Connection): ByteReader {
     fill,
     async skip(length) {
       for (let left = length, skipped; left > 0; left -= skipped) {
-        if (!(await arrived())) throw refuseEnd(connection.peer);
+        if (!(await arrived())) throw endedError(connection.peer);
         skipped = Math.min(chunk.length, left);
         drop(skipped);
       }
@@ -80,7 +80,8 @@ export function createByteReader(connection: Connection): ByteReader {
   };
 }
 
-function refuseEnd(peer: string): FtxError {
+/** The peer ended between the first and the last byte of a message. */
+export function endedError(peer: string): FtxError {
   return new FtxError('lost', `${peer} closed the connection in the middle of a message.`);
 }
 

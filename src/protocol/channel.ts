@@ -1,7 +1,7 @@
 /** Messages over a Connection: greeting, frames, back-pressure and deadlines. */
 import { FtxError } from '../core/errors.js';
-import type { Connection } from '../core/connection.js';
-import { createByteReader, type ByteReader } from './byte-reader.js';
+import { wrapConnection, type Connection } from '../core/connection.js';
+import { createByteReader, endedError, type ByteReader } from './byte-reader.js';
 import { decodeHeader, decodeMessage, encodeControl, encodeHave } from './codec.js';
 import { GREETING, HEADER_BYTES, MAX_IDLE_MS, MIN_IDLE_MS, type Timeouts } from './constants.js';
 import type { ControlMessage, DataMessage, Hello, Message } from './messages.js';
@@ -37,9 +37,9 @@ export interface Channel {
 
 export function createChannel(socket: Connection, timeouts: Timeouts): Channel {
   const raw = withFarewell(socket);
-  const connection = watchConnection(raw, timeouts.idleMs);
-  const pace = createPace(connection, timeouts.idleMs);
-  const reader = createByteReader(pace.connection);
+  const pace = createPace(raw, timeouts.idleMs);
+  const connection = watchConnection(raw, timeouts.idleMs, pace.count);
+  const reader = createByteReader(connection);
   const { pings, write, send, drain, sendBlock, flush } = createFrameWriter(raw, connection, timeouts.idleMs);
 
   const receive = async () => {
@@ -80,12 +80,7 @@ export function createChannel(socket: Connection, timeouts: Timeouts): Channel {
 
 /** A peer that is dropped for a time limit is told, if it still listens. */
 function withFarewell(connection: Connection): Connection {
-  return {
-    peer: connection.peer,
-    read: () => connection.read(),
-    readInto: (target, onBytes) => connection.readInto(target, onBytes),
-    write: (parts) => connection.write(parts),
-    end: () => connection.end(),
+  return wrapConnection(connection, {
     destroy(reason) {
       if (reason instanceof FtxError && reason.code === 'timeout') {
         const { code, message } = reason;
@@ -93,7 +88,7 @@ function withFarewell(connection: Connection): Connection {
       }
       connection.destroy(reason);
     },
-  };
+  });
 }
 
 function expectHello(message: Message | undefined, peer: string): Hello {
@@ -148,7 +143,7 @@ async function takeMessage(reader: ByteReader, peer: string): Promise<Message> {
 async function takeBytes(reader: ByteReader, length: number, peer: string): Promise<Uint8Array> {
   if (length === 0) return new Uint8Array(0);
   const bytes = await reader.take(length);
-  if (bytes === undefined) throw new FtxError('lost', `${peer} closed the connection in the middle of a message.`);
+  if (bytes === undefined) throw endedError(peer);
   return bytes;
 }
 

@@ -94,7 +94,7 @@ export type StoredMessage = Extract<ControlMessage, { type: 'stored' }>;
 export type Message = ControlMessage | DataMessage | HaveMessage;
 export type MessageType = Message['type'];
 
-function check<S extends v.GenericSchema>(schema: S, type: MessageType, json: unknown): v.InferOutput<S> {
+function validate<S extends v.GenericSchema>(schema: S, type: MessageType, json: unknown): v.InferOutput<S> {
   const result = v.safeParse(schema, json);
   if (result.success) return result.output;
   const where = v.getDotPath(result.issues[0]);
@@ -109,33 +109,33 @@ function toEntry({ mtime, size, target, ...rest }: v.InferOutput<typeof schemas.
 export function parseControl(type: ControlMessage['type'], id: number, json: unknown): ControlMessage {
   switch (type) {
     case 'hello': {
-      const { idle: idleMs, ...rest } = check(schemas.hello, type, json);
+      const { idle: idleMs, ...rest } = validate(schemas.hello, type, json);
       return { type, id: 0, ...rest, idleMs };
     }
     case 'offer':
-      return { type, id, entry: toEntry(check(schemas.offer, type, json)) };
+      return { type, id, entry: toEntry(validate(schemas.offer, type, json)) };
     case 'ready':
-      return { type, id, ...check(schemas.ready, type, json) };
+      return { type, id, ...validate(schemas.ready, type, json) };
     case 'again':
-      return { type, id, ...check(schemas.offset, type, json) };
+      return { type, id, ...validate(schemas.offset, type, json) };
     case 'end':
-      return { type, id, ...check(schemas.end, type, json) };
+      return { type, id, ...validate(schemas.end, type, json) };
     case 'stored':
-      return { type, id, ...check(schemas.stored, type, json) };
+      return { type, id, ...validate(schemas.stored, type, json) };
     case 'refused':
-      return { type, id, ...check(schemas.refused, type, json) };
+      return { type, id, ...validate(schemas.refused, type, json) };
     case 'error':
-      return { type, id, ...check(schemas.error, type, json) };
+      return { type, id, ...validate(schemas.error, type, json) };
     case 'status':
-      return { type, id: 0, ...check(schemas.status, type, json) };
+      return { type, id: 0, ...validate(schemas.status, type, json) };
     case 'check': {
-      const { entries, last, dry: dryRun } = check(schemas.check, type, json);
+      const { entries, last, dry: dryRun } = validate(schemas.check, type, json);
       return { type, id: 0, entries: entries.map(toEntry), last, dryRun };
     }
     case 'checked':
-      return { type, id: 0, ...check(schemas.checked, type, json) };
+      return { type, id: 0, ...validate(schemas.checked, type, json) };
     case 'pair':
-      return { type, id: 0, ...check(schemas.pair, type, json) };
+      return { type, id: 0, ...validate(schemas.pair, type, json) };
     case 'ping':
     case 'goodbye':
       return { type, id: 0 };

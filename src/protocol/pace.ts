@@ -1,7 +1,7 @@
 /** The slowest that content may move: PROTOCOL.md section 9. */
 import { FtxError } from '../core/errors.js';
-import type { Connection } from '../core/connection.js';
 import { MAX_TIMER_MS, MIN_BYTES_PER_SECOND } from './constants.js';
+import type { Destroyable } from './watch.js';
 
 /** Longer than any stand-still that `idle` lets pass, so that a link that stalls and recovers is not taken for a slow one. */
 const toWindowMs = (idleMs: number) => Math.min(2 * idleMs, MAX_TIMER_MS);
@@ -12,8 +12,8 @@ export function slowestMs(bytes: number, idleMs: number): number {
 }
 
 export interface Pace {
-  /** Reads the connection and counts what comes. */
-  readonly connection: Connection;
+  /** Notes that this many bytes have come. */
+  readonly count: (bytes: number) => void;
   /** The content of another frame begins: what came before says nothing about it. */
   restart(): void;
   /** Does `work` that waits for content, and destroys the connection when too little of it comes. */
@@ -21,7 +21,7 @@ export interface Pace {
 }
 
 /** Only time spent waiting in during() counts, so a disk that holds us up is not blamed on the peer. */
-export function createPace(connection: Connection, idleMs: number): Pace {
+export function createPace(connection: Destroyable, idleMs: number): Pace {
   const windowMs = toWindowMs(idleMs);
   let bytes = 0;
   let waitedMs = 0;
@@ -32,7 +32,7 @@ export function createPace(connection: Connection, idleMs: number): Pace {
   }
 
   function judge(): void {
-    if (bytes * 1000 < MIN_BYTES_PER_SECOND * windowMs) connection.destroy(refuseSlow(connection.peer, windowMs));
+    if (bytes * 1000 < MIN_BYTES_PER_SECOND * windowMs) connection.destroy(slowError(connection.peer, windowMs));
     restart();
   }
 
@@ -52,31 +52,10 @@ export function createPace(connection: Connection, idleMs: number): Pace {
     }
   }
 
-  async function read(): Promise<Uint8Array | undefined> {
-    const part = await connection.read();
-    bytes += part?.length ?? 0;
-    return part;
-  }
-
-  return {
-    restart,
-    during,
-    connection: {
-      peer: connection.peer,
-      read,
-      readInto: (target, onBytes) =>
-        connection.readInto(target, (arrived) => {
-          bytes += arrived;
-          onBytes(arrived);
-        }),
-      write: (parts) => connection.write(parts),
-      end: () => connection.end(),
-      destroy: (reason) => connection.destroy(reason),
-    },
-  };
+  return { count: (arrived) => void (bytes += arrived), restart, during };
 }
 
-function refuseSlow(peer: string, windowMs: number): FtxError {
+function slowError(peer: string, windowMs: number): FtxError {
   const rate = `less than ${MIN_BYTES_PER_SECOND} bytes a second`;
   return new FtxError('timeout', `${peer} sent ${rate} for ${windowMs / 1000} s. Try again over a faster connection.`);
 }

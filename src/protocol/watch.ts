@@ -1,9 +1,10 @@
 /** Deadlines of a connection: PROTOCOL.md section 9. */
 import { FtxError } from '../core/errors.js';
-import type { Connection } from '../core/connection.js';
+import { observeReads, wrapConnection, type Connection } from '../core/connection.js';
 import { MAX_TIMER_MS } from './constants.js';
 
-type Destroyable = Pick<Connection, 'peer' | 'destroy'>;
+/** What is dropped when its peer is late. */
+export type Destroyable = Pick<Connection, 'peer' | 'destroy'>;
 
 /** Fails `work` by destroying what it waits for after `ms`. `what` ends the sentence "PEER did not …". */
 export async function within<T>(ms: number, target: Destroyable, what: string, work: Promise<T>): Promise<T> {
@@ -26,7 +27,12 @@ export interface WatchedConnection extends Connection {
   stop(): void;
 }
 
-export function watchConnection(connection: Connection, idleMs: number): WatchedConnection {
+/** `onBytes` is told the number of bytes that have come, for each part of a read. */
+export function watchConnection(
+  connection: Connection,
+  idleMs: number,
+  onBytes: (bytes: number) => void,
+): WatchedConnection {
   let waiting = 0;
   let moved = 0;
 
@@ -55,21 +61,16 @@ export function watchConnection(connection: Connection, idleMs: number): Watched
   }
 
   const timer = setInterval(check, Math.min(idleMs / 4, MAX_TIMER_MS));
-  return {
-    peer: connection.peer,
-    read: () => watched(connection.read()),
-    readInto: (target, onBytes) =>
-      watched(
-        connection.readInto(target, (arrived) => {
-          moved = performance.now();
-          onBytes(arrived);
-        }),
-      ),
+  const observed = observeReads(connection, (bytes) => {
+    moved = performance.now();
+    onBytes(bytes);
+  });
+  const watching = wrapConnection(observed, {
+    read: () => watched(observed.read()),
+    readInto: (target, onPart) => watched(observed.readInto(target, onPart)),
     write: (parts) => watched(connection.write(parts)),
-    end: () => connection.end(),
-    destroy: (reason) => connection.destroy(reason),
-    stop: () => clearInterval(timer),
-  };
+  });
+  return { ...watching, stop: () => clearInterval(timer) };
 }
 
 export interface Heartbeat {

@@ -33,7 +33,7 @@ export function pairAsReceiver(channel: Channel, verifying: Verifying, limitMs: 
 
 async function prove(channel: Channel, { request, finish, onProved }: Proving): Promise<void> {
   await say(channel, 'request', request);
-  const proof = finish(expect('answer', channel, await channel.receive()));
+  const proof = finish(readStep('answer', channel, await channel.receive()));
   if (proof === undefined)
     throw new FtxError(
       'unpaired',
@@ -41,7 +41,7 @@ async function prove(channel: Channel, { request, finish, onProved }: Proving): 
     );
   await onProved();
   await say(channel, 'proof', proof);
-  expect('paired', channel, await channel.receive());
+  readStep('paired', channel, await channel.receive());
 }
 
 async function verify(channel: Channel, { answer, accept }: Verifying): Promise<boolean> {
@@ -49,8 +49,8 @@ async function verify(channel: Channel, { answer, accept }: Verifying): Promise<
   if (first === undefined || first.type === 'goodbye' || first.type === 'error') return false;
   if (first.type !== 'pair')
     throw new FtxError('unpaired', 'This receiver asks new senders for a code, which that version of ftx cannot give.');
-  await say(channel, 'answer', await answer(expect('request', channel, first)));
-  await accept(expect('proof', channel, await channel.receive()));
+  await say(channel, 'answer', await answer(readStep('request', channel, first)));
+  await accept(readStep('proof', channel, await channel.receive()));
   await say(channel, 'paired', '');
   return true;
 }
@@ -59,7 +59,7 @@ function say(channel: Channel, step: PairStep, data: string): Promise<void> {
   return channel.send({ type: 'pair', id: 0, step, data });
 }
 
-function expect(step: PairStep, { peer }: Channel, message: Message | undefined): string {
+function readStep(step: PairStep, { peer }: Channel, message: Message | undefined): string {
   if (message === undefined)
     throw new FtxError('lost', `${peer} closed the connection in the middle of pairing. Try again.`);
   if (message.type === 'error') throw new FtxError(message.code, message.message);

@@ -105,6 +105,31 @@ describe('a receiver ends the session of a sender that', () => {
 });
 
 describe('a receiver', () => {
+  it('keeps no part of a file that gets its place beside another one only after the sender has left', async () => {
+    const entries = new Map([
+      ['a', { kind: 'file', content: Buffer.from('other'), mode: 0o644, mtimeNs: 0n }] as const,
+    ]);
+    const sink = createMemorySink({ onConflict: 'rename', entries });
+    let makePlace: () => void = () => undefined;
+    const isPlaceMade = new Promise<void>((resolve) => (makePlace = resolve));
+    await connect({
+      ...sink,
+      async open(entry) {
+        const target = await sink.open(entry);
+        if (target.state === 'part') return target;
+        return { ...target, receiveBeside: () => isPlaceMade.then(() => target.receiveBeside!()) };
+      },
+    });
+    await offer(1);
+    expect(await next()).toMatchObject({ type: 'ready', offset: 5 });
+    await end(1);
+    sender.destroy(lost());
+    await new Promise(setImmediate);
+    makePlace();
+    expect(await receiver.result).toMatchObject({ stored: 0, failed: 1 });
+    expect(receiver.sink.parts.size).toBe(0);
+  });
+
   it('ignores what is still on the way for an entry that it has failed', async () => {
     await connect();
     await offer(1);

@@ -2,6 +2,7 @@
 import type { Connection } from '../../core/connection.js';
 import { abortReason, FtxError } from '../../core/errors.js';
 import type { Timeouts } from '../../protocol/constants.js';
+import { createPace, type Pace } from '../../protocol/pace.js';
 import { watchConnection } from '../../protocol/watch.js';
 
 export const READY = 'ready';
@@ -14,18 +15,22 @@ export interface ClassicOptions {
   readonly signal: AbortSignal;
 }
 
-/** Runs a session under the idle limit and the signal, and closes the connection behind it. */
+/**
+ * Runs `work` with the connection under the idle limit and the signal, and closes the connection behind it. The pace
+ * counts all that comes.
+ */
 export async function withConnection<T>(
   connection: Connection,
   { timeouts, signal }: ClassicOptions,
-  work: (watched: Connection) => Promise<T>,
+  work: (watched: Connection, pace: Pace) => Promise<T>,
 ): Promise<T> {
-  const watched = watchConnection(connection, timeouts.idleMs);
+  const pace = createPace(connection, timeouts.idleMs);
+  const watched = watchConnection(connection, timeouts.idleMs, pace.count);
   const abort = () => connection.destroy(abortReason(signal));
   signal.addEventListener('abort', abort);
   try {
     if (signal.aborted) throw abortReason(signal);
-    return await work(watched);
+    return await work(watched, pace);
   } finally {
     signal.removeEventListener('abort', abort);
     watched.stop();

@@ -1,10 +1,10 @@
 /** The receiver's side of the classic handshake, PROTOCOL.md section 8: size, `ready`, raw bytes. */
-import { pushBack, type Connection } from '../../core/connection.js';
+import { pushBack, wrapConnection, type Connection } from '../../core/connection.js';
 import { FtxError, toFtxError } from '../../core/errors.js';
 import type { EventListener } from '../../core/events.js';
 import type { PartFile, Sink } from '../../core/sink.js';
 import { createByteReader, type ByteReader } from '../../protocol/byte-reader.js';
-import { createPace, type Pace } from '../../protocol/pace.js';
+import type { Pace } from '../../protocol/pace.js';
 import { within } from '../../protocol/watch.js';
 import { createTally, finishTally, secondsSince, type SessionResult, type Tally } from '../tally.js';
 import { ascii, READY, toBytes, withConnection, type ClassicOptions } from './connection.js';
@@ -35,7 +35,7 @@ export async function receiveClassic(connection: Connection, options: ClassicRec
   const tally = createTally(session, onEvent);
   tally.emit({ type: 'connected', peer: connection.peer, protocol: 'classic' });
   try {
-    await withConnection(connection, options, (watched) => takeFile(watched, options, tally));
+    await withConnection(connection, options, (watched, pace) => takeFile(watched, pace, options, tally));
   } catch (error) {
     const { code, message } = toFtxError(error);
     tally.emit({ type: code === 'too-large' ? 'refused' : 'failed', path, code, message });
@@ -43,18 +43,23 @@ export async function receiveClassic(connection: Connection, options: ClassicRec
   return finishTally(tally);
 }
 
-async function takeFile(connection: Connection, options: ClassicReceiverOptions, tally: Tally): Promise<void> {
+async function takeFile(
+  connection: Connection,
+  pace: Pace,
+  options: ClassicReceiverOptions,
+  tally: Tally,
+): Promise<void> {
   const started = performance.now();
   const { name: path, sink, timeouts } = options;
   const { size, rest } = await within(timeouts.greetingMs, connection, 'send a size', readSize(connection));
+  pace.restart();
   tally.emit({ type: 'offered', path, kind: 'file', size });
   const part = await openPart(connection, options, size);
   try {
     await connection.write([toBytes(READY)]);
-    const pace = createPace(rest, timeouts.idleMs);
-    const reader = createByteReader(pace.connection);
+    const reader = createByteReader(rest);
     await copyContent({ reader, pace, part, size, path, tally });
-    await expectEnd(reader);
+    await assertEnd(reader);
     const { as } = await part.commit(size);
     tally.emit({
       type: 'stored',
@@ -69,23 +74,25 @@ async function takeFile(connection: Connection, options: ClassicReceiverOptions,
   } finally {
     await part.discard();
   }
+}
 
-  async function openPart(to: Connection, { maxSize }: ClassicReceiverOptions, announced: number): Promise<PartFile> {
-    try {
-      if (announced > maxSize)
-        throw new FtxError(
-          'too-large',
-          `${to.peer} announced ${announced} bytes, and the limit is ${maxSize}. Raise --max-size.`,
-        );
-      const mtimeNs = BigInt(Date.now()) * 1_000_000n;
-      const target = await sink.open({ path, kind: 'file', size: announced, mtimeNs, mode: 0o644 });
-      if (target.state === 'part') return target;
-      throw new FtxError('exists', `${path} is there already.`);
-    } catch (error) {
-      await to.write([toBytes(`refused: ${toFtxError(error).message}\n`)]).catch(() => undefined);
-      throw error;
-    }
+/** Throws FtxError `too-large`, or what the sink refuses the file with; the sender has been told then. */
+async function openPart(connection: Connection, options: ClassicReceiverOptions, size: number): Promise<PartFile> {
+  const { name: path, sink, maxSize } = options;
+  try {
+    if (size > maxSize) throw tooLargeError(connection.peer, size, maxSize);
+    const mtimeNs = BigInt(Date.now()) * 1_000_000n;
+    const target = await sink.open({ path, kind: 'file', size, mtimeNs, mode: 0o644 });
+    if (target.state === 'part') return target;
+    throw new FtxError('exists', `${path} is there already.`);
+  } catch (error) {
+    await connection.write([toBytes(`refused: ${toFtxError(error).message}\n`)]).catch(() => undefined);
+    throw error;
   }
+}
+
+function tooLargeError(peer: string, size: number, maxSize: number): FtxError {
+  return new FtxError('too-large', `${peer} announced ${size} bytes, and the limit is ${maxSize}. Raise --max-size.`);
 }
 
 /** Reads digits until they stop coming; `rest` is the connection from there on. */
@@ -128,8 +135,7 @@ function withFirstRead(connection: Connection, first: Promise<Uint8Array | undef
   let rest = connection;
   // It may fail before anyone waits for it.
   first.catch(() => undefined);
-  return {
-    peer: connection.peer,
+  return wrapConnection(connection, {
     read() {
       const next = begun ?? rest.read();
       begun = undefined;
@@ -141,10 +147,7 @@ function withFirstRead(connection: Connection, first: Promise<Uint8Array | undef
       begun = undefined;
       return rest.readInto(target, onBytes);
     },
-    write: (parts) => connection.write(parts),
-    end: () => connection.end(),
-    destroy: (reason) => connection.destroy(reason),
-  };
+  });
 }
 
 interface Copy {
@@ -171,7 +174,7 @@ async function copyContent({ reader, pace, part, size, path, tally }: Copy): Pro
  * More bytes than announced lose the transfer. A sender that leaves the
  * connection open, or resets it, has still sent all that it announced.
  */
-async function expectEnd(reader: ByteReader): Promise<void> {
+async function assertEnd(reader: ByteReader): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), CLOSE_MS)));
   const more = reader.take(1).catch(() => undefined);

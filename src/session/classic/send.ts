@@ -30,7 +30,7 @@ export async function sendClassic(
     const reader = createByteReader(watched);
     tally.emit({ type: 'offered', path, kind: 'file', size });
     await watched.write([toBytes(String(size))]);
-    await within(options.timeouts.controlMs, watched, 'answer ready', expectReady(reader, connection.peer));
+    await within(options.timeouts.controlMs, watched, 'answer ready', assertReady(reader, connection.peer));
     let bytes = 0;
     for await (const block of source.blocks(0)) {
       await within(slowestMs(block.length, options.timeouts.idleMs), watched, 'take a block', watched.write([block]));
@@ -38,12 +38,12 @@ export async function sendClassic(
       tally.emit({ type: 'progress', path, bytes, size, total: null });
     }
     watched.end();
-    await expectClose(reader, connection.peer);
+    await assertClosed(reader, connection.peer);
     tally.emit({ type: 'sent', path, size, seconds: secondsSince(started) });
   });
 }
 
-async function expectReady(reader: ByteReader, peer: string): Promise<void> {
+async function assertReady(reader: ByteReader, peer: string): Promise<void> {
   const answer = await readAnswer(reader);
   if (answer === READY) return;
   if (answer.startsWith('refused')) throw new FtxError('refused', `${peer} answered: ${answer.trim()}`);
@@ -63,7 +63,7 @@ async function readAnswer(reader: ByteReader): Promise<string> {
 }
 
 /** The receiver closes when it has read everything: a reset before that means that it has not. */
-async function expectClose(reader: ByteReader, peer: string): Promise<void> {
+async function assertClosed(reader: ByteReader, peer: string): Promise<void> {
   if ((await reader.take(1)) !== undefined)
     throw new FtxError('protocol', `${peer} said something after the transfer, which a classic receiver does not.`);
 }

@@ -1,30 +1,17 @@
 /** The entries of one session on their way into its sink: PROTOCOL.md section 5, from offer to stored. */
 import { FtxError, isRefusal, isResumable, toFtxError } from '../../core/errors.js';
 import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
-import type { PartFile, Placed, PresentFile, Sink } from '../../core/sink.js';
+import type { PartFile, Sink } from '../../core/sink.js';
 import type { Channel } from '../../protocol/channel.js';
 import type { DataMessage } from '../../protocol/messages.js';
-import { BlockIntake } from './block-intake.js';
-import type { BlockPool } from './block-pool.js';
-import { createIncomingFile, isSameFile, type FileEnd, type IncomingFile } from './incoming-file.js';
 import type { ReceiverWatch } from '../shares.js';
 import { secondsSince, type Tally } from '../tally.js';
-
-/** Files of one session that are committed at the same time; each holds a descriptor. */
-const MAX_COMMITS = 32;
-
-/** An entry that has not come to its end. */
-interface OpenEntry {
-  readonly id: number;
-  readonly offer: Entry;
-  readonly started: number;
-  /** Until the entry is ready to be sent, or will never be. */
-  opening?: Promise<void>;
-  /** Set once the entry is ready to be sent. */
-  target?: IncomingFile | PresentFile;
-  /** Set once all is here: what becomes of it is no longer in the sender's hands. */
-  committing?: boolean;
-}
+import { createBackground, createCommits, type Commits } from './background.js';
+import { BlockIntake } from './block-intake.js';
+import type { BlockPool } from './block-pool.js';
+import { closeEntry, type IncomingEntryIn, type Offered } from './incoming-entry.js';
+import { createIncomingFile, endError, isSameFile, type FileEnd, type IncomingFile } from './incoming-file.js';
+import { OpenEntries } from './open-entries.js';
 
 export interface IncomingEntriesOptions {
   readonly channel: Channel;
@@ -38,215 +25,200 @@ export interface IncomingEntriesOptions {
   readonly onWork?: (() => void) | undefined;
 }
 
-/** Methods throw what ends the session; what concerns one entry is told to the sender and ends that entry. */
+/** How an entry was stored. */
+interface Stored {
+  /** The path below the receiver's folder, separated by `/`. */
+  readonly as: string;
+  /** In hex; null for a directory or link. */
+  readonly digest: string | null;
+  /** Bytes. */
+  readonly size: number;
+  /** Whether a file with this content was there before. */
+  readonly already: boolean;
+}
+
+/**
+ * Takes the frames of a sender one after the other. A method throws what ends
+ * the session. A failure of one entry ends that entry, and the sender is told.
+ */
 export class IncomingEntries {
   readonly #options: IncomingEntriesOptions;
   readonly #intake: BlockIntake;
-  readonly #open = new Map<number, OpenEntry>();
-  /** What goes on beside the reading of frames; none of it rejects. */
-  readonly #background = new Set<Promise<void>>();
-  readonly #commits = new Set<Promise<void>>();
+  readonly #open: OpenEntries;
+  readonly #background = createBackground();
+  readonly #commits: Commits;
   /** Directories and links are made one after the other, as they were offered. */
   #placing: Promise<unknown> = Promise.resolve();
-  #lastId = 0;
-  /** Why the session is over; what is read only to compare need not be read to its end. */
-  #abandoned: FtxError | undefined;
+  /** Why the session is over: files that are there need not be compared to their end. */
+  #closed: FtxError | undefined;
 
   constructor(options: IncomingEntriesOptions) {
     this.#options = options;
+    this.#open = new OpenEntries(options.maxOpen);
     this.#intake = new BlockIntake(options.channel, options.pool, options.watch);
+    this.#commits = createCommits(options.watch);
   }
 
   get openCount(): number {
-    return this.#open.size;
+    return this.#open.count;
   }
 
-  admit(id: number, offer: Entry): void {
-    if (id <= this.#lastId) throw new FtxError('protocol', `The peer offered the id ${id} twice or out of order.`);
-    if (this.#open.size >= this.#options.maxOpen)
-      throw new FtxError('protocol', `The peer has more than ${this.#options.maxOpen} offers open.`);
-    this.#lastId = id;
-    const entry: OpenEntry = { id, offer, started: performance.now() };
-    this.#open.set(id, entry);
+  receiveOffer(id: number, offer: Entry): void {
+    this.#open.claim(id);
+    const offered: Offered = { id, offer, startedAt: performance.now() };
     this.#options.tally.emit({ type: 'offered', path: offer.path, kind: offer.kind, size: offer.size });
-    entry.opening = offer.kind === 'file' ? this.#openFile(entry) : this.#place(entry);
-    void this.#run(entry, entry.opening);
+    const opened = offer.kind === 'file' ? this.#openFile(offered) : this.#place(offered);
+    this.#open.set({ ...offered, state: 'opening', opened });
+    void this.#run(id, opened);
   }
 
   async receiveBlock(head: DataMessage): Promise<void> {
     const { channel } = this.#options;
-    const entry = this.#find(head.id);
-    if (!entry?.target) return channel.skipContent(head.length);
-    const file = entry.target;
-    if (!('arrive' in file) || entry.committing)
-      throw new FtxError('protocol', 'The peer sent data that was not asked for.');
-    const verdict = await this.#guard(entry, async () => {
-      file.expect(head);
-      return this.#intake.take(head, file, () => this.#open.has(head.id));
-    });
+    const entry = this.#open.find(head.id);
+    if (!entry) return channel.skipContent(head.length);
+    if (entry.state !== 'receiving') throw new FtxError('protocol', 'The peer sent data that was not asked for.');
+    const verdict = await this.#takeBlock(head, entry.file);
     if (verdict === 'again') await channel.send({ type: 'again', id: head.id, offset: head.offset });
-    if (verdict === 'keep') this.#showProgress(entry, file);
-    return this.#commitIfComplete(entry, file);
+    if (verdict === 'keep') this.#showProgress(entry);
+    return this.#commitIfComplete(entry);
   }
 
-  receiveEnd(id: number, end: FileEnd): Promise<void> {
-    const entry = this.#find(id);
-    if (!entry?.target) return Promise.resolve();
-    if (entry.committing || end.size !== (entry.offer.size ?? end.size)) throw refuseEnd();
-    const target = entry.target;
-    if ('arrive' in target) {
-      target.end(end);
-      return this.#commitIfComplete(entry, target);
+  async receiveEnd(id: number, end: FileEnd): Promise<void> {
+    const entry = this.#open.find(id);
+    if (!entry) return;
+    if (end.size !== (entry.offer.size ?? end.size)) throw endError();
+    switch (entry.state) {
+      case 'receiving':
+        entry.file.end(end);
+        return this.#commitIfComplete(entry);
+      case 'present': {
+        const comparing: IncomingEntryIn<'comparing'> = { ...entry, state: 'comparing' };
+        this.#open.set(comparing);
+        return this.#commits.start(this.#run(id, this.#compare(comparing, end)));
+      }
+      default:
+        throw endError();
     }
-    return this.#startCommit(entry, this.#compare(entry, target, end));
   }
 
-  /** The sender gives an entry up. */
+  /** The sender gives an entry up. A file that is compared or committed no longer depends on the sender. */
   receiveError(id: number, error: FtxError): void {
-    const entry = this.#find(id);
-    if (entry && !entry.committing) this.#close(entry, error, isResumable(error.code, 'sender'));
+    const state = this.#open.find(id)?.state;
+    if (state === 'receiving' || state === 'present') this.#fail(id, error, isResumable(error.code, 'sender'));
   }
 
-  /** Waits for all that was begun. */
-  async finish(): Promise<void> {
-    while (this.#background.size > 0) await Promise.all(this.#background);
+  /** Resolves when everything that was begun is over. */
+  whenIdle(): Promise<void> {
+    return this.#background.whenIdle();
   }
 
-  /** Gives up all but what is being committed, and waits for that. */
-  async abandon(error: FtxError): Promise<void> {
-    this.#abandoned = error;
-    // What was being compared may turn out to be wanted after all: nobody sends it any more.
-    while (this.#open.size > 0) {
-      for (const entry of this.#open.values()) if (!entry.committing) this.#close(entry, error);
-      await this.finish();
-    }
-    await this.finish();
+  /** Ends all entries for this reason but those that are being committed, and waits for these. */
+  async close(error: FtxError): Promise<void> {
+    this.#closed = error;
+    for (const { id, state } of this.#open.list())
+      if (state !== 'comparing' && state !== 'committing') this.#fail(id, error);
+    await this.whenIdle();
   }
 
-  /** Undefined for an entry that is at its end: frames of it may still be on the way. */
-  #find(id: number): OpenEntry | undefined {
-    if (id > this.#lastId)
-      throw new FtxError('protocol', `The peer sent something for the id ${id}, which it never offered.`);
-    const entry = this.#open.get(id);
-    if (entry && !entry.target) throw new FtxError('protocol', `The peer did not wait until the id ${id} was ready.`);
-    return entry;
-  }
-
-  async #openFile(entry: OpenEntry): Promise<void> {
+  async #openFile(offered: Offered): Promise<void> {
     const { sink, channel } = this.#options;
-    const { id, offer } = entry;
+    const { id, offer } = offered;
     const target = await sink.open(offer);
-    if (target.state === 'part') return this.#startReceiving(entry, target);
-    entry.target = target;
+    if (target.state === 'part') return this.#startReceiving(offered, target);
+    if (!this.#open.has(id)) return;
+    this.#open.set({ ...offered, state: 'present', present: target });
     return channel.send({ type: 'ready', id, offset: offer.size ?? 0, have: false });
   }
 
-  async #startReceiving(entry: OpenEntry, part: PartFile): Promise<void> {
-    const { channel } = this.#options;
-    const { id, offer } = entry;
-    if (!this.#open.has(id) || this.#abandoned) return part.suspend();
-    entry.target = createIncomingFile(part, offer.size, (error) => this.#close(entry, error));
+  /** The entry may have come to its end while the sink opened its file. */
+  async #startReceiving({ id, offer, startedAt }: Offered, part: PartFile): Promise<void> {
+    const { channel, tally } = this.#options;
+    if (!this.#open.has(id)) return part.suspend();
+    const file = createIncomingFile(part, offer.size, (error) => this.#fail(id, error));
+    this.#open.set({ id, offer, startedAt, state: 'receiving', file });
     const offset = Math.min(part.durable.length * BLOCK_BYTES, offer.size ?? 0);
-    if (offset > 0) this.#options.tally.emit({ type: 'resumed', path: offer.path, bytes: offset, size: offer.size });
+    if (offset > 0) tally.emit({ type: 'resumed', path: offer.path, bytes: offset, size: offer.size });
     await channel.send({ type: 'ready', id, offset, have: part.durable.length > 0 });
     if (part.durable.length > 0) await channel.sendHave(id, part.durable);
   }
 
-  async #place(entry: OpenEntry): Promise<void> {
-    const placed = this.#placing.then(() => this.#options.sink.place(entry.offer));
+  async #place(offered: Offered): Promise<void> {
+    const placed = this.#placing.then(() => this.#options.sink.place(offered.offer));
     this.#placing = placed.catch(() => undefined);
-    this.#store(entry, await placed, null, 0);
+    const { as } = await placed;
+    this.#store(offered, { as, digest: null, size: 0, already: false });
   }
 
-  #commitIfComplete(entry: OpenEntry, file: IncomingFile): Promise<void> {
-    if (entry.committing || !this.#open.has(entry.id) || !file.isComplete()) return Promise.resolve();
-    return this.#startCommit(entry, this.#commit(entry, file));
-  }
-
-  /** Resolves at once, or when another commit is over if there are many. */
-  async #startCommit(entry: OpenEntry, work: Promise<void>): Promise<void> {
-    const { watch } = this.#options;
-    entry.committing = true;
-    watch.commitStarted();
-    const done = this.#run(entry, work).finally(() => {
-      this.#commits.delete(done);
-      watch.commitEnded();
-    });
-    this.#commits.add(done);
-    watch.enter('disk');
-    if (this.#commits.size >= MAX_COMMITS) await Promise.race(this.#commits);
-    watch.enter('cpu');
-  }
-
-  async #commit(entry: OpenEntry, file: IncomingFile): Promise<void> {
-    const placed = await file.commit();
-    this.#store(entry, placed, file.digest(), file.bytes());
-  }
-
-  async #compare(entry: OpenEntry, present: PresentFile, end: FileEnd): Promise<void> {
-    const mayGoOn = () => {
-      if (this.#abandoned) throw this.#abandoned;
-      this.#options.onWork?.();
-    };
-    if (await isSameFile(present, end, mayGoOn)) return this.#store(entry, present, end.digest, end.size, true);
-    if (!present.receiveBeside)
-      throw new FtxError('exists', `${entry.offer.path} is there already with other content, and is kept.`);
-    entry.committing = false;
-    return this.#startReceiving(entry, await present.receiveBeside());
-  }
-
-  #store(entry: OpenEntry, { as }: Placed, digest: string | null, size: number, already = false): void {
-    const {
-      channel,
-      tally,
-      watch,
-      sink: { isDurable: durable },
-    } = this.#options;
-    if (!this.#open.delete(entry.id)) return;
-    const shares = size >= BLOCK_BYTES ? watch.total() : undefined;
-    channel.send({ type: 'stored', id: entry.id, as, already, durable, shares }).catch(() => undefined);
-    const { path } = entry.offer;
-    tally.emit({ type: 'stored', path, as, size, digest, already, durable, seconds: secondsSince(entry.started) });
-  }
-
-  #showProgress({ offer }: OpenEntry, file: IncomingFile): void {
-    const { path, size } = offer;
-    this.#options.tally.emit({ type: 'progress', path, bytes: file.bytes(), size, total: null });
-  }
-
-  /** A block that stays damaged ends its entry; any other failure here ends the session. */
-  async #guard<T>(entry: OpenEntry, action: () => Promise<T>): Promise<T | undefined> {
+  /** Undefined if the entry has ended: a block that stays damaged ends its entry, any other failure the session. */
+  async #takeBlock(head: DataMessage, file: IncomingFile): Promise<'keep' | 'again' | undefined> {
     try {
-      return await action();
+      file.assertDue(head);
+      return await this.#intake.take(head, file, () => this.#open.has(head.id));
     } catch (error) {
       if (!(error instanceof FtxError) || error.code !== 'checksum') throw error;
-      this.#close(entry, error);
+      this.#fail(head.id, error);
       return undefined;
     }
   }
 
-  #run(entry: OpenEntry, work: Promise<void>): Promise<void> {
-    const done = work
-      .catch((error: unknown) => this.#close(entry, toFtxError(error)))
-      .finally(() => this.#background.delete(done));
-    this.#background.add(done);
-    return done;
+  /** Resolves when the next frame may be read: commits do not pile up. */
+  async #commitIfComplete(entry: IncomingEntryIn<'receiving'>): Promise<void> {
+    if (!this.#open.isCurrent(entry) || !entry.file.isComplete()) return;
+    this.#open.set({ ...entry, state: 'committing' });
+    return this.#commits.start(this.#run(entry.id, this.#commit(entry)));
   }
 
-  /** The entry ends here without being stored: the sender is told, what has arrived is removed, and then the user is told. */
-  #close(entry: OpenEntry, { code, message }: FtxError, keep = isResumable(code, 'receiver')): void {
-    if (!this.#open.delete(entry.id)) return;
+  async #commit({ file, ...offered }: IncomingEntryIn<'receiving'>): Promise<void> {
+    const { as } = await file.commit();
+    this.#store(offered, { as, digest: file.digest(), size: file.bytes(), already: false });
+  }
+
+  /** Throws FtxError `exists` if the file that is there is another one and the offered one may not stand beside it. */
+  async #compare(entry: IncomingEntryIn<'comparing'>, end: FileEnd): Promise<void> {
+    const { present, offer } = entry;
+    const isSame = await isSameFile(present, end, () => {
+      if (this.#closed) throw this.#closed;
+      this.#options.onWork?.();
+    });
+    if (isSame) return this.#store(entry, { as: present.as, digest: end.digest, size: end.size, already: true });
+    if (!present.receiveBeside)
+      throw new FtxError('exists', `${offer.path} is there already with other content, and is kept.`);
+    const part = await present.receiveBeside();
+    if (!this.#closed) return this.#startReceiving(entry, part);
+    await part.suspend();
+    throw this.#closed;
+  }
+
+  /** The entry ends here: the sender is told, and then the user. */
+  #store({ id, offer, startedAt }: Offered, { as, digest, size, already }: Stored): void {
+    const { channel, tally, watch, sink } = this.#options;
+    if (!this.#open.remove(id)) return;
+    const durable = sink.isDurable;
+    const shares = size >= BLOCK_BYTES ? watch.total() : undefined;
+    channel.send({ type: 'stored', id, as, already, durable, shares }).catch(() => undefined);
+    const { path } = offer;
+    tally.emit({ type: 'stored', path, as, size, digest, already, durable, seconds: secondsSince(startedAt) });
+  }
+
+  /** The entry ends here without being stored: the sender is told, what has arrived is removed, then the user is told. */
+  #fail(id: number, { code, message }: FtxError, keep = isResumable(code, 'receiver')): void {
+    const entry = this.#open.remove(id);
+    if (!entry) return;
     const { channel, tally } = this.#options;
     const refused = isRefusal(code);
-    const type = refused && !entry.target ? 'refused' : 'error';
-    channel.send({ type, id: entry.id, code, message }).catch(() => undefined);
-    const { target, opening } = entry;
-    const over = target && 'giveUp' in target ? target.giveUp(keep) : target ? undefined : opening;
+    const type = refused && entry.state === 'opening' ? 'refused' : 'error';
+    channel.send({ type, id, code, message }).catch(() => undefined);
     const tell = () => tally.emit({ type: refused ? 'refused' : 'failed', path: entry.offer.path, code, message });
-    void this.#run(entry, Promise.resolve(over).then(tell, tell));
+    void this.#run(id, closeEntry(entry, keep).then(tell, tell));
   }
-}
 
-function refuseEnd(): FtxError {
-  return new FtxError('protocol', 'The peer ended a file twice, or at another size than it announced and sent.');
+  /** `work` goes on beside the reading of frames; its failure ends the entry. The promise never rejects. */
+  #run(id: number, work: Promise<void>): Promise<void> {
+    return this.#background.run(work, (error) => this.#fail(id, toFtxError(error)));
+  }
+
+  #showProgress({ offer, file }: IncomingEntryIn<'receiving'>): void {
+    const { path, size } = offer;
+    this.#options.tally.emit({ type: 'progress', path, bytes: file.bytes(), size, total: null });
+  }
 }

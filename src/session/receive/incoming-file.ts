@@ -3,7 +3,7 @@ import { createFileDigest, digestBlock } from '../../core/checksum.js';
 import { FtxError, toFtxError } from '../../core/errors.js';
 import type { PartFile, Placed, PresentFile } from '../../core/sink.js';
 import type { DataMessage } from '../../protocol/messages.js';
-import { createBlockLedger, type BlockPlace } from './block-ledger.js';
+import { createBlockMap, type BlockPlace } from './block-map.js';
 import type { Lease } from './block-pool.js';
 
 /** What `end` says of a file. */
@@ -14,7 +14,7 @@ export interface FileEnd {
 
 export interface IncomingFile {
   /** Throws FtxError `protocol` for a block that is not due here. */
-  expect(place: BlockPlace): void;
+  assertDue(place: BlockPlace): void;
   /** Writes part of an expected block before it is verified: what is wrong will be written again. Never rejects. */
   writePiece(piece: Uint8Array, offset: number): Promise<void>;
   /**
@@ -34,7 +34,7 @@ export interface IncomingFile {
   /** Verifies and commits; call it once, when complete. */
   commit(): Promise<Placed>;
   /** Ends it once nothing is being written: `keep` what a later session can go on with, or remove everything. */
-  giveUp(keep: boolean): Promise<void>;
+  close(keep: boolean): Promise<void>;
 }
 
 /** `onWriteFailure` hears of a failed write as soon as it happens. */
@@ -43,22 +43,22 @@ export function createIncomingFile(
   size: number | null,
   onWriteFailure: (error: FtxError) => void,
 ): IncomingFile {
-  const ledger = createBlockLedger(size, part.durable);
+  const map = createBlockMap(size, part.durable);
   const writes = createWrites(part, onWriteFailure);
   let announced: FileEnd | undefined;
 
   return {
-    expect: (place) => ledger.expect(place),
+    assertDue: (place) => map.assertDue(place),
     writePiece: (piece, offset) => writes.start(piece, offset),
     arriveInPieces(head, digest) {
-      const verdict = ledger.note({ ...head, intact: digest === head.digest });
+      const verdict = map.note({ ...head, intact: digest === head.digest });
       if (verdict === 'keep') part.confirm(head.offset, digest);
       return verdict;
     },
     arrive(head, lease) {
       let verdict: 'keep' | 'again' | undefined;
       try {
-        verdict = ledger.note({ ...head, intact: digestBlock(lease.bytes) === head.digest });
+        verdict = map.note({ ...head, intact: digestBlock(lease.bytes) === head.digest });
         return verdict;
       } finally {
         if (verdict === 'keep') writes.startWhole(lease, head);
@@ -66,21 +66,20 @@ export function createIncomingFile(
       }
     },
     end(end) {
-      if (announced || end.size !== (size ?? end.size) || end.size !== ledger.reached())
-        throw new FtxError('protocol', 'The peer ended a file twice, or at another size than it announced and sent.');
+      if (announced || end.size !== (size ?? end.size) || end.size !== map.reached()) throw endError();
       announced = end;
     },
-    isComplete: () => announced !== undefined && ledger.isComplete(),
-    bytes: () => ledger.bytes(),
-    digest: () => ledger.digest(),
+    isComplete: () => announced !== undefined && map.isComplete(),
+    bytes: () => map.bytes(),
+    digest: () => map.digest(),
     async commit() {
-      await writes.finish();
-      if (ledger.digest() !== announced?.digest)
+      await writes.whenDone();
+      if (map.digest() !== announced?.digest)
         throw new FtxError('checksum', 'The whole file has another digest than the sender computed. Send it again.');
       return part.commit(announced.size);
     },
-    async giveUp(keep) {
-      const written = await writes.finish().then(
+    async close(keep) {
+      const written = await writes.whenDone().then(
         () => true,
         () => false,
       );
@@ -89,13 +88,17 @@ export function createIncomingFile(
   };
 }
 
+export function endError(): FtxError {
+  return new FtxError('protocol', 'The peer ended a file twice, or at another size than it announced and sent.');
+}
+
 interface Writes {
   /** Resolves when the write is over, well or not. */
   start(bytes: Uint8Array, offset: number): Promise<void>;
   /** Writes a verified block and gives its memory back. */
   startWhole(lease: Lease, head: DataMessage): void;
-  /** Waits for all of them; throws the first failure. */
-  finish(): Promise<void>;
+  /** Resolves when all of them are over; throws the first failure. */
+  whenDone(): Promise<void>;
 }
 
 function createWrites(part: PartFile, onFailure: (error: FtxError) => void): Writes {
@@ -122,7 +125,7 @@ function createWrites(part: PartFile, onFailure: (error: FtxError) => void): Wri
         if (!failure) part.confirm(offset, digest);
       });
     },
-    async finish() {
+    async whenDone() {
       await Promise.all(running);
       if (failure) throw failure;
     },

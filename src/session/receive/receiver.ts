@@ -57,7 +57,7 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
     sayAndDestroy(channel, failure);
     if (entries.openCount === 0)
       tally.emit({ type: 'failed', path: null, code: failure.code, message: failure.message });
-    await entries.abandon(failure);
+    await entries.close(failure);
   } finally {
     signal.removeEventListener('abort', abort);
     list.close();
@@ -91,7 +91,7 @@ async function serve(session: Session): Promise<void> {
     patience.stop();
   }
   // Commits go on by themselves; the sender has nothing more to say to them.
-  await entries.finish();
+  await entries.whenIdle();
   if (entries.openCount > 0) throw new FtxError('protocol', `${channel.peer} said goodbye before everything was sent.`);
   sink.finish();
   await channel.send({ type: 'goodbye', id: 0 });
@@ -138,7 +138,7 @@ async function handle({ entries, list, onList }: Session, message: Message): Pro
       return list.take(message);
     case 'offer':
       list.finish();
-      return entries.admit(message.id, message.entry);
+      return entries.receiveOffer(message.id, message.entry);
     case 'data':
       return entries.receiveBlock(message);
     case 'end':

@@ -61,7 +61,7 @@ function open(poolBlocks: number, delay?: () => Promise<void>) {
   const pool = createBlockPool(poolBlocks);
   const intake = new BlockIntake(createContentChannel(content, delay), pool, createReceiverWatch());
   const takeNext = (number: number, head = headOf(content, number * BLOCK_BYTES)) => {
-    file.expect(head);
+    file.assertDue(head);
     return intake.take(head, file, isOpen);
   };
   return { ...disk, pool, takeNext };

@@ -1,0 +1,57 @@
+/** An entry that a sender has offered and that has not come to its end: what happens to it now, and what that needs. */
+import type { Entry } from '../../core/entry.js';
+import type { PresentFile } from '../../core/sink.js';
+import type { IncomingFile } from './incoming-file.js';
+
+/** What an entry has in every state. */
+export interface Offered {
+  /** The number that the frames of the entry carry. */
+  readonly id: number;
+  readonly offer: Entry;
+  /** When the offer came, a reading of performance.now(). */
+  readonly startedAt: number;
+}
+
+/** The sink decides about a file, or makes a directory or link. The sender may send nothing for the entry yet. */
+interface Opening extends Offered {
+  readonly state: 'opening';
+  /** Over when the sink has decided, or the directory or link stands or could not be made. */
+  readonly opened: Promise<void>;
+}
+
+/** The blocks of a file arrive. */
+interface Receiving extends Offered {
+  readonly state: 'receiving';
+  readonly file: IncomingFile;
+}
+
+/** A file of this name and size is there. The sender reads its own, to tell the digest in its `end`. */
+interface Present extends Offered {
+  readonly state: 'present';
+  readonly present: PresentFile;
+}
+
+/** The file that is there is read, to compare it with the digest of the sender. */
+interface Comparing extends Offered {
+  readonly state: 'comparing';
+  readonly present: PresentFile;
+}
+
+/** All blocks are here: the sender can no longer give the file up. */
+interface Committing extends Offered {
+  readonly state: 'committing';
+  readonly file: IncomingFile;
+}
+
+export type IncomingEntry = Opening | Receiving | Present | Comparing | Committing;
+export type IncomingEntryIn<State extends IncomingEntry['state']> = Extract<IncomingEntry, { state: State }>;
+
+/**
+ * Resolves when nothing works at an entry that ends without being stored. With
+ * `keep`, the blocks that are durable stay for a later session; without, what
+ * has arrived is removed.
+ */
+export async function closeEntry(entry: IncomingEntry, keep: boolean): Promise<void> {
+  if (entry.state === 'opening') await entry.opened;
+  if (entry.state === 'receiving' || entry.state === 'committing') await entry.file.close(keep);
+}
