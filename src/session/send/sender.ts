@@ -1,13 +1,12 @@
 /** The sender's side of a session, in the order of PROTOCOL.md section 4. */
-import { abortReason, FtxError, toFtxError } from '../../core/errors.js';
-import type { Connection } from '../../core/connection.js';
+import { FtxError, toFtxError } from '../../core/errors.js';
 import type { Source } from '../../core/source.js';
 import type { Totals } from '../../core/events.js';
-import { createChannel, sayAndDestroy, type Channel } from '../../protocol/channel.js';
-import { CHECK_CAPABILITY, MAX_OPEN_OFFERS, STATUS_CAPABILITY, type Timeouts } from '../../protocol/constants.js';
+import type { Channel } from '../../protocol/channel.js';
+import { CHECK_CAPABILITY, MAX_OPEN_OFFERS, type Timeouts } from '../../protocol/constants.js';
 import type { Hello } from '../../protocol/messages.js';
 import { within } from '../../protocol/watch.js';
-import { VERSION } from '../../core/version.js';
+import { withLastWord, type Greeted } from './greet.js';
 import { OutgoingEntries } from './outgoing-entries.js';
 import { OutgoingList } from './outgoing-list.js';
 import type { Tally } from '../tally.js';
@@ -18,8 +17,6 @@ export interface SenderSessionOptions {
   readonly timeouts: Timeouts;
   /** Ends the session. */
   readonly signal: AbortSignal;
-  /** Comes after the greeting and before anything is offered; ends the session by throwing. */
-  readonly onGreeted?: ((channel: Channel, hello: Hello) => Promise<void>) | undefined;
   /** Only ask what would become of everything. */
   readonly dryRun?: boolean | undefined;
   /** Told what the whole comes to, once it is known. */
@@ -30,37 +27,20 @@ export interface SenderSessionOptions {
 export type Sources = () => AsyncIterable<Source>;
 
 /**
- * Sends all sources and waits until each is at its end. Entries that are
- * refused or fail show in the tally; throws FtxError when the
- * session as a whole fails.
+ * Sends all sources to a receiver that has greeted, waits until each is at its
+ * end, and closes the channel. Entries that are refused or fail show in the
+ * tally. Throws FtxError when the session as a whole fails.
  */
-export async function sendSession(
-  connection: Connection,
-  sources: Sources,
-  options: SenderSessionOptions,
-): Promise<void> {
-  const { timeouts, signal } = options;
-  const channel = createChannel(connection, timeouts);
-  const abort = () => sayAndDestroy(channel, abortReason(signal));
-  signal.addEventListener('abort', abort);
-  try {
-    if (signal.aborted) throw abortReason(signal);
-    await converse(channel, sources, options);
+export function sendSession(greeted: Greeted, sources: Sources, options: SenderSessionOptions): Promise<void> {
+  const { channel } = greeted;
+  return withLastWord(channel, options.signal, async () => {
+    await converse(greeted, sources, options);
     channel.destroy(new FtxError('lost', 'The session is over.'));
-  } catch (error) {
-    const failure = toFtxError(error);
-    sayAndDestroy(channel, failure);
-    throw failure;
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
+  });
 }
 
-async function converse(channel: Channel, sources: Sources, options: SenderSessionOptions): Promise<void> {
-  const { tally, timeouts, onGreeted } = options;
-  const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [STATUS_CAPABILITY, CHECK_CAPABILITY] });
-  if (!hello.limits) throw new FtxError('protocol', `${channel.peer} is not a receiver.`);
-  await onGreeted?.(channel, hello);
+async function converse({ channel, hello }: Greeted, sources: Sources, options: SenderSessionOptions): Promise<void> {
+  const { tally, timeouts } = options;
   tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
   const accepted = await checkAll(channel, sources, hello, options);
   const maxOpen = Math.min(hello.limits.offers, MAX_OPEN_OFFERS);
