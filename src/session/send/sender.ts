@@ -7,8 +7,12 @@ import { CHECK_CAPABILITY, MAX_OPEN_OFFERS, type Timeouts } from '../../protocol
 import type { Hello } from '../../protocol/messages.js';
 import { within } from '../../protocol/watch.js';
 import { withLastWord, type Greeted } from './greet.js';
+import { createCondition, type Condition } from './condition.js';
+import { ContentSender } from './content-sender.js';
 import { OutgoingEntries } from './outgoing-entries.js';
 import { OutgoingList } from './outgoing-list.js';
+import { SendQueue } from './send-queue.js';
+import { createSessionShares, type SessionShares } from '../shares.js';
 import type { Tally } from '../tally.js';
 
 export interface SenderSessionOptions {
@@ -43,15 +47,19 @@ async function converse({ channel, hello }: Greeted, sources: Sources, options: 
   const { tally, timeouts } = options;
   tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
   const accepted = await checkAll(channel, sources, hello, options);
+  const changed = createCondition();
+  const queue = new SendQueue();
+  const shares = createSessionShares();
   const maxOpen = Math.min(hello.limits.offers, MAX_OPEN_OFFERS);
-  const entries = new OutgoingEntries({ channel, tally, maxOpen, timeouts });
+  const entries = new OutgoingEntries({ channel, tally, maxOpen, timeouts, queue, changed, shares });
+  const contents = new ContentSender({ channel, entries, queue, changed, watch: shares.watch });
   const deadlines = watchDeadlines(channel, entries, timeouts.controlMs / 4);
   try {
-    const answers = readAnswers(channel, entries);
-    const contents = entries.sendContents();
-    const offers = entries.offerAll(accepted).then(() => channel.send({ type: 'goodbye', id: 0 }));
+    const answers = readAnswers(channel, entries, shares);
+    const sending = contents.run();
+    const offers = offerAll(accepted, entries, changed).then(() => channel.send({ type: 'goodbye', id: 0 }));
     const farewell = offers.then(() => within(timeouts.goodbyeMs, channel, 'say goodbye', answers));
-    await Promise.all([answers, contents, farewell]);
+    await Promise.all([answers, sending, farewell]);
   } catch (error) {
     const failure = toFtxError(error);
     // The loops that are still waiting end with the same reason.
@@ -60,7 +68,7 @@ async function converse({ channel, hello }: Greeted, sources: Sources, options: 
     if (!(entries.finished && isLoss(failure))) throw failure;
   } finally {
     clearInterval(deadlines);
-    entries.reportShares();
+    tally.setShares(shares.watch.total(), shares.receiver);
     await entries.save();
   }
 }
@@ -99,14 +107,24 @@ async function* leaveOut(sources: AsyncIterable<Source>, list: OutgoingList): As
   for await (const source of sources) if (!list.hasRefused(source.entry)) yield source;
 }
 
+/** Offers one source after the other, and resolves when all are at their end. */
+async function offerAll(sources: AsyncIterable<Source>, entries: OutgoingEntries, changed: Condition): Promise<void> {
+  for await (const source of sources) {
+    await changed.until(() => entries.canOffer(source));
+    await entries.offer(source);
+  }
+  await changed.until(() => entries.openCount === 0);
+  entries.finish();
+}
+
 /** Hands every answer on, until the receiver's goodbye. */
-async function readAnswers(channel: Channel, entries: OutgoingEntries): Promise<void> {
+async function readAnswers(channel: Channel, entries: OutgoingEntries, shares: SessionShares): Promise<void> {
   for (;;) {
     const message = await channel.receive();
     if (message === undefined)
       throw new FtxError('lost', `${channel.peer} closed the connection before everything was stored. Send again.`);
     if (message.type === 'goodbye' && entries.finished) return;
-    if (message.type === 'status') entries.noteReceiver(message.shares);
+    if (message.type === 'status') shares.noteLap(message.shares);
     else if (message.type === 'error' && message.id === 0) throw new FtxError(message.code, message.message);
     else entries.receive(message);
   }
@@ -115,7 +133,7 @@ async function readAnswers(channel: Channel, entries: OutgoingEntries): Promise<
 function watchDeadlines(channel: Channel, entries: OutgoingEntries, everyMs: number): ReturnType<typeof setInterval> {
   return setInterval(() => {
     try {
-      entries.checkDeadlines();
+      entries.assertInTime();
     } catch (error) {
       channel.destroy(toFtxError(error));
     }
