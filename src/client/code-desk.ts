@@ -1,21 +1,22 @@
-/** Where a send gets the receiver's code from, once it turns out that it needs one. */
+/** Where connecting gets the receiver's code from, once a receiver asks for it. */
 import { FtxError } from '../core/errors.js';
 
-/** What a user knows of the receiver's code, over all attempts at one send. */
+/** What is known of the receiver's code over all attempts at one send. */
 export interface CodeDesk {
-  /** A receiver that has never proved that it knows a code has to: nobody else is taken for it. */
+  /** Whether a receiver has to prove that it knows a code, unless it has done so before. */
   readonly insists: boolean;
+  /** Eight digits; undefined until somebody has given the code. */
   readonly code: string | undefined;
-  /** Runs `attempt`, and once more with the code if the receiver has asked for one. */
-  withCode(attempt: () => Promise<void>): Promise<void>;
-  /** The failure of an attempt without the code that the receiver asks for. */
-  want(receiver: string): FtxError;
+  /** Runs `attempt`. If it has failed for want of a code, asks for the code and runs `attempt` once more. */
+  withCode<T>(attempt: () => Promise<T>): Promise<T>;
+  /** Notes that a receiver asks for a code that is not known here, and returns the FtxError `unpaired` for it. */
+  codeWantedError(receiver: string): FtxError;
 }
 
-/** Nobody can give a code without `ask`, or where it resolves with undefined. While somebody looks for it, nothing is connected that could break. */
+/** `ask` resolves with the code as people type it, or with undefined if there is none; without it, nobody can give a code. */
 export function openCodeDesk(insists: boolean, ask: (() => Promise<string | undefined>) | undefined): CodeDesk {
   let code: string | undefined;
-  let wanted = false;
+  let isWanted = false;
   return {
     insists,
     get code() {
@@ -23,19 +24,19 @@ export function openCodeDesk(insists: boolean, ask: (() => Promise<string | unde
     },
     async withCode(attempt) {
       try {
-        await attempt();
+        return await attempt();
       } catch (error) {
-        if (!wanted || code !== undefined) throw error;
+        if (!isWanted || code !== undefined) throw error;
         const text = await ask?.();
         if (text === undefined) throw error;
-        // Loaded when needed: who is known does not pay for it.
+        // Loaded when needed: a sender that is known never asks.
         const { parseCode } = await import('../identity/one-time-code.js');
         code = parseCode(text);
-        await attempt();
+        return await attempt();
       }
     },
-    want(receiver) {
-      wanted = true;
+    codeWantedError(receiver) {
+      isWanted = true;
       const advice = 'Send from a terminal and type it, or give it with --code-file. Nothing was sent.';
       return new FtxError(
         'unpaired',

@@ -2,19 +2,17 @@
 import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DEFAULT_RETRIES } from '../core/defaults.js';
-import { abortReason, FtxError } from '../core/errors.js';
+import { FtxError } from '../core/errors.js';
 import { openCodeDesk, type CodeDesk } from './code-desk.js';
 import type { EventListener, Totals } from '../core/events.js';
 import type { Source } from '../core/source.js';
-import { dial } from '../net/dial.js';
-import type { TcpConnection } from '../net/tcp.js';
-import { timeoutsFor, type Timeouts } from '../protocol/constants.js';
-import { within } from '../protocol/watch.js';
+import { timeoutsFor } from '../protocol/constants.js';
+import { connect, dialReceiver } from './connect.js';
 import { sendClassic } from '../session/classic/send.js';
 import { createJourney, type Journey } from './journey.js';
 import { withRetries, type RetryOptions } from './retry.js';
 import { sendSession } from '../session/send/sender.js';
-import { createTally, finishTally, type SessionResult, type Tally } from '../session/tally.js';
+import { createTally, finishTally, type SessionEvent, type SessionResult, type Tally } from '../session/tally.js';
 import { inspectInput } from '../storage/source/input.js';
 import { findStateDir } from '../home/state-dir.js';
 import { streamSource } from '../storage/source/stream-source.js';
@@ -54,8 +52,6 @@ export interface SendOptions {
 /** What came of all entries. */
 export type SendResult = SessionResult;
 
-/** Milliseconds to connect. */
-const DIAL_MS = 10_000;
 /** All events of one send carry the same number. */
 const SESSION = 1;
 /** The path that stands for standard input. */
@@ -92,33 +88,32 @@ async function sendAll(
 ): Promise<void> {
   const { to, classic, timeoutMs, dryRun, signal = new AbortController().signal } = options;
   const timeouts = timeoutsFor(timeoutMs);
-  const connect = () => dial({ ...to, timeoutMs: DIAL_MS, signal });
   if (classic) {
     for await (const source of readAll(options, tally, new Set()))
-      await sendClassic(await connect(), source, { tally, timeouts, signal });
+      await sendClassic(await dialReceiver(to, signal), source, { tally, timeouts, signal });
     return;
   }
-  const { pair = false, askCode } = options;
-  const ask = async () => {
-    const code = await askCode?.();
-    // The time of who looked for it is not that of the transfer.
-    tally.restart();
-    return code;
-  };
-  const desk = openCodeDesk(pair, ask);
+  const { plain = false, peer, home } = options;
+  const desk = openDesk(options, tally);
+  const emit = (event: SessionEvent) => tally.emit(event);
   const attempt = async () => {
     const ended = journey.ended();
     // Told of once, although everything is gone through twice.
     const sources = () => leaveOut(readAll(options, tally, journey.ended()), ended);
-    const session = { tally, timeouts, signal, dryRun, onCounted };
-    if (options.plain) return sendSession(await connect(), sources, session);
-    const { connection, onGreeted } = await connectTrusted(options, connect, tally, timeouts, desk);
-    return sendSession(connection, sources, { ...session, onGreeted });
+    const link = await connect(to, { plain, peer, home, desk, timeouts, signal, emit });
+    await sendSession(link, sources, { tally, timeouts, signal, dryRun, onCounted });
   };
   const retries = canRetry(options) ? (options.retries ?? DEFAULT_RETRIES) : 0;
-  await withRetries({ ...journey, retries, signal, onRetry: reportRetry(tally, retries) }, () =>
-    desk.withCode(attempt),
-  );
+  await withRetries({ ...journey, retries, signal, onRetry: reportRetry(tally, retries) }, attempt);
+}
+
+function openDesk({ pair = false, askCode }: SendOptions, tally: Tally): CodeDesk {
+  return openCodeDesk(pair, async () => {
+    const code = await askCode?.();
+    // The time of a person who looks for the code is not that of the transfer.
+    tally.restart();
+    return code;
+  });
 }
 
 /** A stream cannot be read again, and what a dry run has told it would tell again; of two inputs of one name it could not be told which has arrived. */
@@ -134,32 +129,6 @@ function reportRetry(tally: Tally, retries: number): RetryOptions['onRetry'] {
 /** An earlier attempt has brought these to their end. */
 async function* leaveOut(sources: AsyncIterable<Source>, ended: ReadonlySet<string>): AsyncGenerator<Source> {
   for await (const source of sources) if (!ended.has(source.entry.path)) yield source;
-}
-
-async function connectTrusted(
-  { to, peer, home, signal }: SendOptions,
-  connect: () => Promise<TcpConnection>,
-  tally: Tally,
-  timeouts: Timeouts,
-  desk: CodeDesk,
-) {
-  // Loaded when needed: plain transfers do not pay for it.
-  const { prepareTrust } = await import('./trust.js');
-  const trust = await prepareTrust({ to, peer, home, desk, emit: (event) => tally.emit(event) });
-  const connection = await connect();
-  const abort = () => signal && connection.destroy(abortReason(signal));
-  signal?.addEventListener('abort', abort);
-  try {
-    const { introduce } = await within(
-      timeouts.greetingMs,
-      connection,
-      'finish the TLS handshake',
-      trust.secure(connection),
-    );
-    return { connection, onGreeted: introduce };
-  } finally {
-    signal?.removeEventListener('abort', abort);
-  }
 }
 
 /** All that can be known to be wrong before the receiver hears of it. */

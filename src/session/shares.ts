@@ -81,6 +81,40 @@ export function createReceiverWatch(): ReceiverWatch {
   };
 }
 
+/** What both sides of one session spend their time on, as its sender knows it. */
+export interface SessionShares {
+  /** The sender's own time. */
+  readonly watch: SenderWatch;
+  /** The receiver's, as it told last; null until it has. */
+  readonly receiver: ReceiverShares | null;
+  /** What held the transfer back when the receiver last told of its time; null until that is known. */
+  readonly limitedBy: Limit | null;
+  /** The receiver tells of the time since it told last. */
+  noteLap(shares: ReceiverShares): void;
+  /** The receiver tells of all its time so far. */
+  noteTotal(shares: ReceiverShares): void;
+}
+
+export function createSessionShares(): SessionShares {
+  const watch = createSenderWatch();
+  let receiver: ReceiverShares | null = null;
+  let limitedBy: Limit | null = null;
+  return {
+    watch,
+    get receiver() {
+      return receiver;
+    },
+    get limitedBy() {
+      return limitedBy;
+    },
+    noteLap(shares) {
+      receiver = shares;
+      limitedBy = findLimit(watch.lap(), shares);
+    },
+    noteTotal: (shares) => void (receiver = shares),
+  };
+}
+
 /** The slowest part, as far as the sides tell; null when it lies with a side that does not. */
 export function findLimit(sender: SenderShares | null, receiver: ReceiverShares | null): Limit | null {
   if (sender && sender.network < Math.max(sender.source, sender.cpu))

@@ -7,6 +7,7 @@ import { DEFAULT_TIMEOUTS, type Timeouts } from '../../src/protocol/constants.js
 import type { ReceiverLimits } from '../../src/protocol/messages.js';
 import { createBlockPool } from '../../src/session/receive/block-pool.js';
 import { receiveSession } from '../../src/session/receive/receiver.js';
+import { greetReceiver } from '../../src/session/send/greet.js';
 import { sendSession } from '../../src/session/send/sender.js';
 import { createTally, finishTally, type SessionResult } from '../../src/session/tally.js';
 import type { FtxError } from '../../src/core/errors.js';
@@ -62,10 +63,13 @@ export function runSender(
   const events: TransferEvent[] = [];
   const stop = new AbortController();
   const tally = createTally(1, (event) => events.push(event));
-  const result = sendSession(connection, () => toAsync(sources), { tally, timeouts, signal: stop.signal, dryRun }).then(
-    () => finishTally(tally),
-    (error: unknown) => error as FtxError,
-  );
+  const { signal } = stop;
+  const result = greetReceiver(connection, { timeouts, signal })
+    .then((greeted) => sendSession(greeted, () => toAsync(sources), { tally, timeouts, signal, dryRun }))
+    .then(
+      () => finishTally(tally),
+      (error: unknown) => error as FtxError,
+    );
   return { events, stop, result };
 }
 

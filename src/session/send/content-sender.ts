@@ -1,136 +1,171 @@
-/** Reads sources and sends their blocks; PROTOCOL.md section 5, data. */
+/** The loop that sends contents: PROTOCOL.md section 5, data. */
 import { createFileDigest, digestBlock, type FileDigest } from '../../core/checksum.js';
-import { FtxError, toFtxError } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
+import { FtxError, toFtxError } from '../../core/errors.js';
 import type { Source } from '../../core/source.js';
 import type { Channel } from '../../protocol/channel.js';
 import type { SenderWatch } from '../shares.js';
+import type { Condition } from './condition.js';
+import type { OutgoingEntries } from './outgoing-entries.js';
+import type { OpenEntry, Task } from './outgoing-entry.js';
+import { readContent, SourceFailure } from './read-content.js';
+import type { SendQueue } from './send-queue.js';
 
-/** Opening a file up to this takes longer than reading it. */
+/** A file of up to this many bytes takes longer to open than to send, so that the next ones are opened meanwhile. */
 const SMALL_FILE_BYTES = 256 * 1024;
-
-export function isSmallFile({ entry }: Source): boolean {
-  return entry.size !== null && entry.size <= SMALL_FILE_BYTES;
-}
-
-/** Tells a failure of the source from one of the connection. */
-export class SourceFailure extends Error {
-  constructor(readonly failure: FtxError) {
-    super(failure.message);
-  }
-}
-
-/** What is sent, and for which entry. */
-export interface Content {
-  readonly id: number;
-  readonly source: Source;
-}
+/** Small files that are read and sent at the same time. */
+const MAX_SMALL_AT_ONCE = 8;
 
 export interface ContentSenderOptions {
   readonly channel: Channel;
+  readonly entries: OutgoingEntries;
+  readonly queue: SendQueue;
+  /** Notified whenever the queue or the entries have changed. */
+  readonly changed: Condition;
   readonly watch: SenderWatch;
-  /** Whether anyone still wants the entry. */
-  readonly isWanted: (id: number) => boolean;
-  /** Called after each block with how far the entry is. */
-  readonly afterBlock: (content: Content, bytes: number) => Promise<void>;
 }
 
-/** Methods throw SourceFailure for what concerns one entry, anything else for what ends the session. */
+/** Empties the queue. Blocks that the receiver asks for again go first, then the next entry. */
 export class ContentSender {
   readonly #options: ContentSenderOptions;
+  /** Small files that are being sent. */
+  #small = 0;
 
   constructor(options: ContentSenderOptions) {
     this.#options = options;
   }
 
-  /**
-   * Sends the blocks that the receiver lacks: all from byte `from` on, and of
-   * those before it the ones whose digest is not what the receiver has. Reads
-   * no block again whose digest the journal of the source knows. Resolves with
-   * digest and size of the whole, or undefined when nobody wants it any more.
-   */
-  async sendFile(content: Content, from: number, have: readonly bigint[]) {
-    const { source, id } = content;
-    // The journal of a source that nobody wants any more has been closed, and stays so.
-    if (!this.#options.isWanted(id)) return undefined;
-    const digest = createFileDigest();
-    const known = have.length > 0 ? ((await source.journal?.load()) ?? []).slice(0, have.length) : [];
-    for (const [block, own] of known.entries()) {
-      digest.add(own);
-      if (own !== have[block]) await this.sendBlockAgain(content, block * BLOCK_BYTES);
+  /** Sends until all entries are at their end. Throws FtxError for what ends the session. */
+  async run(): Promise<void> {
+    const { entries, queue, changed, watch } = this.#options;
+    for (;;) {
+      watch.enter('network');
+      await changed.until(() => entries.finished || queue.hasAgain || this.#canSendNext());
+      watch.enter('cpu');
+      if (entries.finished) return;
+      await this.#sendAgain();
+      const task = this.#canSendNext() ? queue.takeReady() : undefined;
+      if (task && isSmall(task.entry.source)) this.#sendBeside(task);
+      else if (task) await this.#endOnFailure(task.entry, this.#sendFile(task));
     }
-    const size = await this.#sendFrom(content, known.length, digest, (block, own) =>
-      have.length > 0 ? own !== have[block] : block * BLOCK_BYTES >= from,
-    );
-    return this.#options.isWanted(id) ? { digest: digest.value(), size } : undefined;
   }
 
-  /** Reads from a block on and sends those that are lacking; resolves with where it stopped. */
-  async #sendFrom(
-    content: Content,
-    first: number,
-    digest: FileDigest,
-    isLacking: (block: number, own: bigint) => boolean,
-  ) {
-    const { source, id } = content;
+  #canSendNext(): boolean {
+    return this.#options.queue.hasReady && this.#small < MAX_SMALL_AT_ONCE;
+  }
+
+  /** Sends a small file while the loop goes on with the next task. */
+  #sendBeside(task: Task): void {
+    const { changed } = this.#options;
+    this.#small += 1;
+    this.#endOnFailure(task.entry, this.#sendFile(task))
+      .catch((error: unknown) => changed.fail(toFtxError(error)))
+      .finally(() => {
+        this.#small -= 1;
+        changed.notify();
+      });
+  }
+
+  /** Sends the blocks that the receiver has asked for again. Comes between any two blocks of a large file too. */
+  async #sendAgain(): Promise<void> {
+    const { entries, queue } = this.#options;
+    for (let task = queue.takeAgain(); task; task = queue.takeAgain()) {
+      const { entry, offset } = task;
+      if (entries.isOpen(entry)) await this.#endOnFailure(entry, this.#sendBlockOf(entry, offset));
+    }
+  }
+
+  /** Waits for the work. A source that cannot be read ends its entry; anything else is thrown. */
+  async #endOnFailure(entry: OpenEntry, work: Promise<void>): Promise<void> {
+    const { channel, entries } = this.#options;
+    try {
+      await work;
+    } catch (error) {
+      if (!(error instanceof SourceFailure)) throw error;
+      if (!entries.isOpen(entry)) return;
+      entries.close(entry, error.failure);
+      const { code, message } = error.failure;
+      await channel.send({ type: 'error', id: entry.id, code, message });
+    }
+  }
+
+  /**
+   * Sends the blocks of a file that the receiver lacks, and then its digest. If
+   * the receiver has blocks already (`have`), those are lacking whose digest
+   * differs; a block whose digest the journal of the source knows is not read
+   * for that. Ends early when nobody wants the file any more.
+   */
+  async #sendFile(task: Task): Promise<void> {
+    const { channel, entries } = this.#options;
+    const { entry, have } = task;
+    // The journal of a source that nobody wants any more has been closed, and stays so.
+    if (!entries.isWanted(entry)) return;
+    const digest = createFileDigest();
+    const known = have.length > 0 ? ((await entry.source.journal?.load()) ?? []).slice(0, have.length) : [];
+    for (const [block, own] of known.entries()) {
+      digest.add(own);
+      if (own !== have[block]) await this.#sendBlockOf(entry, block * BLOCK_BYTES);
+    }
+    const size = await this.#sendFrom(task, known.length, digest);
+    if (!entries.isWanted(entry)) return;
+    const end = { digest: digest.value(), size };
+    entries.noteEnd(entry, end);
+    await channel.send({ type: 'end', id: entry.id, ...end });
+  }
+
+  /** Reads all blocks from number `first` on, and sends those that are lacking. Resolves with the bytes of the file up to where it stopped. */
+  async #sendFrom({ entry, offset, have }: Task, first: number, digest: FileDigest): Promise<number> {
+    const { entries, queue, watch } = this.#options;
+    const { source } = entry;
     let block = first;
     let end = Math.min(first * BLOCK_BYTES, source.entry.size ?? 0);
     // One block goes out while the next is digested; a third is being read.
     let sending = Promise.resolve();
-    for await (const bytes of this.#read(source, first * BLOCK_BYTES)) {
-      if (!this.#options.isWanted(id)) break;
+    for await (const bytes of readContent(source, first * BLOCK_BYTES, watch)) {
+      if (!entries.isWanted(entry)) break;
       const own = digestBlock(bytes);
       digest.add(own);
-      await this.#wait(sending);
-      if (!this.#options.isWanted(id)) break;
+      await this.#waitFor(sending);
+      if (!entries.isWanted(entry)) break;
       source.journal?.note(block, own);
-      if (isLacking(block, own)) sending = this.#send(content, block * BLOCK_BYTES, own, bytes);
-      // It is awaited in the next round, or below; a failure before that is not an unhandled one.
+      const isLacking = have.length > 0 ? own !== have[block] : block * BLOCK_BYTES >= offset;
+      if (isLacking) sending = this.#sendBlock(entry, block * BLOCK_BYTES, own, bytes);
+      // The next round waits for it, or the line after the loop. If it fails before, that is no unhandled rejection.
       sending.catch(() => undefined);
       block += 1;
       end += bytes.length;
-      await this.#options.afterBlock(content, end);
+      entries.noteProgress(entry, end);
+      if (queue.hasAgain) await this.#sendAgain();
     }
-    await this.#wait(sending);
+    await this.#waitFor(sending);
     return end;
   }
 
-  /** Sends the block at `offset` once more. */
-  async sendBlockAgain(content: Content, offset: number): Promise<void> {
-    const { path, size } = content.source.entry;
-    if (size === null) throw new SourceFailure(refuseSecondReading(path));
-    for await (const block of this.#read(content.source, offset))
-      return await this.#wait(this.#send(content, offset, digestBlock(block), block));
+  /** Reads the block at `offset` by itself and sends it. */
+  async #sendBlockOf(entry: OpenEntry, offset: number): Promise<void> {
+    const { path, size } = entry.source.entry;
+    if (size === null) throw new SourceFailure(secondReadingError(path));
+    for await (const block of readContent(entry.source, offset, this.#options.watch))
+      return await this.#waitFor(this.#sendBlock(entry, offset, digestBlock(block), block));
     throw new FtxError('protocol', `The receiver asked for a block at offset ${offset}, past the end.`);
   }
 
-  #send({ id }: Content, offset: number, digest: bigint, block: Uint8Array): Promise<void> {
+  #sendBlock({ id }: OpenEntry, offset: number, digest: bigint, block: Uint8Array): Promise<void> {
     return this.#options.channel.sendBlock({ type: 'data', id, offset, digest, length: block.length }, block);
   }
 
-  async #wait(sending: Promise<void>): Promise<void> {
+  async #waitFor(sending: Promise<void>): Promise<void> {
     const { watch } = this.#options;
     watch.enter('network');
     await sending;
     watch.enter('cpu');
   }
-
-  async *#read(source: Source, from: number): AsyncGenerator<Uint8Array> {
-    const { watch } = this.#options;
-    try {
-      watch.enter('source');
-      for await (const block of source.blocks(from)) {
-        watch.enter('cpu');
-        yield block;
-        watch.enter('source');
-      }
-      watch.enter('cpu');
-    } catch (error) {
-      throw new SourceFailure(toFtxError(error, 'unreadable'));
-    }
-  }
 }
 
-function refuseSecondReading(path: string): FtxError {
+function isSmall({ entry }: Source): boolean {
+  return entry.size !== null && entry.size <= SMALL_FILE_BYTES;
+}
+
+function secondReadingError(path: string): FtxError {
   return new FtxError('checksum', `${path} was damaged on the way, and a stream cannot be read twice. Send it again.`);
 }

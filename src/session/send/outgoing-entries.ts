@@ -1,18 +1,14 @@
-/** The entries of one session on their way out: PROTOCOL.md section 5, from offer to stored. */
-import { FtxError, isRefusal, toFtxError } from '../../core/errors.js';
-import type { Limit, ReceiverShares } from '../../core/events.js';
+/** The table of the entries that were offered and are not at their end: PROTOCOL.md section 5, from offer to stored. */
+import { FtxError, isRefusal } from '../../core/errors.js';
 import type { Source } from '../../core/source.js';
 import type { Channel } from '../../protocol/channel.js';
-import { MAX_WAITING_REQUESTS, type Timeouts } from '../../protocol/constants.js';
+import type { Timeouts } from '../../protocol/constants.js';
 import type { Message, StoredMessage } from '../../protocol/messages.js';
-import { createCondition } from './condition.js';
-import { ContentSender, isSmallFile, SourceFailure, type Content } from './content-sender.js';
-import { findOverdue, takeAgain, takeHave, takeReady, type OpenEntry, type Task } from './outgoing-entry.js';
-import { createSenderWatch, findLimit } from '../shares.js';
+import type { SessionShares } from '../shares.js';
 import { secondsSince, type Tally } from '../tally.js';
-
-/** Small files that are read and sent at the same time. */
-const MAX_SMALL_AT_ONCE = 8;
+import type { Condition } from './condition.js';
+import { findOverdue, takeAgain, takeHave, takeReady, type OpenEntry, type SentFile } from './outgoing-entry.js';
+import type { SendQueue } from './send-queue.js';
 
 export interface OutgoingEntriesOptions {
   readonly channel: Channel;
@@ -20,22 +16,20 @@ export interface OutgoingEntriesOptions {
   /** Entries that may be open at once. */
   readonly maxOpen: number;
   readonly timeouts: Timeouts;
+  /** Gets what the receiver is ready for, and what it asks for again. */
+  readonly queue: SendQueue;
+  /** Is notified of each change of the table or the queue. */
+  readonly changed: Condition;
+  readonly shares: SessionShares;
 }
 
-/** Three loops share it: offerAll, sendContents and the reader of answers. */
+/** Offers entries, takes the receiver's answers to them, and tells the tally what came of each. */
 export class OutgoingEntries {
   readonly #options: OutgoingEntriesOptions;
   readonly #open = new Map<number, OpenEntry>();
-  readonly #ready: Task[] = [];
-  readonly #again: Task[] = [];
-  readonly #changed = createCondition();
-  readonly #watch = createSenderWatch();
-  readonly #contents: ContentSender;
-  #receiver: ReceiverShares | null = null;
-  #limitedBy: Limit | null = null;
   readonly #saving: Promise<void>[] = [];
+  /** Open entries but directories. */
   #openFiles = 0;
-  #sendingBeside = 0;
   #lastId = 0;
   #finished = false;
   #failed = false;
@@ -44,12 +38,6 @@ export class OutgoingEntries {
 
   constructor(options: OutgoingEntriesOptions) {
     this.#options = options;
-    this.#contents = new ContentSender({
-      channel: options.channel,
-      watch: this.#watch,
-      isWanted: (id) => !this.#failed && this.#open.has(id),
-      afterBlock: (content, bytes) => this.#afterBlock(content, bytes),
-    });
   }
 
   /** True once everything was offered and is at its end. */
@@ -57,66 +45,83 @@ export class OutgoingEntries {
     return this.#finished;
   }
 
-  /** Ends every wait with the reason. */
-  fail(reason: Error): void {
-    this.#failed = true;
-    this.#changed.fail(reason);
+  get openCount(): number {
+    return this.#open.size;
   }
 
-  /** Keeps what a later session can go on with. */
+  isOpen({ id }: OpenEntry): boolean {
+    return this.#open.has(id);
+  }
+
+  /** Whether content of the entry is still worth sending. */
+  isWanted(entry: OpenEntry): boolean {
+    return !this.#failed && this.isOpen(entry);
+  }
+
+  /** Whether the source may be offered now. A directory gets its mode and time when it is offered, so its content must be there before. */
+  canOffer({ entry }: Source): boolean {
+    return this.#open.size < this.#options.maxOpen && !(entry.kind === 'directory' && this.#openFiles > 0);
+  }
+
+  async offer(source: Source): Promise<void> {
+    const id = ++this.#lastId;
+    const now = performance.now();
+    this.#open.set(id, { id, source, started: now, awaited: { what: 'an answer to the offer', since: now } });
+    const { path, kind, size } = source.entry;
+    if (kind !== 'directory') this.#openFiles += 1;
+    this.#options.tally.emit({ type: 'offered', path, kind, size });
+    await this.#options.channel.send({ type: 'offer', id, entry: source.entry });
+  }
+
+  /** Takes one message about an entry. Throws FtxError `protocol` for what a receiver must not send. */
+  receive(message: Message): void {
+    const entry = this.#find(message);
+    if (entry) this.#take(entry, message);
+    this.#options.changed.notify();
+  }
+
+  /** Notes that content up to byte `bytes` of the entry was sent. */
+  noteProgress({ source }: OpenEntry, bytes: number): void {
+    const { tally, shares } = this.#options;
+    this.#moved = performance.now();
+    const { path, size } = source.entry;
+    const limit = shares.limitedBy && { limitedBy: shares.limitedBy };
+    tally.emit({ type: 'progress', path, bytes, size, total: null, ...limit });
+  }
+
+  /** Notes that all content of the entry was sent: now the receiver has to store it. */
+  noteEnd(entry: OpenEntry, end: SentFile): void {
+    entry.ended = end;
+    entry.awaited = { what: 'stored', since: performance.now() };
+  }
+
+  /** Ends an entry that was refused or has failed. */
+  close(entry: OpenEntry, { code, message }: FtxError): void {
+    this.#remove(entry, false);
+    const { path } = entry.source.entry;
+    this.#options.tally.emit({ type: isRefusal(code) ? 'refused' : 'failed', path, code, message });
+  }
+
+  /** Ends the loops: everything was offered and is at its end. */
+  finish(): void {
+    this.#finished = true;
+    this.#options.changed.notify();
+  }
+
+  /** Ends every wait of the loops with the reason. */
+  fail(reason: Error): void {
+    this.#failed = true;
+    this.#options.changed.fail(reason);
+  }
+
+  /** Writes down what a later session can resume. */
   async save(): Promise<void> {
     for (const { source } of this.#open.values()) if (source.journal) this.#saving.push(source.journal.save());
     await Promise.all(this.#saving);
   }
 
-  /** Offers one source after the other, and resolves when all are at their end. */
-  async offerAll(sources: AsyncIterable<Source>): Promise<void> {
-    for await (const source of sources) {
-      // A directory gets its mode and time when it is offered, so its content must be there.
-      const isDirectory = source.entry.kind === 'directory';
-      const { maxOpen } = this.#options;
-      await this.#changed.until(() => this.#open.size < maxOpen && !(isDirectory && this.#openFiles > 0));
-      await this.#offer(source);
-    }
-    await this.#changed.until(() => this.#open.size === 0);
-    this.#finished = true;
-    this.#changed.notify();
-  }
-
-  /** Sends what the receiver is ready for, until offerAll is done. */
-  async sendContents(): Promise<void> {
-    for (;;) {
-      this.#watch.enter('network');
-      await this.#changed.until(() => this.#finished || this.#again.length > 0 || this.#canSendNext());
-      this.#watch.enter('cpu');
-      if (this.#finished) return;
-      await this.#sendAgain();
-      const task = this.#canSendNext() ? this.#ready.shift() : undefined;
-      if (task && isSmallFile(task.entry.source)) this.#sendBeside(task);
-      else if (task) await this.#attempt(task, () => this.#sendFile(task));
-    }
-  }
-
-  /** Takes one message of the receiver. */
-  receive(message: Message): void {
-    const entry = this.#find(message);
-    if (entry) this.#answer(entry, message);
-    this.#changed.notify();
-  }
-
-  /** The receiver tells what its last second went into. */
-  noteReceiver(shares: ReceiverShares): void {
-    this.#receiver = shares;
-    this.#limitedBy = findLimit(this.#watch.lap(), shares);
-  }
-
-  /** Hands what is known of the whole session to the tally. */
-  reportShares(): void {
-    this.#options.tally.setShares(this.#watch.total(), this.#receiver);
-  }
-
   /** Throws FtxError `timeout` when the receiver has owed an answer for too long while nothing moved. */
-  checkDeadlines(): void {
+  assertInTime(): void {
     const { channel, timeouts } = this.#options;
     for (const entry of this.#open.values()) {
       const what = findOverdue(entry, timeouts, this.#moved);
@@ -128,39 +133,33 @@ export class OutgoingEntries {
     }
   }
 
-  async #offer(source: Source): Promise<void> {
-    const id = ++this.#lastId;
-    const now = performance.now();
-    this.#open.set(id, { id, source, started: now, awaited: { what: 'an answer to the offer', since: now } });
-    const { path, kind, size } = source.entry;
-    if (kind !== 'directory') this.#openFiles += 1;
-    this.#options.tally.emit({ type: 'offered', path, kind, size });
-    await this.#options.channel.send({ type: 'offer', id, entry: source.entry });
-  }
-
-  /** Undefined for an entry that is at its end: answers may cross. */
+  /** Undefined for an entry that is at its end: its last answer and what was sent of it may cross. */
   #find({ type, id }: Message): OpenEntry | undefined {
     if (id === 0 || id > this.#lastId)
       throw new FtxError('protocol', `The receiver sent ${type} for the id ${id}, which was never offered.`);
     return this.#open.get(id);
   }
 
-  #answer(entry: OpenEntry, message: Message): void {
+  #take(entry: OpenEntry, message: Message): void {
+    const { queue, shares } = this.#options;
     switch (message.type) {
-      case 'ready':
-        this.#queue(takeReady(entry, message.offset, message.have));
+      case 'ready': {
+        const task = takeReady(entry, message.offset, message.have);
+        if (task) queue.addReady(task);
         return message.have ? this.#showResumed(entry, message.offset) : undefined;
-      case 'have':
-        return this.#queue(takeHave(entry, message.digests));
+      }
+      case 'have': {
+        const task = takeHave(entry, message.digests);
+        return task && queue.addReady(task);
+      }
       case 'again':
-        if (this.#again.push(takeAgain(entry, message.offset)) <= MAX_WAITING_REQUESTS) return;
-        throw new FtxError('protocol', 'The receiver asks for blocks again faster than they can be sent.');
+        return queue.addAgain(takeAgain(entry, message.offset));
       case 'stored':
-        this.#receiver = message.shares ?? this.#receiver;
+        if (message.shares) shares.noteTotal(message.shares);
         return this.#takeStored(entry, message);
       case 'refused':
       case 'error':
-        return this.#close(entry, new FtxError(message.code, message.message));
+        return this.close(entry, new FtxError(message.code, message.message));
       default:
         throw new FtxError('protocol', `The receiver sent a ${message.type} message, which it must not.`);
     }
@@ -169,10 +168,6 @@ export class OutgoingEntries {
   #showResumed({ source }: OpenEntry, bytes: number): void {
     const { path, size } = source.entry;
     this.#options.tally.emit({ type: 'resumed', path, bytes, size });
-  }
-
-  #queue(task: Task | undefined): void {
-    if (task) this.#ready.push(task);
   }
 
   #takeStored(entry: OpenEntry, { as, already, durable }: StoredMessage): void {
@@ -185,68 +180,11 @@ export class OutgoingEntries {
     this.#options.tally.emit({ type: 'stored', path, as, size, digest, already, durable, seconds });
   }
 
-  #close(entry: OpenEntry, { code, message }: FtxError): void {
-    this.#remove(entry);
-    const { path } = entry.source.entry;
-    this.#options.tally.emit({ type: isRefusal(code) ? 'refused' : 'failed', path, code, message });
-  }
-
-  #remove(entry: OpenEntry, isStored = false): void {
+  #remove(entry: OpenEntry, isStored: boolean): void {
     this.#open.delete(entry.id);
     const { journal } = entry.source;
     if (journal) this.#saving.push(isStored ? journal.remove() : journal.save());
     if (entry.source.entry.kind !== 'directory') this.#openFiles -= 1;
-    this.#changed.notify();
-  }
-
-  #canSendNext(): boolean {
-    return this.#ready.length > 0 && this.#sendingBeside < MAX_SMALL_AT_ONCE;
-  }
-
-  /** Opening a small file takes longer than sending it: the next ones are opened meanwhile. */
-  #sendBeside(task: Task): void {
-    this.#sendingBeside += 1;
-    this.#attempt(task, () => this.#sendFile(task))
-      .catch((error: unknown) => this.#changed.fail(toFtxError(error)))
-      .finally(() => {
-        this.#sendingBeside -= 1;
-        this.#changed.notify();
-      });
-  }
-
-  async #sendFile({ entry, offset, have }: Task): Promise<void> {
-    const end = await this.#contents.sendFile(entry, offset, have);
-    if (!end) return;
-    entry.ended = end;
-    entry.awaited = { what: 'stored', since: performance.now() };
-    await this.#options.channel.send({ type: 'end', id: entry.id, ...end });
-  }
-
-  async #sendAgain(): Promise<void> {
-    for (let task = this.#again.shift(); task; task = this.#again.shift()) {
-      const { entry, offset } = task;
-      if (this.#open.has(entry.id)) await this.#attempt(task, () => this.#contents.sendBlockAgain(entry, offset));
-    }
-  }
-
-  #afterBlock({ source }: Content, bytes: number): Promise<void> {
-    this.#moved = performance.now();
-    const { path, size } = source.entry;
-    const limit = this.#limitedBy && { limitedBy: this.#limitedBy };
-    this.#options.tally.emit({ type: 'progress', path, bytes, size, total: null, ...limit });
-    return this.#sendAgain();
-  }
-
-  /** A source that cannot be read ends its entry; anything else ends the session. */
-  async #attempt({ entry }: Task, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (!(error instanceof SourceFailure)) throw error;
-      if (!this.#open.has(entry.id)) return;
-      const { code, message } = error.failure;
-      this.#close(entry, error.failure);
-      await this.#options.channel.send({ type: 'error', id: entry.id, code, message });
-    }
+    this.#options.changed.notify();
   }
 }

@@ -2,10 +2,12 @@
 import { FtxError } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
 import { MAX_BLOCK_REQUESTS, MIN_STORED_BYTES_PER_SECOND, type Timeouts } from '../../protocol/constants.js';
-import type { Content } from './content-sender.js';
+import type { Source } from '../../core/source.js';
 
 /** An entry that has not come to its end. */
-export interface OpenEntry extends Content {
+export interface OpenEntry {
+  readonly id: number;
+  readonly source: Source;
   /** performance.now() of the offer. */
   readonly started: number;
   /** What the receiver has to answer, and since when; undefined while it is our turn. */
@@ -17,7 +19,15 @@ export interface OpenEntry extends Content {
   /** Digests that the receiver announced, and those that have come. */
   have?: { readonly offset: number; readonly digests: bigint[] };
   /** Set once all of it has been sent. */
-  ended?: { readonly digest: string; readonly size: number } | undefined;
+  ended?: SentFile | undefined;
+}
+
+/** What the receiver must have once all was sent. */
+export interface SentFile {
+  /** 16 hex digits. */
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
 }
 
 /** Content to send: all of an entry from an offset, or one block of it once more. */

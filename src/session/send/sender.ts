@@ -1,15 +1,18 @@
 /** The sender's side of a session, in the order of PROTOCOL.md section 4. */
-import { abortReason, FtxError, toFtxError } from '../../core/errors.js';
-import type { Connection } from '../../core/connection.js';
+import { FtxError, toFtxError } from '../../core/errors.js';
 import type { Source } from '../../core/source.js';
 import type { Totals } from '../../core/events.js';
-import { createChannel, sayAndDestroy, type Channel } from '../../protocol/channel.js';
-import { CHECK_CAPABILITY, MAX_OPEN_OFFERS, STATUS_CAPABILITY, type Timeouts } from '../../protocol/constants.js';
+import type { Channel } from '../../protocol/channel.js';
+import { CHECK_CAPABILITY, MAX_OPEN_OFFERS, type Timeouts } from '../../protocol/constants.js';
 import type { Hello } from '../../protocol/messages.js';
 import { within } from '../../protocol/watch.js';
-import { VERSION } from '../../core/version.js';
+import { withLastWord, type Greeted } from './greet.js';
+import { createCondition, type Condition } from './condition.js';
+import { ContentSender } from './content-sender.js';
 import { OutgoingEntries } from './outgoing-entries.js';
 import { OutgoingList } from './outgoing-list.js';
+import { SendQueue } from './send-queue.js';
+import { createSessionShares, type SessionShares } from '../shares.js';
 import type { Tally } from '../tally.js';
 
 export interface SenderSessionOptions {
@@ -18,8 +21,6 @@ export interface SenderSessionOptions {
   readonly timeouts: Timeouts;
   /** Ends the session. */
   readonly signal: AbortSignal;
-  /** Comes after the greeting and before anything is offered; ends the session by throwing. */
-  readonly onGreeted?: ((channel: Channel, hello: Hello) => Promise<void>) | undefined;
   /** Only ask what would become of everything. */
   readonly dryRun?: boolean | undefined;
   /** Told what the whole comes to, once it is known. */
@@ -30,48 +31,35 @@ export interface SenderSessionOptions {
 export type Sources = () => AsyncIterable<Source>;
 
 /**
- * Sends all sources and waits until each is at its end. Entries that are
- * refused or fail show in the tally; throws FtxError when the
- * session as a whole fails.
+ * Sends all sources to a receiver that has greeted, waits until each is at its
+ * end, and closes the channel. Entries that are refused or fail show in the
+ * tally. Throws FtxError when the session as a whole fails.
  */
-export async function sendSession(
-  connection: Connection,
-  sources: Sources,
-  options: SenderSessionOptions,
-): Promise<void> {
-  const { timeouts, signal } = options;
-  const channel = createChannel(connection, timeouts);
-  const abort = () => sayAndDestroy(channel, abortReason(signal));
-  signal.addEventListener('abort', abort);
-  try {
-    if (signal.aborted) throw abortReason(signal);
-    await converse(channel, sources, options);
+export function sendSession(greeted: Greeted, sources: Sources, options: SenderSessionOptions): Promise<void> {
+  const { channel } = greeted;
+  return withLastWord(channel, options.signal, async () => {
+    await converse(greeted, sources, options);
     channel.destroy(new FtxError('lost', 'The session is over.'));
-  } catch (error) {
-    const failure = toFtxError(error);
-    sayAndDestroy(channel, failure);
-    throw failure;
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
+  });
 }
 
-async function converse(channel: Channel, sources: Sources, options: SenderSessionOptions): Promise<void> {
-  const { tally, timeouts, onGreeted } = options;
-  const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [STATUS_CAPABILITY, CHECK_CAPABILITY] });
-  if (!hello.limits) throw new FtxError('protocol', `${channel.peer} is not a receiver.`);
-  await onGreeted?.(channel, hello);
+async function converse({ channel, hello }: Greeted, sources: Sources, options: SenderSessionOptions): Promise<void> {
+  const { tally, timeouts } = options;
   tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
   const accepted = await checkAll(channel, sources, hello, options);
+  const changed = createCondition();
+  const queue = new SendQueue();
+  const shares = createSessionShares();
   const maxOpen = Math.min(hello.limits.offers, MAX_OPEN_OFFERS);
-  const entries = new OutgoingEntries({ channel, tally, maxOpen, timeouts });
+  const entries = new OutgoingEntries({ channel, tally, maxOpen, timeouts, queue, changed, shares });
+  const contents = new ContentSender({ channel, entries, queue, changed, watch: shares.watch });
   const deadlines = watchDeadlines(channel, entries, timeouts.controlMs / 4);
   try {
-    const answers = readAnswers(channel, entries);
-    const contents = entries.sendContents();
-    const offers = entries.offerAll(accepted).then(() => channel.send({ type: 'goodbye', id: 0 }));
+    const answers = readAnswers(channel, entries, shares);
+    const sending = contents.run();
+    const offers = offerAll(accepted, entries, changed).then(() => channel.send({ type: 'goodbye', id: 0 }));
     const farewell = offers.then(() => within(timeouts.goodbyeMs, channel, 'say goodbye', answers));
-    await Promise.all([answers, contents, farewell]);
+    await Promise.all([answers, sending, farewell]);
   } catch (error) {
     const failure = toFtxError(error);
     // The loops that are still waiting end with the same reason.
@@ -80,7 +68,7 @@ async function converse(channel: Channel, sources: Sources, options: SenderSessi
     if (!(entries.finished && isLoss(failure))) throw failure;
   } finally {
     clearInterval(deadlines);
-    entries.reportShares();
+    tally.setShares(shares.watch.total(), shares.receiver);
     await entries.save();
   }
 }
@@ -119,14 +107,24 @@ async function* leaveOut(sources: AsyncIterable<Source>, list: OutgoingList): As
   for await (const source of sources) if (!list.hasRefused(source.entry)) yield source;
 }
 
+/** Offers one source after the other, and resolves when all are at their end. */
+async function offerAll(sources: AsyncIterable<Source>, entries: OutgoingEntries, changed: Condition): Promise<void> {
+  for await (const source of sources) {
+    await changed.until(() => entries.canOffer(source));
+    await entries.offer(source);
+  }
+  await changed.until(() => entries.openCount === 0);
+  entries.finish();
+}
+
 /** Hands every answer on, until the receiver's goodbye. */
-async function readAnswers(channel: Channel, entries: OutgoingEntries): Promise<void> {
+async function readAnswers(channel: Channel, entries: OutgoingEntries, shares: SessionShares): Promise<void> {
   for (;;) {
     const message = await channel.receive();
     if (message === undefined)
       throw new FtxError('lost', `${channel.peer} closed the connection before everything was stored. Send again.`);
     if (message.type === 'goodbye' && entries.finished) return;
-    if (message.type === 'status') entries.noteReceiver(message.shares);
+    if (message.type === 'status') shares.noteLap(message.shares);
     else if (message.type === 'error' && message.id === 0) throw new FtxError(message.code, message.message);
     else entries.receive(message);
   }
@@ -135,7 +133,7 @@ async function readAnswers(channel: Channel, entries: OutgoingEntries): Promise<
 function watchDeadlines(channel: Channel, entries: OutgoingEntries, everyMs: number): ReturnType<typeof setInterval> {
   return setInterval(() => {
     try {
-      entries.checkDeadlines();
+      entries.assertInTime();
     } catch (error) {
       channel.destroy(toFtxError(error));
     }

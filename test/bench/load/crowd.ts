@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { dial } from '../../../src/net/dial.js';
 import { DEFAULT_TIMEOUTS } from '../../../src/protocol/constants.js';
+import { greetReceiver } from '../../../src/session/send/greet.js';
 import { sendSession } from '../../../src/session/send/sender.js';
 import { createTally } from '../../../src/session/tally.js';
 import type { CrowdReport } from '../crowd.js';
@@ -25,11 +26,9 @@ async function sendOne(number: number, startMs: number): Promise<void> {
   const { signal } = new AbortController();
   try {
     const connection = await dial({ host: HOST, port, timeoutMs: DIAL_MS, signal });
-    await sendSession(connection, () => only(memorySource(`${number}.bin`, bytes)), {
-      tally,
-      timeouts: DEFAULT_TIMEOUTS,
-      signal,
-    });
+    const timeouts = DEFAULT_TIMEOUTS;
+    const greeted = await greetReceiver(connection, { timeouts, signal });
+    await sendSession(greeted, () => only(memorySource(`${number}.bin`, bytes)), { tally, timeouts, signal });
     const { firstFailure } = tally.result();
     if (firstFailure) failures.push(firstFailure.message);
   } catch (error) {

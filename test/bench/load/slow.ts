@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { dial } from '../../../src/net/dial.js';
 import type { Connection } from '../../../src/core/connection.js';
 import { DEFAULT_TIMEOUTS } from '../../../src/protocol/constants.js';
+import { greetReceiver } from '../../../src/session/send/greet.js';
 import { sendSession } from '../../../src/session/send/sender.js';
 import { createTally } from '../../../src/session/tally.js';
 import { HOST } from '../ports.js';
@@ -48,4 +49,6 @@ const connection = slowDown(await dial({ host: HOST, port, timeoutMs: 10_000, si
   isMoving ||= sum > CONTROL_BYTES;
 });
 const tally = createTally(1, undefined);
-await sendSession(connection, () => only(memorySource('slow.bin', GIB)), { tally, timeouts: DEFAULT_TIMEOUTS, signal });
+const timeouts = DEFAULT_TIMEOUTS;
+const greeted = await greetReceiver(connection, { timeouts, signal });
+await sendSession(greeted, () => only(memorySource('slow.bin', GIB)), { tally, timeouts, signal });

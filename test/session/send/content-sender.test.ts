@@ -2,11 +2,15 @@ import { expect, it } from 'vitest';
 import { BLOCK_BYTES } from '../../../src/core/entry.js';
 import type { SourceJournal } from '../../../src/core/source.js';
 import type { Channel } from '../../../src/protocol/channel.js';
+import { createCondition } from '../../../src/session/send/condition.js';
 import { ContentSender } from '../../../src/session/send/content-sender.js';
+import type { OutgoingEntries } from '../../../src/session/send/outgoing-entries.js';
+import { SendQueue } from '../../../src/session/send/send-queue.js';
 import { createSenderWatch } from '../../../src/session/shares.js';
 import { createMemorySource } from '../../support/memory-source.js';
 
-function setUp(isWanted: () => boolean, sendBlock: () => Promise<void>) {
+/** Sends a file of three blocks; resolves with the calls of its journal and the frames that were sent. */
+async function sendFile(isWanted: () => boolean, sendBlock: () => Promise<void>, have: readonly bigint[] = []) {
   const calls: string[] = [];
   const journal: SourceJournal = {
     load: () => Promise.resolve((calls.push('load'), [])),
@@ -15,14 +19,20 @@ function setUp(isWanted: () => boolean, sendBlock: () => Promise<void>) {
     remove: () => Promise.resolve(),
   };
   const source = { ...createMemorySource('film', new Uint8Array(3 * BLOCK_BYTES)), journal };
-  const channel = { sendBlock } as unknown as Channel;
-  const contents = new ContentSender({
-    channel,
-    watch: createSenderWatch(),
+  const send = ({ type }: { type: string }) => Promise.resolve(void calls.push(type));
+  const channel = { sendBlock, send } as unknown as Channel;
+  const queue = new SendQueue();
+  queue.addReady({ entry: { id: 1, source, started: 0, awaited: undefined }, offset: 0, have });
+  const entries = {
+    get finished() {
+      return !queue.hasReady;
+    },
     isWanted,
-    afterBlock: () => Promise.resolve(),
-  });
-  return { calls, send: (have: readonly bigint[]) => contents.sendFile({ id: 1, source }, 0, have) };
+    noteProgress: () => undefined,
+    noteEnd: () => undefined,
+  } as unknown as OutgoingEntries;
+  await new ContentSender({ channel, entries, queue, changed: createCondition(), watch: createSenderWatch() }).run();
+  return calls;
 }
 
 it('notes no block once nobody wants the file any more: its journal is closed by then', async () => {
@@ -31,16 +41,10 @@ it('notes no block once nobody wants the file any more: its journal is closed by
     await new Promise(setImmediate);
     isWanted = false;
   };
-  const { calls, send } = setUp(() => isWanted, lose);
-  expect(await send([])).toBeUndefined();
-  expect(calls).toEqual(['note 0']);
+  expect(await sendFile(() => isWanted, lose)).toEqual(['note 0']);
 });
 
 it('does not open the journal of a file that nobody wants any more', async () => {
-  const { calls, send } = setUp(
-    () => false,
-    () => Promise.resolve(),
-  );
-  expect(await send([1n])).toBeUndefined();
-  expect(calls).toEqual([]);
+  const take = () => Promise.resolve();
+  expect(await sendFile(() => false, take, [1n])).toEqual([]);
 });

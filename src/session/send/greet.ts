@@ -1,0 +1,60 @@
+/** The sender's greeting, and how a session tells its peer why it ends. */
+import { abortReason, FtxError, toFtxError } from '../../core/errors.js';
+import type { Connection } from '../../core/connection.js';
+import { VERSION } from '../../core/version.js';
+import { createChannel, sayAndDestroy, type Channel } from '../../protocol/channel.js';
+import { CHECK_CAPABILITY, STATUS_CAPABILITY, type Timeouts } from '../../protocol/constants.js';
+import type { Hello, ReceiverLimits } from '../../protocol/messages.js';
+
+/** A receiver that has greeted, and the channel to it. */
+export interface Greeted {
+  readonly channel: Channel;
+  readonly hello: ReceiverHello;
+}
+
+export type ReceiverHello = Hello & { readonly limits: ReceiverLimits };
+
+export interface GreetOptions {
+  readonly timeouts: Timeouts;
+  /** Ends the greeting; the receiver is told the reason. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Exchanges greetings with a receiver over a connection of which nothing was
+ * read yet. Throws FtxError `protocol` if what answers is no ftx receiver,
+ * what the receiver gives as its reason, or the reason of the signal. The
+ * connection is then closed.
+ */
+export function greetReceiver(connection: Connection, { timeouts, signal }: GreetOptions): Promise<Greeted> {
+  const channel = createChannel(connection, timeouts);
+  return withLastWord(channel, signal, async () => {
+    const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [STATUS_CAPABILITY, CHECK_CAPABILITY] });
+    if (!isOfReceiver(hello)) throw new FtxError('protocol', `${channel.peer} is not a receiver.`);
+    return { channel, hello };
+  });
+}
+
+function isOfReceiver(hello: Hello): hello is ReceiverHello {
+  return hello.limits !== undefined;
+}
+
+/**
+ * Does `work` over the channel. If it fails, or the signal aborts meanwhile,
+ * the peer is told the reason, the channel is closed, and the reason is thrown
+ * as FtxError.
+ */
+export async function withLastWord<T>(channel: Channel, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const abort = () => sayAndDestroy(channel, abortReason(signal));
+  signal.addEventListener('abort', abort);
+  try {
+    if (signal.aborted) throw abortReason(signal);
+    return await work();
+  } catch (error) {
+    const failure = toFtxError(error);
+    sayAndDestroy(channel, failure);
+    throw failure;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,30 @@
+/** Reads a source for the loop that sends contents. */
+import { toFtxError, type FtxError } from '../../core/errors.js';
+import type { Source } from '../../core/source.js';
+import type { SenderWatch } from '../shares.js';
+
+/** A source that cannot be read. It ends one entry, where any other failure ends the session. */
+export class SourceFailure extends Error {
+  constructor(readonly failure: FtxError) {
+    super(failure.message);
+  }
+}
+
+/**
+ * The blocks of the source from byte `from` on, a multiple of BLOCK_BYTES.
+ * The watch counts the time until a block is here for the source, and the time
+ * in which the caller has it for the processor. Throws SourceFailure.
+ */
+export async function* readContent(source: Source, from: number, watch: SenderWatch): AsyncGenerator<Uint8Array> {
+  try {
+    watch.enter('source');
+    for await (const block of source.blocks(from)) {
+      watch.enter('cpu');
+      yield block;
+      watch.enter('source');
+    }
+    watch.enter('cpu');
+  } catch (error) {
+    throw new SourceFailure(toFtxError(error, 'unreadable'));
+  }
+}
