@@ -113,9 +113,10 @@ export function errnoOf(error: unknown): string | undefined {
 }
 
 /**
- * A failure that has no sentence of its own, in a few words for brackets: the system's short name for it (`EPIPE`).
- * The text that Node or a library such as OpenSSL gives an error never gets into a sentence; a text that comes with
- * no code was written by the program that uses ftx, and does.
+ * A few words, for brackets, about a failure that has no sentence of its own:
+ * the system's short name for it, like `EPIPE`. The texts of Node and OpenSSL
+ * never reach a user. An error without a code was made by the program that uses
+ * ftx, and its text is shown.
  */
 export function nameFailure(error: unknown): string {
   const code = errnoOf(error);
@@ -123,7 +124,7 @@ export function nameFailure(error: unknown): string {
   return /^E[A-Z0-9]+$/.test(code) ? code : 'no reason that has a name';
 }
 
-/** Any thrown value as an FtxError; what is not one yet becomes `code`. */
+/** Any thrown value as an FtxError. A value that is not one yet gets `code`. */
 export function toFtxError(error: unknown, code: ErrorCode = 'io'): FtxError {
   if (error instanceof FtxError) return error;
   const name = nameFailure(error);
@@ -131,7 +132,7 @@ export function toFtxError(error: unknown, code: ErrorCode = 'io'): FtxError {
   return new FtxError(code, message, { cause: error });
 }
 
-/** Why a signal was aborted, as an FtxError; its caller need not have said why. */
+/** The reason of an aborted signal as an FtxError. A signal may be aborted without a reason, and gets a sentence. */
 export function abortReason({ reason }: AbortSignal): FtxError {
   const name = reason instanceof Error ? reason.name : '';
   const sentence = WITHOUT_REASON[name];

@@ -27,7 +27,7 @@ export async function dial({ host, port, timeoutMs, signal }: DialOptions): Prom
     });
   } catch (error) {
     if (signal?.aborted) throw abortReason(signal);
-    throw describeDialFailure(where, host, error as Error);
+    throw dialError(where, host, error as Error);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
@@ -41,7 +41,7 @@ const UNREACHABLE: Readonly<Record<string, string | undefined>> = {
   ENETUNREACH: 'no way leads to that network',
 };
 
-function describeDialFailure(where: string, host: string, cause: Error): FtxError {
+function dialError(where: string, host: string, cause: Error): FtxError {
   const errno = errnoOf(cause);
   if (errno === 'ENOTFOUND' || errno === 'EAI_AGAIN')
     return new FtxError('unknown-host', `The host ${host} is not known. Check the name, or use its IP address.`, {

@@ -33,7 +33,7 @@ export async function listen({ port, host, maxLingering, onConnection }: ListenO
       server.listen({ port, host }, resolve);
     });
   } catch (error) {
-    throw describeListenFailure(port, host, error as Error);
+    throw listenError(port, host, error as Error);
   }
   // When accepting a caller fails, the port stays open for the next one.
   server.on('error', () => undefined);
@@ -65,7 +65,7 @@ const NO_ADDRESS: Readonly<Record<string, string | undefined>> = {
   EAI_AGAIN: 'no host of that name is known',
 };
 
-function describeListenFailure(port: number, host: string | undefined, cause: Error): FtxError {
+function listenError(port: number, host: string | undefined, cause: Error): FtxError {
   const errno = errnoOf(cause);
   if (errno === 'EADDRINUSE')
     return new FtxError(

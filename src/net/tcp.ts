@@ -103,8 +103,8 @@ export class TcpConnection implements Connection {
         if (this.#isPaused) socket.pause();
       },
       end: () => this.#inflow.end(),
-      error: (error: Error) => this.#fail(describeLoss(this.peer, error)),
-      close: () => this.#fail(describeLoss(this.peer)),
+      error: (error: Error) => this.#fail(lossError(this.peer, error)),
+      close: () => this.#fail(lossError(this.peer)),
     };
     const entries = Object.entries(listeners);
     for (const [event, listener] of entries) socket.on(event, listener);
@@ -203,7 +203,7 @@ export function createFarewells(most: number): Farewells {
 
 const commonFarewells = createFarewells(MAX_LINGERING);
 
-function describeLoss(peer: string, cause?: Error): FtxError {
+function lossError(peer: string, cause?: Error): FtxError {
   const code = errnoOf(cause) ?? 'ECONNRESET';
   const why =
     code === 'ECONNRESET' ? '' : code.startsWith('ERR_SSL') ? ' (its encryption failed)' : ` (${nameFailure(cause)})`;

@@ -1,11 +1,11 @@
-/** Why no encrypted connection came about, in words for the sender: none of them are OpenSSL's. */
+/** Why no encrypted connection came about, told to the sender in words of ftx instead of OpenSSL's. */
 import { errnoOf, FtxError } from '../core/errors.js';
 
-/** Numbers of TLS alerts, which stay; the names that OpenSSL gives them change from version to version. */
+/** Numbers of TLS alerts. The names that OpenSSL has for them change from version to version. */
 const HANDSHAKE_FAILURE = 40;
 const INTERNAL_ERROR = 80;
 
-export function describeTlsFailure(peer: string, cause?: Error): FtxError {
+export function tlsError(peer: string, cause?: Error): FtxError {
   const code = errnoOf(cause) ?? 'ECONNRESET';
   const alert = alertOf(code, cause?.message ?? '');
   if (alert === INTERNAL_ERROR)
@@ -35,7 +35,7 @@ export function describeTlsFailure(peer: string, cause?: Error): FtxError {
   );
 }
 
-/** The alert that the other side sent; undefined if this side failed by itself. */
+/** The alert that the other side has sent; undefined if this side has failed by itself. */
 function alertOf(code: string, message: string): number | undefined {
   const number = /alert number (\d+)/i.exec(message)?.[1];
   if (number !== undefined) return Number(number);

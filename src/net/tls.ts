@@ -11,7 +11,7 @@ import { FtxError, toFtxError } from '../core/errors.js';
 import { fingerprintOf, type Identity } from '../identity/identity.js';
 import type { Fingerprint } from '../core/fingerprint.js';
 import type { TcpConnection } from './tcp.js';
-import { describeTlsFailure } from './tls-failure.js';
+import { tlsError } from './tls-failure.js';
 
 const ALPN = 'ftx/1';
 /** SSL_OP_NO_TICKET: a TLS session ends with its connection. */
@@ -102,8 +102,8 @@ function shakeHandsAsServer(socket: Socket, own: Identity): Promise<TLSSocket> {
 function shakeHandsAsClient(socket: Socket, own: Identity, peer: string): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const encrypted = connect({ ...parametersFor(own), socket }, () => resolve(encrypted));
-    encrypted.once('error', (error: Error) => reject(describeTlsFailure(peer, error)));
-    encrypted.once('close', () => reject(describeTlsFailure(peer)));
+    encrypted.once('error', (error: Error) => reject(tlsError(peer, error)));
+    encrypted.once('close', () => reject(tlsError(peer)));
   });
 }
 

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createIdentity } from '../../src/identity/identity.js';
 import { dial } from '../../src/net/dial.js';
-import { describeTlsFailure } from '../../src/net/tls-failure.js';
+import { tlsError } from '../../src/net/tls-failure.js';
 import { startTls } from '../../src/net/tls.js';
 
 const OPENSSL = /SSL|openssl|alert|routines|0A000|secure TLS/;
@@ -50,7 +50,7 @@ describe('why no encrypted connection came about is told in words of its own', (
     ],
     ['an end', 'ECONNRESET', 'Client network socket disconnected before secure TLS connection was established', 'lost'],
   ])('by %s: %s', (_, code, message, expected) => {
-    const failure = describeTlsFailure('host:6000', sslError(code, message));
+    const failure = tlsError('host:6000', sslError(code, message));
     expect(failure.code).toBe(expected);
     expect(failure.message).not.toMatch(OPENSSL);
   });
