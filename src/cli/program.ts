@@ -6,6 +6,7 @@ import {
   DEFAULT_MAX_CONNECTIONS,
   DEFAULT_MAX_FILES,
   DEFAULT_MAX_SIZE,
+  DEFAULT_ON_CONFLICT,
   DEFAULT_PORT,
   DEFAULT_RETRIES,
   DEFAULT_TIMEOUT_MS,
@@ -84,7 +85,7 @@ function addReceive(program: Command): Command {
     .addOption(
       new Option('--on-conflict <what>', 'when a name is taken')
         .choices(['rename', 'overwrite', 'skip', 'fail'])
-        .default('rename'),
+        .default(DEFAULT_ON_CONFLICT),
     )
     .addOption(sizeOption())
     .option(
@@ -174,19 +175,19 @@ type Typed<Arguments, More extends keyof Arguments = never> = Omit<Arguments, 't
 function sizeOption(): Option {
   return new Option('--max-size <size>', 'the largest file to take, like 500M or 10G (powers of 1024)')
     .argParser(parseSize)
-    .default(DEFAULT_MAX_SIZE, '10G');
+    .default(DEFAULT_MAX_SIZE, `${DEFAULT_MAX_SIZE / 1024 ** 3}G`);
 }
 
 function keepPartsOption(): Option {
   return new Option('--keep-parts <time>', 'how long to keep what has arrived of a transfer that broke off')
     .argParser(parseDurationAsMs)
-    .default(DEFAULT_KEEP_PARTS_MS, '7d');
+    .default(DEFAULT_KEEP_PARTS_MS, `${DEFAULT_KEEP_PARTS_MS / 86_400_000}d`);
 }
 
 function timeoutOption(): Option {
   return new Option('--timeout <seconds>', 'give up when nothing moves for that long')
     .argParser(parseSecondsAsMs)
-    .default(DEFAULT_TIMEOUT_MS, '60');
+    .default(DEFAULT_TIMEOUT_MS, `${DEFAULT_TIMEOUT_MS / 1000}`);
 }
 
 function jsonOption(): Option {

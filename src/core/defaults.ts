@@ -1,6 +1,8 @@
 /** The defaults of options, the same in the library and on the command line. */
 
 export const DEFAULT_PORT = 6000;
+/** What happens to an entry whose name is taken. */
+export const DEFAULT_ON_CONFLICT = 'rename';
 /** Bytes of the largest file that a receiver takes. */
 export const DEFAULT_MAX_SIZE = 10 * 1024 ** 3;
 /** Files, links and folders that one session may bring. */

@@ -6,6 +6,7 @@ import {
   DEFAULT_MAX_CONNECTIONS,
   DEFAULT_MAX_FILES,
   DEFAULT_MAX_SIZE,
+  DEFAULT_ON_CONFLICT,
   DEFAULT_PORT,
   DEFAULT_TIMEOUT_MS,
 } from '../core/defaults.js';
@@ -76,7 +77,7 @@ export function withDefaults(options: ReceiveOptions): MailboxOptions {
   return {
     ...{ dir, host, quota, home, signal, onCode, plain, access },
     port: options.port ?? DEFAULT_PORT,
-    onConflict: options.onConflict ?? 'rename',
+    onConflict: options.onConflict ?? DEFAULT_ON_CONFLICT,
     maxSize: options.maxSize ?? DEFAULT_MAX_SIZE,
     maxFiles: options.maxFiles ?? DEFAULT_MAX_FILES,
     maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,

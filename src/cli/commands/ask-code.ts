@@ -1,5 +1,6 @@
 /** Where the code of a pairing comes from on the sender's side: a file, standard input, or a person. */
 import type { Readable } from 'node:stream';
+import { DEFAULT_CODE_MS } from '../../core/defaults.js';
 import { FtxError } from '../../core/errors.js';
 import { readCodeFile, STANDARD_INPUT } from '../../client/send.js';
 import { formatTarget, type Address } from '../../core/address.js';
@@ -7,8 +8,6 @@ import { escapeText } from '../screen/escape.js';
 import type { CliIo } from '../screen/io.js';
 
 const MAX_CHARACTERS = 256;
-/** How long a person may look for the code on the other machine. The receiver keeps its code for as long. */
-const TYPING_MS = 10 * 60 * 1000;
 
 export interface CodeArguments {
   readonly paths: readonly string[];
@@ -37,7 +36,10 @@ export async function askCode(
     io.stderr.write(
       `${escapeText(formatTarget(to))} does not know this sender and asks for the code that it shows.\ncode: `,
     );
-  const line = await readLine(io.stdin, isTerminal ? TYPING_MS : timeoutMs, signal).finally(() => io.stdin.destroy());
+  // A person may look for the code on the other machine for as long as the receiver keeps it.
+  const line = await readLine(io.stdin, isTerminal ? DEFAULT_CODE_MS : timeoutMs, signal).finally(() =>
+    io.stdin.destroy(),
+  );
   if (line.trim() === '') throw new FtxError('unpaired', 'No code was given. Nothing was sent.');
   return line;
 }

@@ -1,13 +1,14 @@
 /** `ftx receive`: from its arguments to an exit code, with what it writes in between. */
 import { FtxError, toFtxError } from '../../core/errors.js';
 import type { TransferEvent } from '../../core/events.js';
+import type { ConflictPolicy } from '../../core/inbox.js';
 import { receive, type Receiver, type ReceiveResult } from '../../mailbox/receive.js';
 import { describeFailure } from '../screen/failure.js';
 import { describeLosses, formatBytes, formatCount } from '../screen/format.js';
 import type { CliIo } from '../screen/io.js';
 import { createJsonEvents } from '../screen/json-events.js';
 import { runListParts } from './list-parts.js';
-import { createReceiveText, describeCode, type OnConflict } from '../screen/receive-text.js';
+import { createReceiveText, describeCode } from '../screen/receive-text.js';
 import { watchSignals } from '../signals.js';
 import { createArrived } from '../screen/arrived.js';
 import { openView } from '../screen/open-view.js';
@@ -21,7 +22,7 @@ export interface ReceiveArguments {
   readonly dir: string;
   readonly port: number;
   readonly host?: string;
-  readonly onConflict: OnConflict;
+  readonly onConflict: ConflictPolicy;
   readonly maxSize: number;
   readonly maxFiles: number;
   readonly quota?: number;

@@ -1,4 +1,6 @@
 /** The sentences of `ftx receive`. */
+import { DEFAULT_CODE_MS } from '../../core/defaults.js';
+import type { ConflictPolicy } from '../../core/inbox.js';
 import { spellFingerprint } from '../../core/fingerprint.js';
 import type { EntryKind } from '../../core/entry.js';
 import type { TransferEvent } from '../../core/events.js';
@@ -8,15 +10,13 @@ import { describeReason } from './failure.js';
 import { formatBytes, formatCount, formatTransfer } from './format.js';
 import type { Arrived } from './arrived.js';
 
-export type OnConflict = 'rename' | 'overwrite' | 'skip' | 'fail';
-
 type Listening = Extract<TransferEvent, { type: 'listening' }>;
 type Stored = Extract<TransferEvent, { type: 'stored' }>;
 
 /** What `ftx receive` says on stderr about each event; undefined where it says nothing. */
 export type ReceiveText = (event: TransferEvent) => { readonly line: string; readonly isFailure: boolean } | undefined;
 
-export function createReceiveText(onConflict: OnConflict, tally: Arrived): ReceiveText {
+export function createReceiveText(onConflict: ConflictPolicy, tally: Arrived): ReceiveText {
   const peers = new Map<number, string>();
   const from = (session: number) => {
     const peer = peers.get(session);
@@ -81,7 +81,7 @@ export function describeStored(event: Stored, kind: EntryKind): string {
   return `stored ${path}${as} (${how}${event.durable ? '' : ', not synchronised'})`;
 }
 
-const OPEN_TO: Record<OnConflict, string> = {
+const OPEN_TO: Record<ConflictPolicy, string> = {
   rename: 'can drop files in, none can read, list or overwrite',
   skip: 'can drop files in, none can read, list or overwrite',
   fail: 'can drop files in, none can read, list or overwrite',
@@ -94,11 +94,11 @@ const CODE_ENDS = {
 } as const;
 
 export function describeCode(code: string): string {
-  return `code: ${code} (for one new sender, once, within 10 minutes and three tries)`;
+  return `code: ${code} (for one new sender, once, within ${DEFAULT_CODE_MS / 60_000} minutes and three tries)`;
 }
 
 /** The first lines: where files go, who may send, and what to type on the other machine. */
-export function describeMailbox(event: Listening, onConflict: OnConflict): string {
+export function describeMailbox(event: Listening, onConflict: ConflictPolicy): string {
   const { dir, port, addresses, identity, access } = event;
   const plain = identity === null;
   const option = plain ? ' --plain' : access === 'pair' ? ' --pair' : '';
