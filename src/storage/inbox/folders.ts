@@ -34,6 +34,16 @@ export interface Folders {
 /** Process-wide, by path: places in a folder that may not be held at the moment. */
 const places = new Map<string, number>();
 
+/** Counts one more place in the folder. Returns the function that takes it off again. */
+function notePlace(folder: string): () => void {
+  places.set(folder, (places.get(folder) ?? 0) + 1);
+  return () => {
+    const others = (places.get(folder) ?? 1) - 1;
+    if (others > 0) places.set(folder, others);
+    else places.delete(folder);
+  };
+}
+
 /** `maker` is who sends; without it, only the same session finishes the folders it has made. */
 export function createFolders(root: string, durability = DURABLE, maker: string = randomUUID()): Folders {
   const made = createMadeFolders(root, maker);
@@ -66,12 +76,9 @@ export function createFolders(root: string, durability = DURABLE, maker: string 
 
   /** The place of an entry, in a folder that is held for it. */
   function openPlace(path: EntryPath, folder: HeldFolder): HeldPlace {
-    const key = join(root, ...path.parents);
-    places.set(key, (places.get(key) ?? 0) + 1);
+    const forget = notePlace(join(root, ...path.parents));
     const onClose = (isUsed: boolean) => {
-      const others = (places.get(key) ?? 1) - 1;
-      if (others > 0) places.set(key, others);
-      else places.delete(key);
+      forget();
       if (!isUsed) removeUnused(path.parents);
     };
     return createPlace({ root, path, folder, durability, onClose });
