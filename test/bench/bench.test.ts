@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { tempDir } from '../support/folders.js';
 import { endOf, repository, startProgram } from '../support/processes.js';
 
@@ -35,7 +35,7 @@ function findProcesses(folder: string): string[] {
   return lines.filter((line) => line.includes(folder));
 }
 
-test('every kind of work gives a table, and nothing stays', async () => {
+it('every kind of work gives a table, and nothing stays', async () => {
   const dir = await tempDir();
   const json = join(await tempDir(), 'bench.json');
   const works = ['--only', 'file,tiny,crowd,slow', '--rounds', '1'];
@@ -53,7 +53,7 @@ test('every kind of work gives a table, and nothing stays', async () => {
   expect(findProcesses(dir)).toEqual([]);
 });
 
-test.each(['dist', '.'])('two builds run in turns, the other one found at %s', async (folder) => {
+it.each(['dist', '.'])('two builds run in turns, the other one found at %s', async (folder) => {
   const dir = await tempDir();
   const args = ['--quick', '--only', 'tiny', '--dir', dir, '--against', join(repository, folder)];
   const { status, stdout, stderr } = await endOf(startProgram(process.execPath, [main, ...args]));
@@ -64,12 +64,12 @@ test.each(['dist', '.'])('two builds run in turns, the other one found at %s', a
   );
 });
 
-test('a folder without a build is named', async () => {
+it('a folder without a build is named', async () => {
   const { status, stderr } = await endOf(startProgram(process.execPath, [main, '--against', '/nowhere']));
   expect([status, stderr]).toEqual([1, expect.stringContaining('/nowhere')]);
 });
 
-test('Ctrl-C in the middle leaves no folder and no process', async () => {
+it('Ctrl-C in the middle leaves no folder and no process', async () => {
   const dir = await tempDir();
   const bench = startProgram(process.execPath, [main, ...QUICK, '--only', 'tree', '--rounds', '50', '--dir', dir]);
   await bench.output('stderr', 'round 2/');
@@ -80,7 +80,7 @@ test('Ctrl-C in the middle leaves no folder and no process', async () => {
   expect(findProcesses(dir)).toEqual([]);
 });
 
-test('a tool that is not known is named', async () => {
+it('a tool that is not known is named', async () => {
   const { status, stderr } = await endOf(startProgram(process.execPath, [main, '--tools', 'ftp']));
   expect(status).toBe(1);
   expect(stderr).toContain('ftp');

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { compareBuilds, describeComparison } from './builds.js';
 import type { Result } from './rounds.js';
 
@@ -10,7 +10,7 @@ function resultOf(name: string, seconds: readonly number[], cpuSeconds?: readonl
   return { contender, samples, failure: undefined };
 }
 
-test('two builds are compared round by round, not by their medians', () => {
+it('two builds are compared round by round, not by their medians', () => {
   const results = [
     resultOf('ftx', [2, 30, 9], [1, 1, 3]),
     resultOf('limit: disk', [1, 1, 1]),
@@ -24,13 +24,13 @@ test('two builds are compared round by round, not by their medians', () => {
   );
 });
 
-test('only rounds that both builds have ended are compared', () => {
+it('only rounds that both builds have ended are compared', () => {
   const [comparison] = compareBuilds([resultOf('ftx --plain', [2, 3]), resultOf('ftx --plain (other build)', [4])]);
   expect(comparison).toMatchObject({ timeRatios: [0.5], cpuRatios: [] });
   const [none] = compareBuilds([resultOf('ftx', []), resultOf('ftx (other build)', [1])]);
   expect(describeComparison(none!)).toBe('ftx cannot be compared: no round has ended in both builds.');
 });
 
-test('without another build there is nothing to compare', () => {
+it('without another build there is nothing to compare', () => {
   expect(compareBuilds([resultOf('ftx', [1]), resultOf('ftx --plain', [1])])).toEqual([]);
 });

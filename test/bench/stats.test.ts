@@ -1,32 +1,32 @@
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { median, orderOfRound } from './stats.js';
 
-test('the median is the middle value, or the mean of the two in the middle', () => {
+it('the median is the middle value, or the mean of the two in the middle', () => {
   expect(median([9, 1, 5])).toBe(5);
   expect(median([4, 1, 3, 2])).toBe(2.5);
   expect(median([7])).toBe(7);
   expect(median([])).toBeNaN();
 });
 
-test('the median leaves its samples in their order', () => {
+it('the median leaves its samples in their order', () => {
   const samples = [3, 1, 2];
   median(samples);
   expect(samples).toEqual([3, 1, 2]);
 });
 
-test('everybody runs once in every round', () => {
+it('everybody runs once in every round', () => {
   for (let round = 0; round < 9; round++) {
     expect(orderOfRound(['a', 'b', 'c', 'd'], round).sort()).toEqual(['a', 'b', 'c', 'd']);
   }
   expect(orderOfRound([], 3)).toEqual([]);
 });
 
-test('every pair of rounds begins one contender further on, and its second round runs backwards', () => {
+it('every pair of rounds begins one contender further on, and its second round runs backwards', () => {
   const orders = [0, 1, 2, 3, 4, 5].map((round) => orderOfRound(['a', 'b', 'c'], round).join(''));
   expect(orders).toEqual(['abc', 'cba', 'bca', 'acb', 'cab', 'bac']);
 });
 
-test.each([2, 3, 4])('of %i contenders each runs before each other in half of the rounds', (count) => {
+it.each([2, 3, 4])('of %i contenders each runs before each other in half of the rounds', (count) => {
   const contenders = Array.from({ length: count }, (_, i) => i);
   const orders = Array.from({ length: 4 * count }, (_, round) => orderOfRound(contenders, round));
   for (const one of contenders) {

@@ -1,9 +1,9 @@
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { renderResults, name, rate, seconds, spread, timesFtx, cpuPerGb, peaks } from './columns.js';
 import type { Result, Sample } from './rounds.js';
 import { formatBytes, formatNumber, formatSpread, renderTable } from './table.js';
 
-test('a table has the text to the left and the numbers to the right', () => {
+it('a table has the text to the left and the numbers to the right', () => {
   expect(
     renderTable(
       ['tool', 's'],
@@ -19,7 +19,7 @@ test('a table has the text to the left and the numbers to the right', () => {
   );
 });
 
-test.each([
+it.each([
   [0.0123, '0.012'],
   [1.234, '1.23'],
   [12.34, '12.3'],
@@ -31,12 +31,12 @@ test.each([
   expect(formatNumber(value)).toBe(text);
 });
 
-test('a spread is the least and the most', () => {
+it('a spread is the least and the most', () => {
   expect(formatSpread([1.5, 0.5, 1.25])).toBe('0.500–1.50');
   expect(formatSpread([])).toBe('–');
 });
 
-test.each([
+it.each([
   [1024, '1 KiB'],
   [16 * 1024 ** 2, '16 MiB'],
   [20 * 1024 ** 3, '20 GiB'],
@@ -51,7 +51,7 @@ function resultOf(toolName: string, samples: readonly Sample[]): Result {
   return { contender, samples, failure: undefined };
 }
 
-test('results come as medians beside those of ftx', () => {
+it('results come as medians beside those of ftx', () => {
   const results = [
     resultOf('ftx', [
       { seconds: 1, sender: { cpuSeconds: 0.3, peakBytes: 60e6 }, receiver: { cpuSeconds: 0.7, peakBytes: 90e6 } },

@@ -1,7 +1,7 @@
 import { appendFile, rename, truncate, utimes } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { hashFile, readStoredNames, tempDir, writeContent } from '../support/folders.js';
 import { sendPlain as send, startPlainReceiver as startReceiver, type Mailbox } from '../support/mailbox.js';
 import { oneSentence } from '../support/sentences.js';
@@ -31,7 +31,7 @@ async function expectUnharmed(receiver: Mailbox): Promise<void> {
 }
 
 describe('a connection that is lost', () => {
-  test.each<[string, Faults]>([
+  it.each<[string, Faults]>([
     ['reset in the content', { toReceiver: { cut: 3 * MIB } }],
     ['reset in the greeting', { toReceiver: { cut: 3 } }],
     ['reset in the hello', { toReceiver: { cut: 20 } }],
@@ -51,7 +51,7 @@ describe('a connection that is lost', () => {
     await expectUnharmed(receiver);
   });
 
-  test('while many files are under way fails those that were not stored, and only those', async () => {
+  it('while many files are under way fails those that were not stored, and only those', async () => {
     const receiver = await startReceiver();
     const source = await tempDir();
     const paths = Array.from({ length: 20 }, (_, i) => join(source, `${i}.bin`));
@@ -72,7 +72,7 @@ describe('a connection that is lost', () => {
 });
 
 describe('a connection that stalls', () => {
-  test.each<[string, Faults]>([
+  it.each<[string, Faults]>([
     ['towards the receiver', { toReceiver: { stall: 3 * MIB } }],
     ['towards the sender', { toSender: { stall: 60 } }],
     ['both ways', { toReceiver: { stall: 3 * MIB }, toSender: { stall: 200 } }],
@@ -90,7 +90,7 @@ describe('a connection that stalls', () => {
     await expectUnharmed(receiver);
   });
 
-  test('at once ends the sender by the time limit of the greeting', async () => {
+  it('at once ends the sender by the time limit of the greeting', async () => {
     const receiver = await startReceiver();
     const proxy = await startProxy(receiver.port, { toReceiver: { stall: 0 }, toSender: { stall: 0 } });
     const { status, stderr } = await send(proxy.address, await makeFile(1000));
@@ -99,7 +99,7 @@ describe('a connection that stalls', () => {
     await expectUnharmed(receiver);
   });
 
-  test('of a sender that says nothing', async () => {
+  it('of a sender that says nothing', async () => {
     const receiver = await startReceiver(['--timeout', '1']);
     const silent = connect(receiver.port, '127.0.0.1');
     await new Promise((closed) =>
@@ -113,7 +113,7 @@ describe('a connection that stalls', () => {
 });
 
 describe('a source that changes while it is sent', () => {
-  test.each<[string, (path: string) => Promise<void>]>([
+  it.each<[string, (path: string) => Promise<void>]>([
     ['shrinks', (path) => truncate(path, 40 * MIB)],
     ['shrinks to nothing', (path) => truncate(path, 0)],
     ['grows', (path) => appendFile(path, 'more')],

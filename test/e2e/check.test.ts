@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver } from '../support/mailbox.js';
 import { startFtx } from '../support/processes.js';
@@ -29,7 +29,7 @@ const jsonLines = (stdout: string) =>
     .map((line) => JSON.parse(line) as { type: string; path?: string; message?: string });
 
 describe('before the first byte', () => {
-  test('all that is refused is told, and the rest is stored', async () => {
+  it('all that is refused is told, and the rest is stored', async () => {
     const receiver = await startReceiver(['--max-size', '4M']);
     const { status, stdout, stderr } = await send(receiver.address, await makeTree(), '--json');
     expect(status).toBe(77);
@@ -49,7 +49,7 @@ describe('before the first byte', () => {
     });
   });
 
-  test('a whole that the disk has no room for is refused in one sentence, and less of it is stored', async (context) => {
+  it('a whole that the disk has no room for is refused in one sentence, and less of it is stored', async (context) => {
     const disk = await tempDir();
     try {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=80m', 'tmpfs', disk], { stdio: 'ignore' });
@@ -70,7 +70,7 @@ describe('before the first byte', () => {
     expect((await send(receiver.address, one, other)).status).toBe(0);
   });
 
-  test('more entries than the receiver takes at a time are refused in one sentence', async () => {
+  it('more entries than the receiver takes at a time are refused in one sentence', async () => {
     const receiver = await startReceiver(['--max-files', '5']);
     const tree = await makeTree();
     const { status, stderr } = await send(receiver.address, tree);
@@ -81,7 +81,7 @@ describe('before the first byte', () => {
     expect((await send(receiver.address, join(tree, 'empty'), join(tree, 'a.bin'))).status).toBe(0);
   });
 
-  test('a folder holds what --quota says, what was there before included, whoever sends', async () => {
+  it('a folder holds what --quota says, what was there before included, whoever sends', async () => {
     const dir = await tempDir();
     await writeContent(join(dir, 'before'), 2 * MIB);
     const receiver = await startReceiver(['--dir', dir, '--quota', '6M']);
@@ -109,7 +109,7 @@ describe('before the first byte', () => {
 });
 
 describe('a dry run', () => {
-  test('shows a line for each entry and the whole, and leaves nothing behind', async () => {
+  it('shows a line for each entry and the whole, and leaves nothing behind', async () => {
     const receiver = await startReceiver(['--max-size', '4M']);
     const tree = await makeTree();
     const first = await send(receiver.address, tree, '--dry-run');
@@ -142,7 +142,7 @@ describe('a dry run', () => {
     );
   });
 
-  test.each([
+  it.each([
     ['rename', 0, 'rename              4 B  photo.jpg as photo (1).jpg'],
     ['overwrite', 0, 'replace             4 B  photo.jpg'],
     [
@@ -161,7 +161,7 @@ describe('a dry run', () => {
     expect(shown.stdout.split('\n')[0]).toBe(line);
   });
 
-  test('says where a broken transfer would go on', async () => {
+  it('says where a broken transfer would go on', async () => {
     const receiver = await startReceiver();
     const source = join(await tempDir(), 'large.bin');
     await writeContent(source, 400 * MIB);
@@ -180,7 +180,7 @@ describe('a dry run', () => {
     expect(jsonLines(again.stdout).find(({ type }) => type === 'resumed')).toMatchObject({ bytes: planned!.offset });
   });
 
-  test('does not promise what a folder that is gone cannot hold', async () => {
+  it('does not promise what a folder that is gone cannot hold', async () => {
     const receiver = await startReceiver();
     const tree = await makeTree();
     execFileSync('rm', ['-r', receiver.dir]);
@@ -190,7 +190,7 @@ describe('a dry run', () => {
     expect(splitRoom(stdout).table.at(-1)).toContain('dry run: nothing would go to');
   });
 
-  test('is no session that --once waits for', async () => {
+  it('is no session that --once waits for', async () => {
     const receiver = await startReceiver(['--once']);
     const tree = await makeTree();
     expect((await send(receiver.address, tree, '--dry-run')).status).toBe(77);
@@ -198,7 +198,7 @@ describe('a dry run', () => {
     expect((await receiver.program.exit).status).toBe(77);
   });
 
-  test('does not read standard input, and says that its size is unknown', async () => {
+  it('does not read standard input, and says that its size is unknown', async () => {
     const receiver = await startReceiver();
     const { status, stdout } = await send(receiver.address, '-', '--name', 'stream', '--dry-run');
     expect(status).toBe(0);
@@ -208,7 +208,7 @@ describe('a dry run', () => {
     ]);
   });
 
-  test('goes with neither classic nor a receiver that is not there', async () => {
+  it('goes with neither classic nor a receiver that is not there', async () => {
     const source = join(await tempDir(), 'a');
     await writeFile(source, 'x');
     const classic = await send('localhost:1', source, '--dry-run', '--classic');
@@ -219,7 +219,7 @@ describe('a dry run', () => {
     expect((await send('127.0.0.1:1', source, '--dry-run')).status).toBe(69);
   });
 
-  test('with --quiet shows only what is refused', async () => {
+  it('with --quiet shows only what is refused', async () => {
     const receiver = await startReceiver();
     const { stdout, stderr } = await send(receiver.address, await makeTree(), '--dry-run', '--quiet');
     expect([stdout, stderr]).toEqual([

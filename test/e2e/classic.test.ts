@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test, type TestContext } from 'vitest';
+import { beforeEach, describe, expect, it, type TestContext } from 'vitest';
 import { hashFile, readNames, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
 import { endOf, repository, startFtx, startProgram, type Exit, type Program } from '../support/processes.js';
@@ -34,7 +34,7 @@ async function makeFile(size: number, name = 'file.bin'): Promise<string> {
 describe('a classic sender', () => {
   beforeEach(needPython);
 
-  test.each([
+  it.each([
     ['the picture', undefined, []],
     ['0 bytes', 0, []],
     ['1 byte', 1, []],
@@ -55,7 +55,7 @@ describe('a classic sender', () => {
     expect(await receiver.program.event('connected')).toMatchObject({ protocol: 'classic' });
   });
 
-  test.each([
+  it.each([
     ['dies early', ['--die-after', '1000000'], 'failed'],
     ['dies at once', ['--die-after', '0'], 'failed'],
     ['sends one byte too many', ['--extra', '1'], 'failed'],
@@ -83,7 +83,7 @@ describe('a classic sender', () => {
     for (const name of names) expect(await hashFile(join(receiver.dir, name))).toBe(await hashFile(photo));
   });
 
-  test('that is one of ten at once gets its own file', async () => {
+  it('that is one of ten at once gets its own file', async () => {
     const receiver = await startReceiver();
     const paths = await Promise.all(Array.from({ length: 10 }, (_, i) => makeFile(100_000 + i)));
     const exits = await Promise.all(paths.map((path) => runClassicSender(receiver, path)));
@@ -93,7 +93,7 @@ describe('a classic sender', () => {
     expect(arrived.sort()).toEqual((await Promise.all(paths.map(hashFile))).sort());
   });
 
-  test('is refused with --no-classic and over --max-size', async () => {
+  it('is refused with --no-classic and over --max-size', async () => {
     const refusing = await startReceiver(['--no-classic']);
     const no = await runClassicSender(refusing, photo);
     expect(no.stderr).toContain('refused');
@@ -104,7 +104,7 @@ describe('a classic sender', () => {
     expect((await send(refusing.address, photo)).status).toBe(0);
   });
 
-  test('that stops in the middle ends by the time limit', async () => {
+  it('that stops in the middle ends by the time limit', async () => {
     const receiver = await startReceiver(['--timeout', '1']);
     // Announced as more than there is, the sender waits for the receiver to close.
     const { status } = await runClassicSender(receiver, photo, '--announce', '99999999');
@@ -118,7 +118,7 @@ describe('a classic sender', () => {
 describe('ftx send --classic', () => {
   beforeEach(needPython);
 
-  test.each([
+  it.each([
     ['the picture', undefined],
     ['0 bytes', 0],
     ['1 byte', 1],
@@ -139,7 +139,7 @@ describe('ftx send --classic', () => {
 });
 
 describe('ftx send --classic to ftx receive', () => {
-  test('arrives', async () => {
+  it('arrives', async () => {
     const receiver = await startReceiver();
     const { status, stderr } = await send(receiver.address, '--classic', photo);
     expect(status, stderr).toBe(0);
@@ -147,7 +147,7 @@ describe('ftx send --classic to ftx receive', () => {
     expect(await hashFile(join(receiver.dir, as))).toBe(await hashFile(photo));
   });
 
-  test('that refuses exits 77', async () => {
+  it('that refuses exits 77', async () => {
     const receiver = await startReceiver(['--no-classic']);
     const { status, stderr } = await send(receiver.address, '--classic', photo);
     expect(status, stderr).toBe(77);
@@ -155,7 +155,7 @@ describe('ftx send --classic to ftx receive', () => {
 });
 
 describe('a classic receiver', () => {
-  test.each<[string, number, (socket: Socket) => void]>([
+  it.each<[string, number, (socket: Socket) => void]>([
     ['says nothing that is ready', 76, (socket) => void socket.on('data', () => socket.end('steady'))],
     ['refuses', 77, (socket) => void socket.on('data', () => socket.end('refused: not today\n'))],
     ['closes without a word', 75, (socket) => void socket.on('data', () => socket.end())],
@@ -174,7 +174,7 @@ describe('a classic receiver', () => {
     expect(exit.stderr).toMatch(/^ftx: /);
   });
 
-  test('that stops reading makes ftx send exit 75 by its time limit', async () => {
+  it('that stops reading makes ftx send exit 75 by its time limit', async () => {
     const path = await makeFile(20 * MIB);
     const address = await serve((socket) => void socket.once('data', () => socket.pause().write('ready')));
     const sender = startFtx(['send', path, '--classic', '--to', address, '--timeout', '1']);

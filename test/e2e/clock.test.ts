@@ -1,7 +1,7 @@
 import { readdir, readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { expectWhole } from '../support/aftermath.js';
 import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { startReceiver } from '../support/mailbox.js';
@@ -29,7 +29,7 @@ async function makeScene() {
   return { file, home: { FTX_HOME: await tempDir() } };
 }
 
-test('a clock that was set back an hour after a transfer broke off does not keep it from going on', async () => {
+it('a clock that was set back an hour after a transfer broke off does not keep it from going on', async () => {
   const { file, home } = await makeScene();
   const before = await startReceiver([], { env: { ...home, ...FAST } });
   const proxy = await startProxy(before.port, { toReceiver: { stall: 70 * MIB } });
@@ -59,7 +59,7 @@ test('a clock that was set back an hour after a transfer broke off does not keep
   expect(await readNames(before.dir)).toEqual(['film.bin']);
 });
 
-test('a clock that is set back an hour in the middle is not noticed', async () => {
+it('a clock that is set back an hour in the middle is not noticed', async () => {
   const { file, home } = await makeScene();
   const env = { ...home, ...FAST };
   const receiver = await startReceiver([], { env });

@@ -1,6 +1,6 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { readNames, tempDir } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
 
@@ -19,7 +19,7 @@ async function meet(policy: string[], before: string, after: string): Promise<Sc
   return { receiver, source, arrived: (name) => readFile(join(receiver.dir, name), 'utf8') };
 }
 
-test('by default a second one is renamed and the first is untouched', async () => {
+it('by default a second one is renamed and the first is untouched', async () => {
   const { receiver, source, arrived } = await meet([], 'old', 'new');
   expect((await send(receiver.address, source)).status).toBe(0);
   expect((await send(receiver.address, source)).status).toBe(0);
@@ -29,20 +29,20 @@ test('by default a second one is renamed and the first is untouched', async () =
   expect(await receiver.program.event('stored')).toMatchObject({ path: 'photo.jpg', as: 'photo (1).jpg' });
 });
 
-test('rename by name', async () => {
+it('rename by name', async () => {
   const { receiver, source } = await meet(['--on-conflict', 'rename'], 'old', 'new');
   expect((await send(receiver.address, source)).status).toBe(0);
   expect(await readNames(receiver.dir)).toEqual(['photo (1).jpg', 'photo.jpg']);
 });
 
-test('overwrite replaces it', async () => {
+it('overwrite replaces it', async () => {
   const { receiver, source, arrived } = await meet(['--on-conflict', 'overwrite'], 'old', 'new');
   expect((await send(receiver.address, source)).status).toBe(0);
   expect(await readNames(receiver.dir)).toEqual(['photo.jpg']);
   expect(await arrived('photo.jpg')).toBe('new');
 });
 
-test('skip of the same content says so and writes nothing', async () => {
+it('skip of the same content says so and writes nothing', async () => {
   const { receiver, source } = await meet(['--on-conflict', 'skip'], 'the same', 'the same');
   const before = await stat(join(receiver.dir, 'photo.jpg'));
   const { status, stdout } = await send(receiver.address, source, '--json');
@@ -54,7 +54,7 @@ test('skip of the same content says so and writes nothing', async () => {
   expect(await readNames(receiver.dir)).toEqual(['photo.jpg']);
 });
 
-test.each([
+it.each([
   ['of another length', 'old', 'newer'],
   ['of the same length', 'old', 'new'],
 ])('skip of other content %s keeps both', async (_, before, after) => {
@@ -66,7 +66,7 @@ test.each([
   else expect([status, stderr]).toEqual([77, expect.stringMatching(/^ftx: .*photo\.jpg/m)]);
 });
 
-test('fail refuses that file and goes on with the others', async () => {
+it('fail refuses that file and goes on with the others', async () => {
   const { receiver, source, arrived } = await meet(['--on-conflict', 'fail'], 'old', 'new');
   const other = join(await tempDir(), 'other.txt');
   await writeFile(other, 'other');

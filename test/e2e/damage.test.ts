@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError, send as sendByLibrary } from 'ftx';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { makeContent, readNames, readTree, tempDir, writeContent } from '../support/folders.js';
 import { sendPlain as send, startPlainReceiver as startReceiver } from '../support/mailbox.js';
 import { startProxy, type Faults } from '../support/proxy.js';
@@ -17,7 +17,7 @@ const WIDTH = 50;
 const FIRST_BYTES = 500;
 
 describe('a bit that flips in the content', () => {
-  test.each([
+  it.each([
     ['the only block', 300_000, 150_000],
     ['the first block', 5 * MIB + 3, MIB / 2],
     ['a block in the middle', 5 * MIB + 3, 3 * MIB + 77],
@@ -97,7 +97,7 @@ async function sendOnce(port: number, path: string, { name, faults }: Damage, ti
 const small = makeContent(700);
 
 describe('a bit that flips anywhere', () => {
-  test(
+  it(
     'in each of the first bytes of either direction never does harm',
     async () => {
       const damages = (['toReceiver', 'toSender'] as const).flatMap((direction) =>
@@ -115,7 +115,7 @@ describe('a bit that flips anywhere', () => {
     120_000,
   );
 
-  test('in several blocks, at positions spread over all of it, never does harm', async () => {
+  it('in several blocks, at positions spread over all of it, never does harm', async () => {
     const size = 3 * MIB + 5;
     const damages = Array.from({ length: 60 }, (_, i) => ({
       name: `spread ${i}`,
@@ -126,7 +126,7 @@ describe('a bit that flips anywhere', () => {
     expect(outcomes.filter(({ struck, stored }) => struck && stored).length).toBeGreaterThan(55);
   });
 
-  test('at the borders of blocks never does harm', async () => {
+  it('at the borders of blocks never does harm', async () => {
     const size = 2 * MIB + 5;
     const damages = [1, 2].flatMap((block) =>
       Array.from({ length: 150 }, (_, i) => ({
@@ -138,7 +138,7 @@ describe('a bit that flips anywhere', () => {
   });
 });
 
-test('a stream cut after each of the first bytes never does harm', async () => {
+it('a stream cut after each of the first bytes never does harm', async () => {
   const damages = (['toReceiver', 'toSender'] as const).flatMap((direction) =>
     Array.from({ length: 150 }, (_, i) => ({
       name: `${direction} ${i * 8}`,

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { readNames, setTime, tempDir, writeContent } from '../support/folders.js';
 import { holdSender, send, startReceiver } from '../support/mailbox.js';
 import { endOf, repository, runFtx, startFtx, type Exit } from '../support/processes.js';
@@ -22,7 +22,7 @@ function expectFailure(exit: Exit, status: number, says: RegExp = /./): void {
 }
 
 describe('64: used in a wrong way', () => {
-  test.each([
+  it.each([
     ['no command that exists', ['fetch']],
     ['an unknown option', ['send', note, '--to', 'localhost', '--frobnicate']],
     ['an unknown option of receive', ['receive', '--frobnicate']],
@@ -51,7 +51,7 @@ describe('64: used in a wrong way', () => {
   });
 });
 
-test('help and version are no failures', async () => {
+it('help and version are no failures', async () => {
   const help = await runFtx(['--help']);
   expect(help.status).toBe(0);
   for (const code of [64, 66, 68, 69, 73, 74, 75, 76, 77, 130, 143]) expect(help.stdout).toContain(String(code));
@@ -65,32 +65,32 @@ test('help and version are no failures', async () => {
 });
 
 describe('66: the input', () => {
-  test('is missing, and nothing is sent', async () => {
+  it('is missing, and nothing is sent', async () => {
     const receiver = await startReceiver();
     expectFailure(await send(receiver.address, '/nowhere/photo.jpg'), 66, /photo\.jpg/);
     expectFailure(await send(receiver.address, note, '/nowhere/photo.jpg'), 66, /photo\.jpg/);
     expectFailure(await send(receiver.address, ''), 66);
   });
 
-  test('is neither file nor folder', async () => {
+  it('is neither file nor folder', async () => {
     const receiver = await startReceiver();
     expectFailure(await send(receiver.address, '/dev/null'), 66, /\/dev\/null/);
     expect(await readNames(receiver.dir)).toEqual([]);
   });
 });
 
-test('68: the host is unknown', async () => {
+it('68: the host is unknown', async () => {
   expectFailure(await send('nosuch.invalid', note), 68, /nosuch\.invalid/);
 });
 
 describe('69: no connection', () => {
-  test('as nothing listens there', async () => {
+  it('as nothing listens there', async () => {
     const port = await findClosedPort();
     expectFailure(await send(`127.0.0.1:${port}`, note), 69, new RegExp(`127\\.0\\.0\\.1.*${port}`));
     expectFailure(await send(`[::1]:${port}`, note), 69, new RegExp(String(port)));
   });
 
-  test('as the port is in use', async () => {
+  it('as the port is in use', async () => {
     const receiver = await startReceiver();
     const exit = await runFtx(['receive', '--port', String(receiver.port), '--dir', await tempDir()]);
     expectFailure(exit, 69, new RegExp(String(receiver.port)));
@@ -98,13 +98,13 @@ describe('69: no connection', () => {
 });
 
 describe('73: the folder', () => {
-  test('is a file', async () => {
+  it('is a file', async () => {
     const file = join(await tempDir(), 'file');
     await writeFile(file, '');
     expectFailure(await runFtx(['receive', '--port', '0', '--dir', file]), 73, /file/);
   });
 
-  test('is below a file', async () => {
+  it('is below a file', async () => {
     const file = join(await tempDir(), 'file');
     await writeFile(file, '');
     expectFailure(await runFtx(['receive', '--port', '0', '--dir', join(file, 'sub')]), 73, /sub/);
@@ -112,7 +112,7 @@ describe('73: the folder', () => {
 });
 
 describe('74: the disk', () => {
-  test('is full', async (context) => {
+  it('is full', async (context) => {
     const dir = join(await tempDir(), 'small');
     await mkdir(dir);
     try {
@@ -131,14 +131,14 @@ describe('74: the disk', () => {
   });
 });
 
-test('75: too many connections', async () => {
+it('75: too many connections', async () => {
   const receiver = await startReceiver(['--max-connections', '1']);
   await holdSender(receiver, 'first.bin');
   expectFailure(await send(receiver.address, note), 75);
 });
 
 describe('76: not ftx on the other side', () => {
-  test.each<[string, (socket: Socket) => void]>([
+  it.each<[string, (socket: Socket) => void]>([
     ['an HTTP server', (socket) => void socket.on('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))],
     ['an SSH server', (socket) => void socket.write('SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n')],
     ['a newer ftx', (socket) => void socket.write('ftx/2\n')],
@@ -148,7 +148,7 @@ describe('76: not ftx on the other side', () => {
   });
 });
 
-test('77: too large', async () => {
+it('77: too large', async () => {
   const receiver = await startReceiver(['--max-size', '1K']);
   const [small, large] = [join(await tempDir(), 'small.bin'), join(await tempDir(), 'large.bin')];
   await writeContent(small, 1024);
@@ -160,7 +160,7 @@ test('77: too large', async () => {
   expect(await readNames(receiver.dir)).toEqual(['notes.txt', 'small.bin']);
 });
 
-test('a name that leads out of the folder goes nowhere', async () => {
+it('a name that leads out of the folder goes nowhere', async () => {
   const receiver = await startReceiver();
   for (const name of ['../x', '/tmp/x', '..', 'a/../../x', 'nul\u0001x', 'C:x', 'CON']) {
     const exit = await send(receiver.address, note, '--name', name);
@@ -170,7 +170,7 @@ test('a name that leads out of the folder goes nowhere', async () => {
   expect(await readNames(dirname(receiver.dir))).toEqual(['received']);
 });
 
-test('77: a stream that grows too large', async () => {
+it('77: a stream that grows too large', async () => {
   const receiver = await startReceiver(['--max-size', '5M']);
   const sender = startFtx(['send', '-', '--name', 'stream.bin', '--to', receiver.address]);
   sender.stdin.write(Buffer.alloc(6_000_000));
@@ -178,7 +178,7 @@ test('77: a stream that grows too large', async () => {
   expect(await readNames(receiver.dir)).toEqual([]);
 });
 
-test('a first failure of several decides the exit code, and each is told', async () => {
+it('a first failure of several decides the exit code, and each is told', async () => {
   const receiver = await startReceiver(['--on-conflict', 'fail', '--max-size', '1M']);
   const dir = await tempDir();
   await writeContent(join(dir, 'large.bin'), 1_100_000);
@@ -192,7 +192,7 @@ test('a first failure of several decides the exit code, and each is told', async
   expect(await readNames(receiver.dir)).toEqual(['notes.txt', 'twice.bin']);
 });
 
-test('a peer that connects and leaves is no failure of the receiver', async () => {
+it('a peer that connects and leaves is no failure of the receiver', async () => {
   const receiver = await startReceiver();
   const caller = connect(receiver.port, '127.0.0.1');
   await new Promise((closed) => caller.end().resume().on('close', closed));

@@ -1,6 +1,6 @@
 import { chmod, copyFile, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { blockDigest, fileDigest } from '../support/digests.js';
 import { hashFile, makeContent, readEntry, readNames, setTime, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
@@ -15,7 +15,7 @@ async function expectSame(receiver: Mailbox, path: string, as = basename(path)):
 }
 
 describe('one file', () => {
-  test.each([
+  it.each([
     [0, 'empty'],
     [1, 'one byte'],
     [KIB - 1, 'a chunk less one'],
@@ -43,7 +43,7 @@ describe('one file', () => {
     expect(stored.digest).toBe(await fileDigest(await readFile(path)));
   });
 
-  test('the picture, executable and from long ago', async () => {
+  it('the picture, executable and from long ago', async () => {
     const receiver = await startReceiver();
     const path = join(await tempDir(), 'photo.jpg');
     await copyFile(photo, path);
@@ -53,7 +53,7 @@ describe('one file', () => {
     await expectSame(receiver, path);
   });
 
-  test('to a receiver that does not wait for its disk, and says so to both', async () => {
+  it('to a receiver that does not wait for its disk, and says so to both', async () => {
     const receiver = await startReceiver(['--no-sync']);
     const { status, stdout } = await send(receiver.address, photo, '--json');
     expect(status).toBe(0);
@@ -62,14 +62,14 @@ describe('one file', () => {
     await expectSame(receiver, photo);
   });
 
-  test('under another name', async () => {
+  it('under another name', async () => {
     const receiver = await startReceiver();
     expect((await send(receiver.address, photo, '--name', 'Sommer & Meer.jpg')).status).toBe(0);
     await expectSame(receiver, photo, 'Sommer & Meer.jpg');
     expect(await readNames(receiver.dir)).toEqual(['Sommer & Meer.jpg']);
   });
 
-  test('named by a path relative to the folder of the call', async () => {
+  it('named by a path relative to the folder of the call', async () => {
     const receiver = await startReceiver();
     const dir = await tempDir();
     await writeContent(join(dir, 'here.txt'), 10);
@@ -79,7 +79,7 @@ describe('one file', () => {
   });
 });
 
-test('many paths in one call arrive in one session', async () => {
+it('many paths in one call arrive in one session', async () => {
   const receiver = await startReceiver();
   const dir = await tempDir();
   const paths = Array.from({ length: 30 }, (_, i) => join(dir, `file ${i}.bin`));
@@ -92,7 +92,7 @@ test('many paths in one call arrive in one session', async () => {
   expect(done).toMatchObject({ session: 1, stored: 31, refused: 0, failed: 0 });
 });
 
-test('two paths of one name in one call both arrive', async () => {
+it('two paths of one name in one call both arrive', async () => {
   const receiver = await startReceiver();
   const [one, two] = [join(await tempDir(), 'same.txt'), join(await tempDir(), 'same.txt')];
   await writeContent(one, 100, 1);
@@ -104,7 +104,7 @@ test('two paths of one name in one call both arrive', async () => {
 });
 
 describe('standard input', () => {
-  test.each([0, 1, KIB, MIB, MIB + 1, 5 * MIB + 3])('of %i bytes arrives under --name', async (size) => {
+  it.each([0, 1, KIB, MIB, MIB + 1, 5 * MIB + 3])('of %i bytes arrives under --name', async (size) => {
     const receiver = await startReceiver();
     const content = makeContent(size, 77);
     const sender = startFtx(['send', '-', '--name', 'stream.bin', '--to', receiver.address]);
@@ -115,7 +115,7 @@ describe('standard input', () => {
     expect(await readNames(receiver.dir)).toEqual(['stream.bin']);
   });
 
-  test('in pieces of any length', async () => {
+  it('in pieces of any length', async () => {
     const receiver = await startReceiver();
     const content = makeContent(3 * MIB, 5);
     const sender = startFtx(['send', '-', '--name', 'pieces.bin', '--to', receiver.address]);
@@ -129,7 +129,7 @@ describe('standard input', () => {
   });
 });
 
-test('both sides tell the same digest of a block', async () => {
+it('both sides tell the same digest of a block', async () => {
   const receiver = await startReceiver();
   const { status, stdout } = await send(receiver.address, photo, '--json');
   expect(status).toBe(0);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { readNames, tempDir } from '../support/folders.js';
 import { send } from '../support/mailbox.js';
 import { repository, startProgram } from '../support/processes.js';
@@ -19,7 +19,7 @@ async function startWithDescriptors(count: number) {
   return { dir, port };
 }
 
-test('a tree of 300 folders goes to a receiver that may open 64 files', async (context) => {
+it('a tree of 300 folders goes to a receiver that may open 64 files', async (context) => {
   if (process.platform !== 'linux') skipTest(context, 'the number of open files is not known here');
   const { dir, port } = await startWithDescriptors(64);
   const source = join(await tempDir(), 'tree');
@@ -32,7 +32,7 @@ test('a tree of 300 folders goes to a receiver that may open 64 files', async (c
   expect(await readNames(join(dir, 'tree'))).toEqual(await readNames(source));
 });
 
-test('500 idle connections do not keep a sender out of a receiver that may open 64 files', async (context) => {
+it('500 idle connections do not keep a sender out of a receiver that may open 64 files', async (context) => {
   if (process.platform !== 'linux') skipTest(context, 'the number of open files is not known here');
   const { dir, port } = await startWithDescriptors(64);
   const idle = Array.from({ length: 500 }, () =>

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { FtxError, receive, send, type Receiver, type TransferEvent } from 'ftx';
-import { afterEach, beforeEach, expect, onTestFinished, test, vi, type MockInstance } from 'vitest';
+import { afterEach, beforeEach, expect, it, type MockInstance, onTestFinished, vi } from 'vitest';
 import { makeContent, readNames, tempDir } from '../support/folders.js';
 import { findClosedPort } from '../support/strangers.js';
 
@@ -44,7 +44,7 @@ async function makeFile(content: string | Buffer = 'content', name = 'file.txt')
   return path;
 }
 
-test('send and receive tell what happens by events and results, and print nothing', async () => {
+it('send and receive tell what happens by events and results, and print nothing', async () => {
   const inbox = await openInbox();
   const events: TransferEvent[] = [];
   const result = await send({ paths: [await makeFile()], to: inbox.to, onEvent: (event) => events.push(event) });
@@ -59,7 +59,7 @@ test('send and receive tell what happens by events and results, and print nothin
   expect(typesOf(inbox.events)).toEqual(['listening', 'connected', 'offered', 'stored', 'done']);
 });
 
-test('a refused file is in the result, and the rest is stored', async () => {
+it('a refused file is in the result, and the rest is stored', async () => {
   const inbox = await openInbox({ onConflict: 'fail' });
   const path = await makeFile();
   await send({ paths: [path], to: inbox.to });
@@ -73,7 +73,7 @@ test('a refused file is in the result, and the rest is stored', async () => {
   expect(await readNames(inbox.dir)).toEqual(['file.txt', 'folder', 'other.txt']);
 });
 
-test('failures are FtxErrors with a code', async () => {
+it('failures are FtxErrors with a code', async () => {
   const inbox = await openInbox();
   const nobody = { host: '127.0.0.1', port: await findClosedPort() };
   const file = await makeFile();
@@ -84,7 +84,7 @@ test('failures are FtxErrors with a code', async () => {
   await expect(taken).rejects.toMatchObject({ code: 'port-in-use' });
 });
 
-test('a stream can be sent', async () => {
+it('a stream can be sent', async () => {
   const inbox = await openInbox();
   const input = new PassThrough();
   const content = makeContent(2_500_000);
@@ -93,7 +93,7 @@ test('a stream can be sent', async () => {
   expect(content.equals(await readFile(join(inbox.dir, 'stream.bin')))).toBe(true);
 });
 
-test('an AbortSignal stops a send in the middle, and nothing of it is left', async () => {
+it('an AbortSignal stops a send in the middle, and nothing of it is left', async () => {
   const inbox = await openInbox();
   const stop = new AbortController();
   const input = new PassThrough();
@@ -120,7 +120,7 @@ test('an AbortSignal stops a send in the middle, and nothing of it is left', asy
   expect(await readNames(inbox.dir)).toEqual([]);
 });
 
-test('a signal that is aborted already sends nothing and leaves nobody listening', async () => {
+it('a signal that is aborted already sends nothing and leaves nobody listening', async () => {
   const inbox = await openInbox();
   const signal = AbortSignal.abort();
   const file = await makeFile();
@@ -142,7 +142,7 @@ test('a signal that is aborted already sends nothing and leaves nobody listening
   });
 });
 
-test('an AbortSignal stops a receiver at once, and the sender is told', async () => {
+it('an AbortSignal stops a receiver at once, and the sender is told', async () => {
   const stop = new AbortController();
   const inbox = await openInbox({ signal: stop.signal });
   const input = new PassThrough();
@@ -165,7 +165,7 @@ test('an AbortSignal stops a receiver at once, and the sender is told', async ()
   expect(await readNames(inbox.dir)).toEqual([]);
 });
 
-test('two receivers and many sends in one process do not disturb each other', async () => {
+it('two receivers and many sends in one process do not disturb each other', async () => {
   const [one, two] = [await openInbox(), await openInbox()];
   const jobs = Array.from({ length: 20 }, async (_, i) => {
     const inbox = i % 2 === 0 ? one : two;

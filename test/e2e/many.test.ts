@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { hashFile, readNames, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver } from '../support/mailbox.js';
 
 const SENDERS = 50;
 const numbers = Array.from({ length: SENDERS }, (_, i) => i);
 
-test('fifty senders at once with different files', async () => {
+it('fifty senders at once with different files', async () => {
   const receiver = await startReceiver(['--max-connections', '60']);
   const source = await tempDir();
   const paths = numbers.map((i) => join(source, `file ${i}.bin`));
@@ -22,7 +22,7 @@ test('fifty senders at once with different files', async () => {
   }
 });
 
-test('fifty senders at once with the same name lose nothing', async () => {
+it('fifty senders at once with the same name lose nothing', async () => {
   const receiver = await startReceiver(['--max-connections', '60']);
   const source = await tempDir();
   const paths = numbers.map((i) => join(source, `${i}.bin`));
@@ -37,7 +37,7 @@ test('fifty senders at once with the same name lose nothing', async () => {
   expect(arrived.sort()).toEqual(sent.sort());
 });
 
-test('fifty senders that stand still in the middle of a block do not keep another waiting', async () => {
+it('fifty senders that stand still in the middle of a block do not keep another waiting', async () => {
   const receiver = await startReceiver();
   const held = numbers.map(() => connect(receiver.port, '127.0.0.1').on('error', () => undefined));
   onTestFinished(() => held.forEach((socket) => socket.destroy()));

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { makeContent, readTree, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
 import { startFtx, type Exit } from '../support/processes.js';
@@ -28,7 +28,7 @@ async function expectSmallReceiver({ program }: Mailbox): Promise<void> {
   expectSmall(await program.exit);
 }
 
-test('1 GiB arrives, and the receiver stays small', async () => {
+it('1 GiB arrives, and the receiver stays small', async () => {
   const receiver = await startReceiver([], options);
   const path = join(await tempDir(), 'large.bin');
   const file = await open(path, 'w');
@@ -42,7 +42,7 @@ test('1 GiB arrives, and the receiver stays small', async () => {
   await expectSmallReceiver(receiver);
 });
 
-test('a tree of 2,000 files arrives, and the receiver stays small', async () => {
+it('a tree of 2,000 files arrives, and the receiver stays small', async () => {
   const receiver = await startReceiver([], options);
   const source = await tempDir();
   for (let i = 0; i < FILES; i++) {
@@ -57,7 +57,7 @@ test('a tree of 2,000 files arrives, and the receiver stays small', async () => 
   await expectSmallReceiver(receiver);
 });
 
-test('a receiver that takes nothing does not make the sender grow', async () => {
+it('a receiver that takes nothing does not make the sender grow', async () => {
   const receiver = await startReceiver(['--timeout', '2']);
   const path = join(await tempDir(), 'large.bin');
   await writeContent(path, 400 * MIB);

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { readTree, tempDir, writeContent } from '../support/folders.js';
 import { newHome, note } from '../support/homes.js';
 import { findNode } from '../support/nodes.mjs';
@@ -29,7 +29,7 @@ describe.each(['20.19', '22', '24', '26'])('under Node %s', (version) => {
     found = await findNode(version);
   });
 
-  test('a file and a tree arrive, to and from itself and this Node', async (context) => {
+  it('a file and a tree arrive, to and from itself and this Node', async (context) => {
     if ('reason' in found) skipTest(context, found.reason);
     const source = await tempDir();
     await writeContent(join(source, 'file.bin'), 3 * 1024 * 1024 + 1);
@@ -60,13 +60,13 @@ describe.each(['20.19', '22', '24', '26'])('under Node %s', (version) => {
     }
   });
 
-  test('it takes what arrives into shared memory', async (context) => {
+  it('it takes what arrives into shared memory', async (context) => {
     if ('reason' in found) skipTest(context, found.reason);
     const { stdout } = await run(found.node, ['--input-type=module', '--eval', SHARES_READS], { cwd: repository });
     expect(stdout).toBe('shared: hello');
   });
 
-  test('it pairs with this Node', async (context) => {
+  it('it pairs with this Node', async (context) => {
     if ('reason' in found) skipTest(context, found.reason);
     const { node } = found;
     for (const [receiving, sending] of [
@@ -91,7 +91,7 @@ describe.each(['20.19', '22', '24', '26'])('under Node %s', (version) => {
   });
 });
 
-test('a Node that is too old is named, and what ftx needs', async (context) => {
+it('a Node that is too old is named, and what ftx needs', async (context) => {
   const found = await findNode('18');
   if ('reason' in found) skipTest(context, found.reason);
   for (const args of [['--version'], ['send', note, '--to', 'localhost:1'], ['receive']]) {

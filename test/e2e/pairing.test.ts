@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { TransferEvent } from '../../src/core/events.js';
 import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
 import { pairAsSender } from '../../src/session/pairing.js';
@@ -53,7 +53,7 @@ async function expectRefused(env: NodeJS.ProcessEnv, receiver: Mailbox, ...args:
 }
 
 describe('a code', () => {
-  test('lets one new sender in, and from then on neither side asks again', async () => {
+  it('lets one new sender in, and from then on neither side asks again', async () => {
     const [here, there, other] = [await newHome(), await newHome(), await newHome()];
     const receiver = await startPairing(there.env);
     expect(receiver.listening).toMatchObject({ access: 'pair', senders: 0 });
@@ -72,7 +72,7 @@ describe('a code', () => {
     await receiver.program.output('stderr', await identityOf(other.env));
   });
 
-  test('is taken from a file, and a receiver that knows the sender gets in without it', async () => {
+  it('is taken from a file, and a receiver that knows the sender gets in without it', async () => {
     const [here, there] = [await newHome(), await newHome()];
     const receiver = await startPairing(there.env);
     const file = join(await tempDir(), 'code');
@@ -85,7 +85,7 @@ describe('a code', () => {
     expect((await sendFrom(here.env, receiver.address, '--code-file', `${file}-that-is-gone`)).status).toBe(0);
   });
 
-  test('that nobody can give is a clear error at once, whatever standard input is', async () => {
+  it('that nobody can give is a clear error at once, whatever standard input is', async () => {
     const receiver = await startPairing((await newHome()).env);
     const { env } = await newHome();
     expect(await expectRefused(env, receiver)).toContain('--code-file');
@@ -108,7 +108,7 @@ describe('a code', () => {
     expect(failuresOf(receiver)).toEqual([]);
   });
 
-  test('lets a stream in, when it comes from a file', async () => {
+  it('lets a stream in, when it comes from a file', async () => {
     const receiver = await startPairing((await newHome()).env);
     const file = join(await tempDir(), 'code');
     await writeFile(file, receiver.code);
@@ -121,7 +121,7 @@ describe('a code', () => {
     expect(await readFile(join(receiver.dir, 'x'), 'utf8')).toBe('content');
   });
 
-  test('goes with the session that a receiver stays for', async () => {
+  it('goes with the session that a receiver stays for', async () => {
     const receiver = await startPairing((await newHome()).env, ['--once']);
     expect((await sendFrom((await newHome()).env, receiver.address)).status).toBe(UNPAIRED);
     expect(await tryCode(receiver.port, wrongCode(receiver.code))).toBe('unpaired');
@@ -129,7 +129,7 @@ describe('a code', () => {
     expect((await receiver.program.exit).status).toBe(0);
   });
 
-  test.each([
+  it.each([
     [['receive', '--plain', '--known-only']],
     [['receive', '--plain', '--pair']],
     [['send', note, '--to', 'localhost', '--plain', '--pair']],
@@ -142,7 +142,7 @@ describe('a code', () => {
 });
 
 describe('where only known senders get in', () => {
-  test('the paired one does, and no other', async () => {
+  it('the paired one does, and no other', async () => {
     const { here, receiver } = await makePair();
     expect(receiver.listening).toMatchObject({ access: 'known', senders: 1 });
     expect((await sendFrom(here.env, receiver.address)).status).toBe(0);
@@ -152,7 +152,7 @@ describe('where only known senders get in', () => {
     await receiver.program.output('stderr', await identityOf(env));
   });
 
-  test('nobody does without a certificate', async () => {
+  it('nobody does without a certificate', async () => {
     const { receiver } = await makePair();
     const before = receiver.program.events().length;
     await expect(callAsStranger(receiver.port)).rejects.toMatchObject({ code: 'unpaired' });
@@ -176,7 +176,7 @@ describe('where only known senders get in', () => {
     ]).toEqual(['', []]);
   });
 
-  test.each(['--known-only', '--pair'])('nobody does without encryption, nor by classic (%s)', async (mode) => {
+  it.each(['--known-only', '--pair'])('nobody does without encryption, nor by classic (%s)', async (mode) => {
     const receiver = await startReceiver([mode], await newHome());
     const { env } = await newHome();
     expect((await sendFrom(env, receiver.address, '--plain')).status).toBe(UNPAIRED);
@@ -184,7 +184,7 @@ describe('where only known senders get in', () => {
     expect(await readNames(receiver.dir)).toEqual([]);
   });
 
-  test('a sender that is forgotten is refused at once, and says so', async () => {
+  it('a sender that is forgotten is refused at once, and says so', async () => {
     const { here, there, receiver } = await makePair();
     const { name: spelled } = JSON.parse((await runFtx(['id', '--json'], { env: here.env })).stdout) as {
       name: string;
@@ -197,7 +197,7 @@ describe('where only known senders get in', () => {
     expect(await peersOf(here.env)).toHaveLength(1);
   });
 
-  test('a sender that is forgotten in the middle of a session is dropped', async () => {
+  it('a sender that is forgotten in the middle of a session is dropped', async () => {
     const { here, there, receiver } = await makePair();
     const program = startFtx(['send', '-', '--name', 'endless', '--to', receiver.address], { env: here.env });
     program.stdin.write(Buffer.alloc(3_000_000));
@@ -208,7 +208,7 @@ describe('where only known senders get in', () => {
     expect(await readNames(receiver.dir)).toEqual([]);
   });
 
-  test('a list of peers that is damaged, or that others can write, lets nobody in until it is mended', async () => {
+  it('a list of peers that is damaged, or that others can write, lets nobody in until it is mended', async () => {
     const { here, there, receiver } = await makePair();
     const list = join(there.home, 'peers.json');
     const right = await readFile(list, 'utf8');
@@ -231,7 +231,7 @@ describe('where only known senders get in', () => {
 });
 
 describe('somebody in the middle', () => {
-  test('who passes on the right code is neither let in nor believed, and hears no name', async () => {
+  it('who passes on the right code is neither let in nor believed, and hears no name', async () => {
     const [here, there] = [await newHome(), await newHome()];
     const receiver = await startPairing(there.env);
     const middle = await standBetween(receiver.port);
@@ -245,7 +245,7 @@ describe('somebody in the middle', () => {
     expect((await sendWithCode(here.env, receiver.address, receiver.code)).status).toBe(0);
   });
 
-  test('who asks for no code is not believed by a sender that was given one', async () => {
+  it('who asks for no code is not believed by a sender that was given one', async () => {
     const { env } = await newHome();
     const open = await startReceiver([], await newHome());
     for (const args of [['--pair'], ['--code-file', '-']]) {
@@ -261,7 +261,7 @@ describe('somebody in the middle', () => {
     expect((await sendFrom(env, open.address, '--pair', '--peer', open.listening.identity!)).status).toBe(0);
   });
 
-  test('a receiver that was met before, and then paired with, needs no code again', async () => {
+  it('a receiver that was met before, and then paired with, needs no code again', async () => {
     const [here, there] = [await newHome(), await newHome()];
     const open = await startReceiver([], { env: there.env });
     expect((await sendFrom(here.env, open.address)).status).toBe(0);
@@ -273,7 +273,7 @@ describe('somebody in the middle', () => {
     expect((await runFtx(['peers'], { env: here.env })).stdout).toContain('paired since');
   });
 
-  test('who asks for a code of his own learns no name and not whether it was nearly right', async () => {
+  it('who asks for a code of his own learns no name and not whether it was nearly right', async () => {
     const [here, there] = [await newHome(), await newHome()];
     const impostor = await startPairing(there.env);
     const { status } = await sendWithCode(here.env, impostor.address, wrongCode(impostor.code));
@@ -282,7 +282,7 @@ describe('somebody in the middle', () => {
     expect(impostor.program.events().map(({ type }) => type)).not.toContain('offered');
   });
 
-  test('after pairing is refused before a code is even looked for', async () => {
+  it('after pairing is refused before a code is even looked for', async () => {
     const { here, receiver } = await makePair();
     receiver.program.kill('SIGKILL');
     await receiver.program.exit;
@@ -292,7 +292,7 @@ describe('somebody in the middle', () => {
     expect([await readNames(impostor.dir), failuresOf(impostor)]).toEqual([[], []]);
   });
 
-  test('who says again what he has recorded of a pairing is not let in, and takes no try', async () => {
+  it('who says again what he has recorded of a pairing is not let in, and takes no try', async () => {
     const [here, there] = [await newHome(), await newHome()];
     const receiver = await startPairing(there.env);
     const middle = await eavesdrop(receiver.port);
@@ -305,7 +305,7 @@ describe('somebody in the middle', () => {
 });
 
 describe('who guesses codes', () => {
-  test('has three tries from everywhere together, and then the code is burned', async (context) => {
+  it('has three tries from everywhere together, and then the code is burned', async (context) => {
     if (process.platform !== 'linux')
       skipTest(context, 'only Linux has 127.0.0.2 and the like without setting them up');
     const there = await newHome();
@@ -325,7 +325,7 @@ describe('who guesses codes', () => {
     expect(await peersOf(there.env)).toEqual([]);
   });
 
-  test('takes no more than tries from the one who knows it', async () => {
+  it('takes no more than tries from the one who knows it', async () => {
     const receiver = await startPairing((await newHome()).env);
     for (let i = 0; i < 2; i += 1) expect(await tryCode(receiver.port, wrongCode(receiver.code))).toBe('unpaired');
     expect(await receiver.program.output('stderr', 'There is one try left')).toContain('from 127.0.0.1');
@@ -333,7 +333,7 @@ describe('who guesses codes', () => {
     expect(codesOf(receiver)).toEqual([]);
   });
 
-  test('makes but one of those who are right at once known', async () => {
+  it('makes but one of those who are right at once known', async () => {
     const there = await newHome();
     const receiver = await startPairing(there.env);
     const outcomes = await Promise.all([1, 2, 3].map(() => tryCode(receiver.port, receiver.code)));
@@ -341,7 +341,7 @@ describe('who guesses codes', () => {
     expect(await peersOf(there.env)).toHaveLength(1);
   });
 
-  test('uses up a try when he breaks off, before he can know', async () => {
+  it('uses up a try when he breaks off, before he can know', async () => {
     const receiver = await startPairing((await newHome()).env);
     for (let i = 0; i < 3; i += 1) {
       const { channel, proverFor } = await callAsStranger(receiver.port);
@@ -353,7 +353,7 @@ describe('who guesses codes', () => {
     expect(await tryCode(receiver.port, receiver.code)).toBe('unpaired');
   });
 
-  test('cannot hold the door: a stall ends by its time limit, whatever else he says', async () => {
+  it('cannot hold the door: a stall ends by its time limit, whatever else he says', async () => {
     const receiver = await startPairing((await newHome()).env);
     const stalled = async (withTry: boolean): Promise<unknown> => {
       const { channel, proverFor } = await callAsStranger(receiver.port, '127.0.0.1', 1_000);
@@ -370,7 +370,7 @@ describe('who guesses codes', () => {
     expect((await sendWithCode((await newHome()).env, receiver.address, receiver.code)).status).toBe(0);
   });
 
-  test('keeps nobody out who has the code by standing in the door with many', async () => {
+  it('keeps nobody out who has the code by standing in the door with many', async () => {
     const receiver = await startPairing((await newHome()).env, ['--max-connections', '40']);
     const crowd = await Promise.allSettled(Array.from({ length: 150 }, () => callAsStranger(receiver.port)));
     expect(crowd.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(20);
@@ -379,7 +379,7 @@ describe('who guesses codes', () => {
     expect(codesOf(receiver)).toEqual([]);
   });
 
-  test('finds nothing when the time of the code is over', async () => {
+  it('finds nothing when the time of the code is over', async () => {
     const { home } = await newHome();
     let code = '';
     let expire: () => void = () => undefined;
@@ -401,7 +401,7 @@ describe('who guesses codes', () => {
     expect(await tryCode(receiver.port, code)).toBe('unpaired');
   });
 
-  test('gets nowhere with anything but a code', async () => {
+  it('gets nowhere with anything but a code', async () => {
     const receiver = await startPairing((await newHome()).env);
     const said = [
       { type: 'offer', id: 1, entry: { path: 'x', kind: 'file', size: 1, mtimeNs: 0n, mode: 0o644 } },
@@ -426,7 +426,7 @@ describe('who guesses codes', () => {
     expect(await tryCode(receiver.port, receiver.code)).toBe('paired');
   });
 
-  test('does not get a sender to prove what the receiver has not', async () => {
+  it('does not get a sender to prove what the receiver has not', async () => {
     const receiver = await startPairing((await newHome()).env);
     const { channel, proverFor } = await callAsStranger(receiver.port);
     const order: string[] = [];
@@ -442,7 +442,7 @@ describe('who guesses codes', () => {
   });
 });
 
-test('code and keys stand nowhere but on the screen of the receiver', async (context) => {
+it('code and keys stand nowhere but on the screen of the receiver', async (context) => {
   if (process.platform !== 'linux')
     skipTest(context, 'what a process was started with is read from /proc, which is of Linux');
   const [here, there] = [await newHome(), await newHome()];

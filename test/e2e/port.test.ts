@@ -2,7 +2,7 @@ import { get } from 'node:http';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { connect as connectTls } from 'node:tls';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { readNames } from '../support/folders.js';
 import { holdSender, send, startReceiver, type Mailbox } from '../support/mailbox.js';
 import { endOf, repository, runFtx, startFtx } from '../support/processes.js';
@@ -25,7 +25,7 @@ async function expectServing(receiver: Mailbox): Promise<void> {
   expect((await send(receiver.address, note)).status).toBe(0);
 }
 
-test('a browser gets a short answer that HTTP understands', async () => {
+it('a browser gets a short answer that HTTP understands', async () => {
   const receiver = await startReceiver();
   const answer = await new Promise<{ status: number | undefined; body: string }>((resolve, reject) => {
     get(`http://127.0.0.1:${receiver.port}/`, (response) => {
@@ -42,7 +42,7 @@ test('a browser gets a short answer that HTTP understands', async () => {
   await expectServing(receiver);
 });
 
-test('a TLS client of a plain receiver is told at once that there is no TLS', async () => {
+it('a TLS client of a plain receiver is told at once that there is no TLS', async () => {
   const receiver = await startReceiver(['--plain']);
   const error = await new Promise<Error>((resolve) => {
     connectTls({ port: receiver.port, host: '127.0.0.1', rejectUnauthorized: false }).on('error', resolve);
@@ -53,7 +53,7 @@ test('a TLS client of a plain receiver is told at once that there is no TLS', as
   expect((await send(receiver.address, note, '--plain')).status).toBe(0);
 });
 
-test('anything else is closed without an answer', async () => {
+it('anything else is closed without an answer', async () => {
   const receiver = await startReceiver();
   for (const nonsense of ['hello', '\n', '\0\0\0\0', Uint8Array.of(0xff, 0xfe)]) {
     expect((await ask(receiver, nonsense)).length).toBe(0);
@@ -61,14 +61,14 @@ test('anything else is closed without an answer', async () => {
   await expectServing(receiver);
 });
 
-test('another version of ftx is closed', async () => {
+it('another version of ftx is closed', async () => {
   const receiver = await startReceiver();
   await ask(receiver, 'ftx/2\n');
   await ask(receiver, `ftx/1\n${'!'.repeat(10_000)}`);
   await expectServing(receiver);
 });
 
-test('--once leaves after the first session, with 0', async () => {
+it('--once leaves after the first session, with 0', async () => {
   const receiver = await startReceiver(['--once']);
   expect((await send(receiver.address, note)).status).toBe(0);
   const exit = await receiver.program.exit;
@@ -76,7 +76,7 @@ test('--once leaves after the first session, with 0', async () => {
   expect(await readNames(receiver.dir)).toEqual(['notes.txt']);
 });
 
-test('--once after a session that failed does not leave with 0', async () => {
+it('--once after a session that failed does not leave with 0', async () => {
   const receiver = await startReceiver(['--once']);
   const sender = await holdSender(receiver, 'half.bin');
   sender.program.kill('SIGKILL');
@@ -85,7 +85,7 @@ test('--once after a session that failed does not leave with 0', async () => {
   expect(await readNames(receiver.dir)).toEqual([]);
 });
 
-test('a sender over the limit of connections is told to try again, the one inside is not disturbed', async () => {
+it('a sender over the limit of connections is told to try again, the one inside is not disturbed', async () => {
   const receiver = await startReceiver(['--max-connections', '1']);
   const first = await holdSender(receiver, 'first.bin');
   const second = await send(receiver.address, note);
@@ -95,7 +95,7 @@ test('a sender over the limit of connections is told to try again, the one insid
   expect((await send(receiver.address, note)).status).toBe(0);
 });
 
-test('it listens on IPv4 and IPv6, and says on which addresses', async (context) => {
+it('it listens on IPv4 and IPv6, and says on which addresses', async (context) => {
   const receiver = await startReceiver();
   for (const address of receiver.listening.addresses) expect(address).toMatch(/^[\w.:%]+$/);
   expect((await send(`localhost:${receiver.port}`, note)).status).toBe(0);
@@ -104,13 +104,13 @@ test('it listens on IPv4 and IPv6, and says on which addresses', async (context)
   expect((await send(`[::1]:${receiver.port}`, note)).status).toBe(0);
 });
 
-test('--host listens on that address only', async () => {
+it('--host listens on that address only', async () => {
   const receiver = await startReceiver(['--host', '127.0.0.1']);
   expect((await send(receiver.address, note)).status).toBe(0);
   expect((await send(`[::1]:${receiver.port}`, note)).status).toBe(69);
 });
 
-test('without --json the receiver talks to people on stderr and leaves stdout alone', async () => {
+it('without --json the receiver talks to people on stderr and leaves stdout alone', async () => {
   const { dir } = await startReceiver();
   const receiver = startFtx(['receive', '--port', '0', '--dir', dir]);
   const banner = await receiver.output('stderr', /on port \d+[^]*ftx send/);
@@ -121,7 +121,7 @@ test('without --json the receiver talks to people on stderr and leaves stdout al
   expect((await receiver.exit).stdout).toBe('');
 });
 
-test('a sender without --json says one line, and with --quiet none', async () => {
+it('a sender without --json says one line, and with --quiet none', async () => {
   const receiver = await startReceiver();
   const loud = await send(receiver.address, note);
   expect([loud.status, loud.stdout]).toEqual([0, '']);
@@ -130,7 +130,7 @@ test('a sender without --json says one line, and with --quiet none', async () =>
   expect([quiet.status, quiet.stdout, quiet.stderr]).toEqual([0, '', '']);
 });
 
-test('every JSON line has a type and the version, progress is part of it, and done ends it', async () => {
+it('every JSON line has a type and the version, progress is part of it, and done ends it', async () => {
   const receiver = await startReceiver();
   const { stdout } = await runFtx(['send', note, '--to', receiver.address, '--json']);
   await receiver.program.event('done');

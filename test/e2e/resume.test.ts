@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { BLOCK_BYTES } from '../../src/core/entry.js';
 import { hashFile, readNames, tempDir, writeContent } from '../support/folders.js';
 
@@ -44,7 +44,7 @@ async function sendUntil(sender: Program, until: number, kill: () => void): Prom
 }
 
 describe('a transfer that is killed again and again, on either side', () => {
-  test('ends byte-identical, and sends next to nothing twice', async () => {
+  it('ends byte-identical, and sends next to nothing twice', async () => {
     const scene = {
       dir: join(await tempDir(), 'received'),
       file: join(await tempDir(), 'film.bin'),

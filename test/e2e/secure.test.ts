@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls, type SecureVersion } from 'node:tls';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createIdentity } from '../../src/identity/identity.js';
 import { eavesdrop } from '../support/eavesdropper.js';
 import { readNames, tempDir, writeContent } from '../support/folders.js';
@@ -52,7 +52,7 @@ async function expectServing(receiver: Mailbox): Promise<void> {
 }
 
 describe('two homes on one machine', () => {
-  test('the receiver is remembered at the first meeting, and only then talked of', async () => {
+  it('the receiver is remembered at the first meeting, and only then talked of', async () => {
     const [here, there] = [await newHome(), await newHome()];
     const receiver = await startReceiver([], { env: there.env });
     const identity = await identityOf(there.env);
@@ -66,14 +66,14 @@ describe('two homes on one machine', () => {
     expect(await identityOf(here.env)).not.toBe(identity);
   });
 
-  test('files of a home are for its user alone', async () => {
+  it('files of a home are for its user alone', async () => {
     const [here, there] = [await newHome(), await newHome()];
     await sendFrom(here.env, (await startReceiver([], { env: there.env })).address);
     for (const name of ['identity.pem', 'peers.json'])
       expect((await stat(join(here.home, name))).mode & 0o777).toBe(0o600);
   });
 
-  test('fifty senders that begin at once make one identity and lose no peer', async () => {
+  it('fifty senders that begin at once make one identity and lose no peer', async () => {
     const here = await newHome();
     const receivers = await Promise.all(Array.from({ length: 5 }, () => startReceiver()));
     const exits = await Promise.all(
@@ -86,7 +86,7 @@ describe('two homes on one machine', () => {
 });
 
 describe('somebody in the middle', () => {
-  test('with another identity than the known one hears nothing, and is forgotten only by command', async () => {
+  it('with another identity than the known one hears nothing, and is forgotten only by command', async () => {
     const [here, there, other] = [await newHome(), await newHome(), await newHome()];
     const receiver = await startReceiver([], { env: there.env });
     expect((await sendFrom(here.env, receiver.address)).status).toBe(0);
@@ -110,7 +110,7 @@ describe('somebody in the middle', () => {
     expect((await runFtx(['peers', 'forget', 'nobody'], { env: here.env })).status).toBe(66);
   });
 
-  test('with another identity than the one that is given hears no name, also at the first meeting', async () => {
+  it('with another identity than the one that is given hears no name, also at the first meeting', async () => {
     const { env } = await newHome();
     const wanted = `sha256:${'0'.repeat(64)}`;
     const middle = await standBetween((await startReceiver()).port);
@@ -120,7 +120,7 @@ describe('somebody in the middle', () => {
     expect((await runFtx(['peers'], { env })).stdout).toBe('');
   });
 
-  test('the right identity that is given lets the transfer through', async () => {
+  it('the right identity that is given lets the transfer through', async () => {
     const receiver = await startReceiver();
     const { status } = await sendFrom((await newHome()).env, receiver.address, '--peer', receiver.listening.identity!);
     expect(status).toBe(0);
@@ -128,7 +128,7 @@ describe('somebody in the middle', () => {
     expect((await send(receiver.address, note, '--plain', '--peer', receiver.listening.identity!)).status).toBe(64);
   });
 
-  test('who only listens learns neither name nor content', async () => {
+  it('who only listens learns neither name nor content', async () => {
     const receiver = await startReceiver();
     const middle = await eavesdrop(receiver.port);
     const path = join(await tempDir(), 'very-secret-name.txt');
@@ -142,7 +142,7 @@ describe('somebody in the middle', () => {
       expect(heard.includes(secret)).toBe(false);
   });
 
-  test('who says again what he has recorded gets nowhere', async () => {
+  it('who says again what he has recorded gets nowhere', async () => {
     const receiver = await startReceiver();
     const middle = await eavesdrop(receiver.port);
     expect((await send(middle.address, note)).status).toBe(0);
@@ -151,7 +151,7 @@ describe('somebody in the middle', () => {
     expect(receiver.program.events().filter(({ type }) => type === 'connected')).toHaveLength(1);
   });
 
-  test('a bit that he turns over ends the connection, and sending again works', async () => {
+  it('a bit that he turns over ends the connection, and sending again works', async () => {
     const receiver = await startReceiver();
     const path = join(await tempDir(), 'file.bin');
     await writeContent(path, 3_000_000);
@@ -166,7 +166,7 @@ describe('somebody in the middle', () => {
   });
 });
 
-test('what has arrived of a file goes on only for the identity that has sent it', async () => {
+it('what has arrived of a file goes on only for the identity that has sent it', async () => {
   const MIB = 1024 * 1024;
   const [here, other, receiver] = [await newHome(), await newHome(), await startReceiver()];
   const file = join(await tempDir(), 'film.bin');
@@ -187,7 +187,7 @@ test('what has arrived of a file goes on only for the identity that has sent it'
 });
 
 describe('nobody gets less than TLS 1.3 and ftx/1', () => {
-  test('as openssl sees it', async (context) => {
+  it('as openssl sees it', async (context) => {
     if (spawnSync('openssl', ['version']).status !== 0) skipTest(context, 'openssl is not installed');
     const receiver = await startReceiver();
     const look = async (...args: string[]) =>
@@ -200,7 +200,7 @@ describe('nobody gets less than TLS 1.3 and ftx/1', () => {
     await expectServing(receiver);
   });
 
-  test.each(['TLSv1', 'TLSv1.1', 'TLSv1.2'] as SecureVersion[])('not by %s', async (version) => {
+  it.each(['TLSv1', 'TLSv1.1', 'TLSv1.2'] as SecureVersion[])('not by %s', async (version) => {
     const receiver = await startReceiver();
     const { protocol, text, error } = await ask(receiver.port, {
       ...asClient(),
@@ -211,7 +211,7 @@ describe('nobody gets less than TLS 1.3 and ftx/1', () => {
     await expectServing(receiver);
   });
 
-  test.each<[string, (client: ReturnType<typeof asClient>) => object]>([
+  it.each<[string, (client: ReturnType<typeof asClient>) => object]>([
     ['no ALPN', ({ key, cert }) => ({ key, cert })],
     ['another ALPN', (client) => ({ ...client, ALPNProtocols: ['http/1.1'] })],
     ['no certificate', () => ({ ALPNProtocols: ['ftx/1'] })],
@@ -222,7 +222,7 @@ describe('nobody gets less than TLS 1.3 and ftx/1', () => {
     await expectServing(receiver);
   });
 
-  test.each([
+  it.each([
     ['classic', '5'],
     ['HTTP', 'GET / HTTP/1.1\r\n\r\n'],
     ['TLS', '\x16\x03\x01'],
@@ -234,7 +234,7 @@ describe('nobody gets less than TLS 1.3 and ftx/1', () => {
     await expectServing(receiver);
   });
 
-  test('garbage after the first byte of TLS harms nobody', async () => {
+  it('garbage after the first byte of TLS harms nobody', async () => {
     const receiver = await startReceiver();
     for (const garbage of [
       Buffer.alloc(20_000, 0x16),
@@ -247,7 +247,7 @@ describe('nobody gets less than TLS 1.3 and ftx/1', () => {
     await expectServing(receiver);
   });
 
-  test('a sender without encryption is told why it is refused, and the other way round', async () => {
+  it('a sender without encryption is told why it is refused, and the other way round', async () => {
     const [secure, plain] = [await startReceiver(), await startPlainReceiver()];
     const refused = await sendPlain(secure.address, note);
     expect([refused.status, refused.stderr]).toEqual([77, expect.stringContaining('encrypted senders only')]);
@@ -258,7 +258,7 @@ describe('nobody gets less than TLS 1.3 and ftx/1', () => {
   });
 });
 
-test('who stops in the middle of the handshake is let go by its time limit, on both sides', async () => {
+it('who stops in the middle of the handshake is let go by its time limit, on both sides', async () => {
   const receiver = await startReceiver();
   const stalled = connect(receiver.port, '127.0.0.1', () => stalled.write(Buffer.from('1603010200', 'hex')));
   const dropped = once(stalled.on('error', () => undefined).resume(), 'close');
@@ -270,7 +270,7 @@ test('who stops in the middle of the handshake is let go by its time limit, on b
 });
 
 describe('a home', () => {
-  test('whose key others can read is refused with what mends it', async () => {
+  it('whose key others can read is refused with what mends it', async () => {
     const { home, env } = await newHome();
     await identityOf(env);
     const key = join(home, 'identity.pem');
@@ -282,7 +282,7 @@ describe('a home', () => {
     expect((await sendFrom(env, receiver.address)).status).toBe(0);
   });
 
-  test.each(['identity.pem', 'peers.json'])('whose %s is damaged is reported and left as it is', async (name) => {
+  it.each(['identity.pem', 'peers.json'])('whose %s is damaged is reported and left as it is', async (name) => {
     const { home, env } = await newHome();
     await mkdir(home);
     await writeFile(join(home, name), 'not this', { mode: 0o600 });
@@ -291,7 +291,7 @@ describe('a home', () => {
     expect(await readFile(join(home, name), 'utf8')).toBe('not this');
   });
 
-  test('that cannot be written is told, and --plain does without', async () => {
+  it('that cannot be written is told, and --plain does without', async () => {
     const file = join(await tempDir(), 'file');
     await writeFile(file, '');
     const env = { FTX_HOME: join(file, 'home') };
@@ -302,7 +302,7 @@ describe('a home', () => {
     expect((await runFtx(['receive', '--port', '0', '--dir', await tempDir()], { env })).status).toBe(78);
   });
 
-  test('gives its secret away nowhere', async (context) => {
+  it('gives its secret away nowhere', async (context) => {
     if (process.platform !== 'linux')
       skipTest(context, 'what a process was started with is read from /proc, which is of Linux');
     const [here, there] = [await newHome(), await newHome()];

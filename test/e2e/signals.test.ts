@@ -1,6 +1,6 @@
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readEntry, readStoredNames, readTree, setTime, tempDir, writeContent } from '../support/folders.js';
 import { holdSender, send, startReceiver } from '../support/mailbox.js';
 import { endOf, startFtx } from '../support/processes.js';
@@ -9,7 +9,7 @@ import { startProxy } from '../support/proxy.js';
 const LARGE = 64 * 1024 * 1024;
 
 describe('a sender stopped in the middle', () => {
-  test.each([
+  it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const)('by %s exits %i, leaves nothing, and the receiver goes on', async (signal, status) => {
@@ -29,7 +29,7 @@ describe('a sender stopped in the middle', () => {
     expect(await readStoredNames(receiver.dir)).toEqual(['next.bin']);
   });
 
-  test('leaves although nothing it says gets through', async () => {
+  it('leaves although nothing it says gets through', async () => {
     const receiver = await startReceiver();
     const path = join(await tempDir(), 'large.bin');
     await writeContent(path, LARGE);
@@ -43,7 +43,7 @@ describe('a sender stopped in the middle', () => {
     expect(await readStoredNames(receiver.dir)).toEqual([]);
   });
 
-  test('by SIGKILL costs its transfer only', async () => {
+  it('by SIGKILL costs its transfer only', async () => {
     const receiver = await startReceiver();
     const sender = await holdSender(receiver, 'half.bin');
     sender.program.kill('SIGKILL');
@@ -53,7 +53,7 @@ describe('a sender stopped in the middle', () => {
 });
 
 describe('a receiver stopped in the middle', () => {
-  test.each([
+  it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const)('by %s lets the transfer finish, takes no new one, and exits %i', async (signal, status) => {
@@ -71,7 +71,7 @@ describe('a receiver stopped in the middle', () => {
     expect(sender.given().equals(await readFile(join(receiver.dir, 'last.bin')))).toBe(true);
   });
 
-  test('drops a transfer that does not finish, and leaves nothing of it', async () => {
+  it('drops a transfer that does not finish, and leaves nothing of it', async () => {
     const receiver = await startReceiver();
     const sender = await holdSender(receiver, 'endless.bin');
     receiver.program.kill('SIGTERM');
@@ -80,7 +80,7 @@ describe('a receiver stopped in the middle', () => {
     expect(await readStoredNames(receiver.dir)).toEqual([]);
   });
 
-  test('twice leaves at once, and nothing stands under the final name', async () => {
+  it('twice leaves at once, and nothing stands under the final name', async () => {
     const receiver = await startReceiver();
     const sender = await holdSender(receiver, 'half.bin');
     receiver.program.kill('SIGINT');
@@ -92,7 +92,7 @@ describe('a receiver stopped in the middle', () => {
     expect(await readStoredNames(receiver.dir)).not.toContain('half.bin');
   });
 
-  test('by SIGKILL leaves nothing under the final name, and the next one on that folder works', async () => {
+  it('by SIGKILL leaves nothing under the final name, and the next one on that folder works', async () => {
     const receiver = await startReceiver();
     const sender = await holdSender(receiver, 'half.bin');
     receiver.program.kill('SIGKILL');
@@ -109,7 +109,7 @@ describe('a receiver stopped in the middle', () => {
   });
 });
 
-test('a tree that was broken off by a SIGKILL of the receiver is in the end as it was sent, folders and all', async () => {
+it('a tree that was broken off by a SIGKILL of the receiver is in the end as it was sent, folders and all', async () => {
   const receiver = await startReceiver();
   const tree = join(await tempDir(), 'tree');
   await mkdir(join(tree, 'open/shut'), { recursive: true });
@@ -141,7 +141,7 @@ async function readEntries(dir: string, name: string) {
   return [await readEntry(join(dir, name), name), ...(await readTree(join(dir, name)))];
 }
 
-test.each([
+it.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const)('a receiver with nothing to do leaves on %s with %i', async (signal, status) => {

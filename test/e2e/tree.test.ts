@@ -1,6 +1,6 @@
 import { chmod, cp, mkdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { readNames, readTree, setTime, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver } from '../support/mailbox.js';
 import { repository } from '../support/processes.js';
@@ -35,7 +35,7 @@ async function makeTree(root: string): Promise<void> {
   await setTime(root, 1_400_000_000.25);
 }
 
-test('a tree arrives as it is: content, times, modes, links, empty folders, names', async () => {
+it('a tree arrives as it is: content, times, modes, links, empty folders, names', async () => {
   const receiver = await startReceiver();
   const source = await tempDir();
   await makeTree(join(source, 'tree'));
@@ -45,7 +45,7 @@ test('a tree arrives as it is: content, times, modes, links, empty folders, name
   expect(await readTree(receiver.dir)).toEqual(await readTree(source));
 });
 
-test('a tree sent with a slash at its end, or as the folder one is in, is the same', async () => {
+it('a tree sent with a slash at its end, or as the folder one is in, is the same', async () => {
   const source = await tempDir();
   await makeTree(join(source, 'tree'));
   const receiver = await startReceiver();
@@ -54,7 +54,7 @@ test('a tree sent with a slash at its end, or as the folder one is in, is the sa
   expect(await readTree(receiver.dir)).toEqual(await readTree(source));
 });
 
-test('several folders and files in one call', async () => {
+it('several folders and files in one call', async () => {
   const receiver = await startReceiver();
   const source = await tempDir();
   await makeTree(join(source, 'tree'));
@@ -67,7 +67,7 @@ test('several folders and files in one call', async () => {
   expect(await readTree(receiver.dir)).toEqual(await readTree(source));
 });
 
-test.each([
+it.each([
   ['above the folder', '../../outside'],
   ['an absolute path', '/etc/hostname'],
   ['a sibling of the folder', '../sibling'],
@@ -89,7 +89,7 @@ test.each([
   expect(await receiver.program.event('refused')).toMatchObject({ path: 'tree/bad', code: 'bad-link' });
 });
 
-test('a link named on the command line is followed, and keeps its name', async () => {
+it('a link named on the command line is followed, and keeps its name', async () => {
   const receiver = await startReceiver();
   const source = await tempDir();
   await writeFile(join(source, 'target.txt'), 'content');
@@ -99,7 +99,7 @@ test('a link named on the command line is followed, and keeps its name', async (
   expect(await readFile(join(receiver.dir, 'link.txt'), 'utf8')).toBe('content');
 });
 
-test('a tree that is there already arrives beside it', async () => {
+it('a tree that is there already arrives beside it', async () => {
   const receiver = await startReceiver();
   const source = await tempDir();
   await mkdir(join(source, 'tree'));

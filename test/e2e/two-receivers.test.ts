@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { removeOldParts } from '../../src/storage/inbox/left-parts.js';
 import { hashFile, readNames, tempDir, writeContent } from '../support/folders.js';
 import { startReceiver } from '../support/mailbox.js';
@@ -8,7 +8,7 @@ import { startProxy } from '../support/proxy.js';
 
 const MIB = 1024 * 1024;
 
-test('two receivers of one folder harm none of each other’s transfers, also of the same file of the same sender', async () => {
+it('two receivers of one folder harm none of each other’s transfers, also of the same file of the same sender', async () => {
   const file = join(await tempDir(), 'film.bin');
   await writeContent(file, 40 * MIB);
   const first = await startReceiver();

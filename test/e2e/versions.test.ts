@@ -1,7 +1,7 @@
 /** The program of version 0.1.0 exchanges files with this build, in either direction. */
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BLOCK_BYTES } from '../../src/core/entry.js';
 import type { TransferEvent } from '../../src/core/events.js';
 import { hashFile, readNames, readStoredNames, setTime, tempDir, writeContent } from '../support/folders.js';
@@ -87,7 +87,7 @@ const SIDES = [
 describe.each(
   SIDES.flatMap(([direction, oldSide]) => CHANNELS.map((channel) => [direction, channel, oldSide] as const)),
 )('%s, %s', (_, channel, oldSide) => {
-  test('a new file is stored, is already there the second time, and is stored beside it when changed', async () => {
+  it('a new file is stored, is already there the second time, and is stored beside it when changed', async () => {
     const { sender, receiver } = await pairUp(oldSide, channel);
     const mailbox = await receiveAs(receiver);
     const file = await makeFile('film.bin', 3 * MIB + 1);
@@ -114,7 +114,7 @@ describe.each(
     expect(await hashFile(join(mailbox.dir, 'film (1).bin'))).toBe(await hashFile(file));
   });
 
-  test.each(['sender', 'receiver'] as const)('a transfer goes on after a kill -9 of the %s', async (victim) => {
+  it.each(['sender', 'receiver'] as const)('a transfer goes on after a kill -9 of the %s', async (victim) => {
     const { sender, receiver } = await pairUp(oldSide, channel);
     const mailbox = await receiveAs(receiver);
     // More is left behind the stall than all socket buffers on the way hold.
@@ -146,7 +146,7 @@ describe.each(
     expect(await hashFile(join(mailbox.dir, 'film.bin'))).toBe(await hashFile(file));
   });
 
-  test.each([
+  it.each([
     ['rename', 0, { 'photo (1).jpg': 'new', 'photo.jpg': 'old' }],
     ['overwrite', 0, { 'photo.jpg': 'new' }],
     ['skip', 77, { 'photo.jpg': 'old' }],
@@ -165,7 +165,7 @@ describe.each(
     }
   });
 
-  test('a list is judged before its first byte: what is refused is named on both sides, the rest is stored', async () => {
+  it('a list is judged before its first byte: what is refused is named on both sides, the rest is stored', async () => {
     const { sender, receiver } = await pairUp(oldSide, channel);
     const mailbox = await receiveAs(receiver, '--max-size', '4M');
     const tree = await makeTree();
@@ -185,7 +185,7 @@ describe.each(
     expect(await hashFile(join(mailbox.dir, 'tree/a.bin'))).toBe(await hashFile(join(tree, 'a.bin')));
   });
 
-  test('a dry run tells of each entry what would become of it, and stores nothing', async () => {
+  it('a dry run tells of each entry what would become of it, and stores nothing', async () => {
     const { sender, receiver } = await pairUp(oldSide, channel);
     const mailbox = await receiveAs(receiver, '--max-size', '4M');
     const tree = await makeTree();

@@ -1,7 +1,7 @@
 /** A receiver that may open few files, and far more senders than that. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import type { ErrorCode } from '../../src/core/errors.js';
 import type { TransferEvent } from '../../src/core/events.js';
 import { send as sendByLibrary } from '../../src/client/send.js';
@@ -16,7 +16,7 @@ const SENDERS = 200;
 const RETRIES = 10;
 const names = Array.from({ length: SENDERS }, (_, number) => `${number}.bin`);
 
-test(`${SENDERS} senders at once at a receiver that may open ${DESCRIPTORS} files: all are stored in the end`, async (context) => {
+it(`${SENDERS} senders at once at a receiver that may open ${DESCRIPTORS} files: all are stored in the end`, async (context) => {
   if (process.platform !== 'linux') skipTest(context, 'the number of open files is not known here');
   const dir = join(await tempDir(), 'received');
   const command = `ulimit -n ${DESCRIPTORS} && exec "$0" "$@"`;

@@ -1,7 +1,7 @@
 /** The receiver's disk refuses one system call, and what it has said before no longer counts. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { expectFailure, expectTaken, expectWhole } from '../support/aftermath.js';
 import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
@@ -61,7 +61,7 @@ const BROKEN = /file\.bin.*: the receiver's disk reported an error/;
 const READ_ONLY = /file\.bin.*: the receiver's disk is read-only/;
 
 describe('a system call of the receiver that fails', () => {
-  test.each<[string, string, string, number, number, RegExp]>([
+  it.each<[string, string, string, number, number, RegExp]>([
     ['no space for a small file', 'pwrite64', 'error=ENOSPC:when=1', SMALL, 74, FULL],
     ['no space in the middle', BLOCKS, 'error=ENOSPC:when=3+', RESUMABLE, 74, FULL],
     ['no space for the name', 'link', 'error=ENOSPC', SMALL, 74, NO_MORE_FILES],
@@ -89,7 +89,7 @@ describe('a system call of the receiver that fails', () => {
     await expectLost(size, { calls: call.split(','), fault, threads }, status, says);
   });
 
-  test('EIO at the rename that is to replace an old file leaves the old one', async () => {
+  it('EIO at the rename that is to replace an old file leaves the old one', async () => {
     const receiver = await startWarm(['--on-conflict', 'overwrite']);
     const file = await makeFile(SMALL);
     await writeFile(join(receiver.dir, 'file.bin'), 'old');
@@ -105,7 +105,7 @@ describe('an fsync that fails is not tried again', () => {
   /** How often a file or folder whose name ends like this was to be made durable. */
   const count = (calls: readonly Call[], name: string) => calls.filter(({ line }) => line.includes(`${name}>`)).length;
 
-  test.each([
+  it.each([
     ['of a small file', SMALL],
     ['of a large one', RESUMABLE],
   ])('%s', async (_, size) => {
@@ -113,12 +113,12 @@ describe('an fsync that fails is not tried again', () => {
     expect(count(calls, '.part')).toBe(1);
   });
 
-  test('of the folder', async () => {
+  it('of the folder', async () => {
     const calls = await expectLost(SMALL, { calls: SYNCS, fault: 'error=EIO:when=2' });
     expect([count(calls, '.part'), count(calls, '/received')]).toEqual([1, 1]);
   });
 
-  test('at a checkpoint: the file is lost, although a later one would succeed', async () => {
+  it('at a checkpoint: the file is lost, although a later one would succeed', async () => {
     const calls = await expectLost(LONG, { calls: SYNCS, fault: 'error=EIO:when=1' });
     expect(calls[0]?.line).toMatch(/^fdatasync\(.*\.part>.*EIO/);
     expect(count(calls, '.part')).toBe(1);
@@ -135,7 +135,7 @@ async function leaveJournal(receiver: Mailbox, file: string): Promise<string> {
 }
 
 describe('a journal', () => {
-  test.each(['ENOSPC', 'EIO'])('that cannot be written (%s) costs a head start and not the file', async (errno) => {
+  it.each(['ENOSPC', 'EIO'])('that cannot be written (%s) costs a head start and not the file', async (errno) => {
     const receiver = await startWarm();
     const file = await makeFile(LONG * 2);
     const path = await leaveJournal(receiver, file);
@@ -150,7 +150,7 @@ describe('a journal', () => {
     expect(await readNames(receiver.dir)).toEqual(['file.bin']);
   });
 
-  test.each(['ENOSPC', 'EIO'])('that cannot be made (%s) fails the file, which can be sent again', async (errno) => {
+  it.each(['ENOSPC', 'EIO'])('that cannot be made (%s) fails the file, which can be sent again', async (errno) => {
     const receiver = await startWarm();
     const file = await makeFile(RESUMABLE);
     const { exit } = await sendInto(receiver, file, { calls: ['pwrite64'], fault: `error=${errno}:when=1` });

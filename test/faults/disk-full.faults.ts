@@ -1,7 +1,7 @@
 /** The receiver's disk is used up, or taken away, by somebody else while it receives. */
 import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test, type TestContext } from 'vitest';
+import { describe, expect, it, type TestContext } from 'vitest';
 import { expectFailure, expectTaken } from '../support/aftermath.js';
 import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
@@ -43,7 +43,7 @@ async function sendMeanwhile(receiver: Mailbox, file: string, work: () => Promis
 }
 
 describe('a disk that is full in the middle', () => {
-  test('because somebody else fills it', async (context) => {
+  it('because somebody else fills it', async (context) => {
     const receiver = await startOnMemory(context, 'size=160m');
     const file = await makeFile(80 * MIB);
     const filler = join(receiver.dir, 'filler');
@@ -57,7 +57,7 @@ describe('a disk that is full in the middle', () => {
     await expectTaken(receiver, file);
   });
 
-  test('because of a stream of which nobody knew how long it is', async (context) => {
+  it('because of a stream of which nobody knew how long it is', async (context) => {
     const receiver = await startOnMemory(context, 'size=32m');
     const sender = startFtx(['send', '-', '--name', 'file.bin', '--to', receiver.address]);
     sender.stdin.end(Buffer.alloc(40 * MIB));
@@ -71,7 +71,7 @@ describe('a disk that is full in the middle', () => {
 });
 
 describe('a disk without inodes', () => {
-  test('for a file', async (context) => {
+  it('for a file', async (context) => {
     // Of which the root takes one, and a file two while it gets its name.
     const receiver = await startOnMemory(context, 'size=8m,nr_inodes=3');
     expect((await send(receiver.address, await makeFile(1000, 'first'))).status).toBe(0);
@@ -82,7 +82,7 @@ describe('a disk without inodes', () => {
     await expectTaken(receiver, file);
   });
 
-  test('for a large file beside its journal', async (context) => {
+  it('for a large file beside its journal', async (context) => {
     const receiver = await startOnMemory(context, 'size=128m,nr_inodes=2');
     const file = await makeFile(9 * MIB, 'x');
     expectFailure(await send(receiver.address, file), 74, NO_MORE_FILES);
@@ -91,7 +91,7 @@ describe('a disk without inodes', () => {
     await expectTaken(receiver, file);
   });
 
-  test('for a folder', async (context) => {
+  it('for a folder', async (context) => {
     const receiver = await startOnMemory(context, 'size=8m,nr_inodes=2');
     const tree = join(await tempDir(), 'x');
     await mkdir(join(tree, 'y'), { recursive: true });
@@ -106,7 +106,7 @@ describe('a disk without inodes', () => {
 });
 
 describe('the folder of the receiver', () => {
-  test('turns read-only, and writable again', async (context) => {
+  it('turns read-only, and writable again', async (context) => {
     const receiver = await startOnMemory(context, 'size=8m');
     const file = await makeFile(1000);
     await remount(receiver.dir, 'ro');
@@ -115,7 +115,7 @@ describe('the folder of the receiver', () => {
     await expectTaken(receiver, file);
   });
 
-  test.each([1000, 40 * MIB])('is removed under a file of %i bytes', async (size) => {
+  it.each([1000, 40 * MIB])('is removed under a file of %i bytes', async (size) => {
     const receiver = await startReceiver();
     const file = await makeFile(size);
     if (size > MIB) {

@@ -1,6 +1,6 @@
 /** The other machine is gone, and nobody says so: no FIN, no RST. */
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { expectFailure, expectTaken } from '../support/aftermath.js';
 import { readStoredNames, tempDir, writeContent } from '../support/folders.js';
 import { send } from '../support/mailbox.js';
@@ -30,7 +30,7 @@ async function startReceiverOn({ address, prefix }: OtherMachine) {
   return { program, dir, address: `${address}:${port}` };
 }
 
-test.for([
+it.for([
   ['whose cable is pulled', 'unplug', 'plugIn'],
   ['whose address is gone', 'loseAddress', 'getAddress'],
 ] as const)(

@@ -1,7 +1,7 @@
 /** kill -9 of either side at every system call of a transfer. */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { send as sendByLibrary } from '../../src/client/send.js';
 import { forgetHost } from '../../src/home/known-peers.js';
 import { expectWhole } from '../support/aftermath.js';
@@ -164,7 +164,7 @@ describe('a receiver that is killed', () => {
     await rm(join(lane.dir, 'file.bin'));
   }
 
-  test.each([
+  it.each([
     ['a small', SMALL],
     ['a large', LARGE],
   ])(
@@ -244,7 +244,7 @@ describe('a sender that is killed', () => {
     expect((await readNames(env.FTX_HOME)).filter((name) => !HOME.includes(name))).toEqual([]);
   }
 
-  test.each([
+  it.each([
     ['a small', SMALL],
     ['a large', LARGE],
   ])(

@@ -2,7 +2,7 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { expectWhole } from '../support/aftermath.js';
 import { tempDir, writeContent } from '../support/folders.js';
 import { forgeData, forgeJson } from '../support/forge.js';
@@ -36,7 +36,7 @@ function findStatuses({ name, direction }: Phase): readonly number[] {
 }
 
 describe.each(['stall', 'cut', 'close'] as const)('a connection with a %s', (fault) => {
-  test('in each phase ends both sides, and the file comes with the next one', async () => {
+  it('in each phase ends both sides, and the file comes with the next one', async () => {
     const receiver = await startPlainReceiver(TIMEOUT);
     const folder = await tempDir();
     const pattern = join(folder, 'pattern');
@@ -70,7 +70,7 @@ describe.each(['stall', 'cut', 'close'] as const)('a connection with a %s', (fau
   });
 });
 
-test('a sender of 1 byte a second is left', async () => {
+it('a sender of 1 byte a second is left', async () => {
   const receiver = await startPlainReceiver(TIMEOUT);
   const socket = connect(receiver.port, '127.0.0.1')
     .on('error', () => undefined)

@@ -1,7 +1,7 @@
 /** The power fails. What was reported as stored is on the disk when it is back, and a broken transfer goes on. */
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { expectFailure, expectWhole } from '../support/aftermath.js';
 import { readNames, readTree, setTime, tempDir, writeContent, type TreeEntry } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
@@ -50,7 +50,7 @@ async function makeMany(): Promise<string> {
 }
 
 describe.each(['ext4', 'xfs'] as const)('a power cut on %s', (kind) => {
-  test('after a tree is stored takes nothing of it', async (context) => {
+  it('after a tree is stored takes nothing of it', async (context) => {
     const disk = await mountDisk(context, kind);
     const [receiver, tree] = [await startOn(disk), await makeTree()];
     const { status, stderr } = await send(receiver.address, tree);
@@ -59,7 +59,7 @@ describe.each(['ext4', 'xfs'] as const)('a power cut on %s', (kind) => {
     expect(await readTree(join(receiver.dir, 'tree'))).toEqual(await readTree(tree));
   });
 
-  test('takes what nobody has synchronised: so the test before shows something', async (context) => {
+  it('takes what nobody has synchronised: so the test before shows something', async (context) => {
     await needStrace(context);
     const disk = await mountDisk(context, kind);
     const [receiver, tree] = [await startOn(disk), await makeTree()];
@@ -70,7 +70,7 @@ describe.each(['ext4', 'xfs'] as const)('a power cut on %s', (kind) => {
     expect(await readTree(disk.dir)).not.toEqual(expect.arrayContaining(await readTree(tree)));
   });
 
-  test('while many files are under way takes none that the sender was told of, and damages none', async (context) => {
+  it('while many files are under way takes none that the sender was told of, and damages none', async (context) => {
     const disk = await mountDisk(context, kind);
     const [receiver, tree] = [await startOn(disk), await makeMany()];
     const sender = startFtx(['send', tree, '--to', receiver.address, '--retry', '0', '--json']);
@@ -96,7 +96,7 @@ describe.each(['ext4', 'xfs'] as const)('a power cut on %s', (kind) => {
     expect(await readTree(join(next.dir, 'many'))).toEqual(await readTree(tree));
   });
 
-  test('in the middle of a large file costs the part that was not on the disk', async (context) => {
+  it('in the middle of a large file costs the part that was not on the disk', async (context) => {
     const disk = await mountDisk(context, kind);
     const [receiver, file] = [await startOn(disk), join(await tempDir(), 'film.bin')];
     await writeContent(file, 150 * MIB + 5);

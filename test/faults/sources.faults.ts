@@ -1,7 +1,7 @@
 /** The sender's own disk fails. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { expectFailure, expectTaken, expectWhole } from '../support/aftermath.js';
 import { readNames, readStoredNames, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver } from '../support/mailbox.js';
@@ -12,7 +12,7 @@ const BROKEN = /file\.bin: cannot be read \(EIO/;
 
 beforeEach(needStrace);
 
-test.each([
+it.each([
   ['at its first byte', 3000, 'when=1'],
   ['in the middle', 40 * MIB, 'when=20'],
 ])('a file that cannot be read %s', async (_, size, when) => {
@@ -33,7 +33,7 @@ test.each([
   expect(resumed).toBe(size > MIB);
 });
 
-test('one file of many that cannot be read, or opened, does not keep the others', async () => {
+it('one file of many that cannot be read, or opened, does not keep the others', async () => {
   const receiver = await startReceiver();
   const tree = join(await tempDir(), 'tree');
   await mkdir(tree);
@@ -48,7 +48,7 @@ test('one file of many that cannot be read, or opened, does not keep the others'
   await expectWhole(join(receiver.dir, 'tree'), join(tree, 'file.bin'));
 });
 
-test('a folder that cannot be listed fails, and what is beside it arrives', async () => {
+it('a folder that cannot be listed fails, and what is beside it arrives', async () => {
   const receiver = await startReceiver();
   const tree = join(await tempDir(), 'tree');
   await mkdir(join(tree, 'sub'), { recursive: true });
