@@ -1,18 +1,19 @@
-import { createMemorySink, type MemorySink, type MemoryEntry } from '../support/memory-sink.js';
+import { createMemoryInbox, createMemoryStore, type MemoryStore } from '../support/memory-inbox.js';
+import type { MemoryEntry } from '../support/memory-sink.js';
+import { describeInbox, type InboxContract } from './inbox.contract.js';
 import { createMemorySource } from '../support/memory-source.js';
-import { describePlan } from './plan.contract.js';
-import { describeSink, type SinkContract } from './sink.contract.js';
+
 import { describeSource } from './source.contract.js';
 
-function find<Kind extends MemoryEntry['kind']>(store: MemorySink, path: string, kind: Kind) {
+function find<Kind extends MemoryEntry['kind']>(store: MemoryStore, path: string, kind: Kind) {
   const entry = store.entries.get(path);
   if (entry?.kind !== kind) throw new Error(`${path} is no ${kind}`);
   return entry as Extract<MemoryEntry, { kind: Kind }>;
 }
 
-const inMemory: SinkContract<MemorySink> = {
-  makeStore: () => createMemorySink(),
-  makeSink: (store, options) => createMemorySink({ ...options, entries: store.entries }),
+const inMemory: InboxContract<MemoryStore> = {
+  makeStore: createMemoryStore,
+  openInbox: (store, { maxSize }) => createMemoryInbox(store, maxSize),
   readNames: (store) => [...store.entries.keys()].sort(),
   readFile: (store, path) => find(store, path, 'file').content,
   readTarget: (store, path) => find(store, path, 'symlink').target,
@@ -22,8 +23,7 @@ const inMemory: SinkContract<MemorySink> = {
     return Promise.resolve({ mode: entry.mode, mtimeNs: entry.mtimeNs });
   },
 };
-describeSink('the memory sink', inMemory);
-describePlan('the memory sink', inMemory);
+describeInbox('the memory inbox', inMemory);
 
 describeSource('the memory source', {
   repeatable: true,

@@ -54,11 +54,11 @@ async function orCode(work: () => Promise<Ending>): Promise<Ending> {
 export function describePlan<Store>(name: string, contract: SinkContract<Store>): void {
   async function start(onConflict: (typeof POLICIES)[number]) {
     const store = await contract.makeStore();
-    const planter = contract.makeSink(store, { onConflict, maxSize: 50 });
+    const planter = await contract.makeSink(store, { onConflict, maxSize: 50 });
     await receiveFile(planter, 'd/f', OLD, contract.toMemory);
     await planter.place(offerDirectory('d/d'));
     await planter.place(offerLink('d/l', 'x'));
-    return { store, sink: contract.makeSink(store, { onConflict, maxSize: 50 }) };
+    return { store, sink: await contract.makeSink(store, { onConflict, maxSize: 50 }) };
   }
 
   /** What becomes of it in fact. */

@@ -14,7 +14,7 @@ export interface SinkOptions {
 /** A new session's sink over `store`, or over a new store. */
 export interface SinkContract<Store> {
   makeStore(): Promise<Store> | Store;
-  makeSink(store: Store, options: SinkOptions): Sink;
+  makeSink(store: Store, options: SinkOptions): Promise<Sink> | Sink;
   /** Everything below the root, sorted, part files included. */
   readNames(store: Store): Promise<string[]> | string[];
   readFile(store: Store, path: string): Promise<Uint8Array> | Uint8Array;
@@ -71,10 +71,11 @@ export async function receiveFile(
 export function describeSink<Store>(name: string, contract: SinkContract<Store>): void {
   const start = async (
     options: Partial<SinkOptions> = {},
-  ): Promise<{ store: Store; sink: Sink; again: () => Sink }> => {
+  ): Promise<{ store: Store; sink: Sink; again: () => Promise<Sink> }> => {
     const store = await contract.makeStore();
     const all = { onConflict: 'rename', maxSize: Infinity, ...options } as const;
-    return { store, sink: contract.makeSink(store, all), again: () => contract.makeSink(store, all) };
+    const again = async () => contract.makeSink(store, all);
+    return { store, sink: await again(), again };
   };
   const text = async (store: Store, path: string): Promise<string> =>
     Buffer.from(await contract.readFile(store, path)).toString();
@@ -179,7 +180,7 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
         const { store, sink, again } = await start();
         expect(await receiveFile(sink, 'd/photo.jpg', Buffer.from('1'))).toBe('d/photo.jpg');
         expect(await receiveFile(sink, 'd/photo.jpg', Buffer.from('2'))).toBe('d/photo (1).jpg');
-        expect(await receiveFile(again(), 'd/photo.jpg', Buffer.from('3'))).toBe('d/photo (2).jpg');
+        expect(await receiveFile(await again(), 'd/photo.jpg', Buffer.from('3'))).toBe('d/photo (2).jpg');
         expect(await text(store, 'd/photo.jpg')).toBe('1');
         expect(await text(store, 'd/photo (2).jpg')).toBe('3');
         expect(await receiveFile(sink, 'd', Buffer.from('4'))).toBe('d (1)');
@@ -188,7 +189,9 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
       it('rename loses none of 50 that are committed at once', async () => {
         const { store, again } = await start();
         const numbers = Array.from({ length: 50 }, (_, number) => number);
-        const names = await Promise.all(numbers.map((n) => receiveFile(again(), 'x.txt', Buffer.from(`file ${n}`))));
+        const names = await Promise.all(
+          numbers.map(async (n) => receiveFile(await again(), 'x.txt', Buffer.from(`file ${n}`))),
+        );
         expect(new Set(names).size).toBe(50);
         expect(await contract.readNames(store)).toEqual([...names].sort());
         for (const n of numbers) expect(await text(store, names[n]!)).toBe(`file ${n}`);
@@ -198,9 +201,9 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
         const { store, sink, again } = await start({ onConflict: 'fail' });
         const late = expectPart(await sink.open(offerFile('x', 4)));
         await late.write(Buffer.from('late'), 0);
-        await receiveFile(again(), 'x', Buffer.from('first'));
+        await receiveFile(await again(), 'x', Buffer.from('first'));
         await expect(late.commit(4)).rejects.toThrow(refusal('exists'));
-        await expect(again().open(offerFile('x', 4))).rejects.toThrow(refusal('exists'));
+        await expect((await again()).open(offerFile('x', 4))).rejects.toThrow(refusal('exists'));
         expect(await contract.readNames(store)).toEqual(['x']);
         expect(await text(store, 'x')).toBe('first');
       });
@@ -208,12 +211,12 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
       it('overwrite replaces files and links, not folders', async () => {
         const { store, sink, again } = await start({ onConflict: 'overwrite' });
         await receiveFile(sink, 'x', Buffer.from('old'));
-        expect(await receiveFile(again(), 'x', Buffer.from('new'))).toBe('x');
+        expect(await receiveFile(await again(), 'x', Buffer.from('new'))).toBe('x');
         expect(await text(store, 'x')).toBe('new');
         await sink.place(offerLink('d/l', 'inner'));
-        await receiveFile(again(), 'd/l', Buffer.from('file now'));
+        await receiveFile(await again(), 'd/l', Buffer.from('file now'));
         expect(await text(store, 'd/l')).toBe('file now');
-        await expect(again().open(offerFile('d', 1))).rejects.toThrow(refusal('exists'));
+        await expect((await again()).open(offerFile('d', 1))).rejects.toThrow(refusal('exists'));
       });
 
       it('overwrite keeps the old one until commit, and after a discard', async () => {
@@ -233,7 +236,7 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
           const { store, sink, again } = await start({ onConflict });
           const content = makeContent(BLOCK_BYTES + 3);
           await receiveFile(sink, 'd/x', content);
-          const present = await again().open(offerFile('d/x', content.length));
+          const present = await (await again()).open(offerFile('d/x', content.length));
           if (present.state !== 'present') throw new Error('expected the file that is there');
           expect(Buffer.concat(await copyBlocks(present, 0)).equals(content)).toBe(true);
           expect(present.receiveBeside !== undefined).toBe(onConflict === 'rename' || onConflict === 'overwrite');
@@ -246,15 +249,15 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
         async (moment) => {
           const { store, sink, again } = await start({ onConflict: 'overwrite' });
           await receiveFile(sink, 'x', Buffer.from('old'));
-          const present = await again().open(offerFile('x', 3));
-          const part = expectPart(await again().open(offerFile('x', 5)));
+          const present = await (await again()).open(offerFile('x', 3));
+          const part = expectPart(await (await again()).open(offerFile('x', 5)));
           await part.write(Buffer.from('newer'), 0);
           if (present.state !== 'present') throw new Error('expected the file that is there');
           const blocks = present.blocks()[Symbol.asyncIterator]();
           if (moment === 'while it is compared') await blocks.next();
           await part.commit(5);
           await expect(blocks.next()).rejects.toThrow(refusal('changed'));
-          expect(await receiveFile(again(), 'x', Buffer.from('old'))).toBe('x');
+          expect(await receiveFile(await again(), 'x', Buffer.from('old'))).toBe('x');
           expect(await text(store, 'x')).toBe('old');
         },
       );
@@ -262,7 +265,7 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
       it('fail refuses one of that size that is of another time', async () => {
         const { sink, again } = await start({ onConflict: 'fail' });
         await receiveFile(sink, 'x', Buffer.from('1'));
-        await expect(again().open(offerFile('x', 1, { mtimeNs: TIME_NS + SECOND_NS }))).rejects.toThrow(
+        await expect((await again()).open(offerFile('x', 1, { mtimeNs: TIME_NS + SECOND_NS }))).rejects.toThrow(
           refusal('exists'),
         );
       });
@@ -271,7 +274,7 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
         const { sink, again } = await start({ onConflict: 'skip' });
         const content = makeContent(BLOCK_BYTES + 3);
         await receiveFile(sink, 'd/x', content);
-        const present = await again().open(offerFile('d/x', content.length));
+        const present = await (await again()).open(offerFile('d/x', content.length));
         if (present.state !== 'present') throw new Error('expected the file that is there');
         expect(present.as).toBe('d/x');
         expect(Buffer.concat(await copyBlocks(present, 0)).equals(content)).toBe(true);
@@ -310,7 +313,7 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
         async (onConflict) => {
           const { store, sink, again } = await start({ onConflict });
           await sink.place(offerDirectory('d', { mode: 0o700 }));
-          expect(await again().place(offerDirectory('d', { mode: 0o777 }))).toEqual({ as: 'd' });
+          expect(await (await again()).place(offerDirectory('d', { mode: 0o777 }))).toEqual({ as: 'd' });
           expect(await contract.readAttributes(store, 'd')).toMatchObject({ mode: 0o700 });
         },
       );
@@ -349,7 +352,7 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
         async (onConflict) => {
           const { store, again } = await start({ onConflict });
           for (let times = 0; times < 3; times++)
-            expect(await again().place(offerLink('d/l', 'x'))).toEqual({ as: 'd/l' });
+            expect(await (await again()).place(offerLink('d/l', 'x'))).toEqual({ as: 'd/l' });
           expect(await contract.readNames(store)).toEqual(['d', 'd/l']);
         },
       );
@@ -357,8 +360,8 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
       it('follows the policy where something stands', async () => {
         const { store, sink } = await start();
         await sink.place(offerLink('d/l', 'one'));
-        const placeUnder = (onConflict: SinkOptions['onConflict'], path: string, target: string) =>
-          contract.makeSink(store, { onConflict, maxSize: Infinity }).place(offerLink(path, target));
+        const placeUnder = async (onConflict: SinkOptions['onConflict'], path: string, target: string) =>
+          (await contract.makeSink(store, { onConflict, maxSize: Infinity })).place(offerLink(path, target));
         await expect(placeUnder('fail', 'd/l', 'two')).rejects.toThrow(refusal('exists'));
         await expect(placeUnder('skip', 'd/l', 'two')).rejects.toThrow(refusal('exists'));
         expect(await placeUnder('skip', 'd/l', 'one')).toEqual({ as: 'd/l' });

@@ -118,8 +118,8 @@ describe.each(
     const { sender, receiver } = await pairUp(oldSide, channel);
     const mailbox = await receiveAs(receiver);
     // More is left behind the stall than all socket buffers on the way hold.
-    const file = await makeFile('film.bin', 128 * MIB + 1);
-    const proxy = await startProxy(mailbox.port, { toReceiver: { stall: 32 * MIB } });
+    const file = await makeFile('film.bin', 160 * MIB + 1);
+    const proxy = await startProxy(mailbox.port, { toReceiver: { stall: 48 * MIB } });
     const first = startSender(sender, proxy.address, file);
     await proxy.struck;
     if (victim === 'sender') {

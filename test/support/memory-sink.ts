@@ -1,6 +1,7 @@
 /** A Sink without a disk, for session tests; held to the same contract as the one over a folder. */
 import { FtxError } from '../../src/core/errors.js';
 import { type Entry, BLOCK_BYTES } from '../../src/core/entry.js';
+import type { Bringer } from '../../src/core/inbox.js';
 import type { Outlook, PartFile, Placed, Plan, PresentFile, Sink } from '../../src/core/sink.js';
 import { numberName } from '../../src/storage/names/free-name.js';
 import { assertLinkTarget, parsePath } from '../../src/storage/names/safe-path.js';
@@ -14,6 +15,8 @@ export interface MemorySinkOptions {
   readonly free?: number;
   /** What another session has left. */
   readonly entries?: Map<string, MemoryEntry>;
+  /** Where transfers that break off are kept for this bringer; without it none are. */
+  readonly keep?: { readonly kept: Map<string, KeptPart>; readonly bringer: Bringer };
 }
 
 interface MemoryFile {
@@ -21,6 +24,16 @@ interface MemoryFile {
   readonly content: Uint8Array;
   readonly mode: number;
   readonly mtimeNs: bigint;
+}
+
+/** A transfer that broke off. */
+export interface KeptPart {
+  readonly bringer: Bringer;
+  readonly path: string;
+  readonly size: number;
+  readonly bytes: number;
+  readonly content: Uint8Array<ArrayBuffer>;
+  readonly digests: readonly bigint[];
 }
 
 export type MemoryEntry =
@@ -98,13 +111,29 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
   }
 
   function createPart(offer: Entry): PartFile {
-    let content = new Uint8Array();
+    const { keep } = options;
+    const key = keep && JSON.stringify([keep.bringer, offer.path, offer.size, String(offer.mtimeNs)]);
+    const before = key === undefined ? undefined : keep?.kept.get(key);
+    let content = before?.content ?? new Uint8Array();
+    const digests = [...(before?.digests ?? [])];
     let ended = false;
     const part: PartFile = {
       state: 'part',
-      durable: [],
-      confirm: () => undefined,
-      suspend: () => part.discard(),
+      durable: [...digests],
+      confirm: (offset, digest) => void (digests[offset / BLOCK_BYTES] = digest),
+      async suspend() {
+        await part.discard();
+        if (!keep || key === undefined || digests.length === 0 || offer.size === null) return;
+        const { path, size } = offer;
+        keep.kept.set(key, {
+          bringer: keep.bringer,
+          path,
+          size,
+          bytes: digests.length * BLOCK_BYTES,
+          content,
+          digests,
+        });
+      },
       async write(block, offset) {
         await Promise.resolve();
         if (ended) throw new FtxError('aborted', `${offer.path}: is no longer being received.`);
@@ -121,6 +150,7 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
       },
       discard() {
         ended = true;
+        if (key !== undefined) keep?.kept.delete(key);
         parts.delete(part);
         return Promise.resolve();
       },

@@ -1,4 +1,5 @@
 /** The receive folder as an Inbox: what its sessions share, and the cleaning of broken transfers. */
+import { isFingerprint } from '../../core/fingerprint.js';
 import type { Bringer, Inbox } from '../../core/inbox.js';
 import { probeFold } from '../names/same-names.js';
 import { createFileSink } from './file-sink.js';
@@ -45,9 +46,10 @@ export async function openFolderInbox(options: FolderInboxOptions): Promise<Fold
   };
 }
 
-/** The bringer as journals of part files hold it. No address looks like a fingerprint. */
+/** The bringer as journals of part files hold it. No address passes for the key that it spells. */
 function nameBringer(bringer: Bringer): string {
-  return bringer.kind === 'key' ? bringer.id : bringer.address;
+  if (bringer.kind === 'key') return bringer.id;
+  return isFingerprint(bringer.address) ? `address ${bringer.address}` : bringer.address;
 }
 
 /** Removes broken transfers that have been left for too long, now and once a day. */

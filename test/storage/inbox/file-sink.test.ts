@@ -11,13 +11,10 @@ import {
   receiveFile,
   refusal,
 } from '../../contract/sink.contract.js';
-import { describePlan } from '../../contract/plan.contract.js';
 import { toAlignedMemory } from '../../support/aligned-memory.js';
 import { readNames, tempDir } from '../../support/folders.js';
 import { onDisk } from '../../support/on-disk.js';
 
-describeSink('the file sink', onDisk);
-describePlan('the file sink', onDisk);
 describeSink('the file sink past the page cache', { ...onDisk, toMemory: toAlignedMemory });
 
 function makeSink(dir: string, options: Partial<FileSinkOptions> = {}) {

@@ -1,0 +1,41 @@
+import { readdir, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { BLOCK_BYTES, MIN_RESUMABLE_BYTES } from '../../../src/core/entry.js';
+import { openFolderInbox, type FolderInboxOptions } from '../../../src/storage/inbox/inbox.js';
+import { describeInbox } from '../../contract/inbox.contract.js';
+import { expectPart, offerFile, receiveFile, refusal } from '../../contract/sink.contract.js';
+import { tempDir } from '../../support/folders.js';
+import { onDisk } from '../../support/on-disk.js';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const NOBODY = { kind: 'none', address: '192.0.2.7' } as const;
+
+async function openInbox(dir: string, options: Partial<FolderInboxOptions> = {}) {
+  const limits = { maxSize: Infinity, maxFiles: Infinity, quota: undefined, sync: true, keepPartsMs: DAY_MS };
+  const inbox = await openFolderInbox({ dir, ...limits, ...options });
+  onTestFinished(() => inbox.close());
+  return inbox;
+}
+
+describeInbox('the folder', { ...onDisk, openInbox });
+
+it('shares one quota between its sessions', async () => {
+  const inbox = await openInbox(await tempDir(), { quota: 10 });
+  const session = () => inbox.session({ bringer: NOBODY, onConflict: 'rename', isResumable: true });
+  await receiveFile(session(), 'x', Buffer.from('six by'));
+  await expect(receiveFile(session(), 'y', Buffer.from('five!'))).rejects.toThrow(refusal('no-space'));
+});
+
+it('removes at its start a transfer that nobody has gone on with for longer than it keeps them', async () => {
+  const dir = await tempDir();
+  const first = await openInbox(dir);
+  const sink = first.session({ bringer: NOBODY, onConflict: 'rename', isResumable: true });
+  const part = expectPart(await sink.open(offerFile('film', MIN_RESUMABLE_BYTES)));
+  await part.write(new Uint8Array(BLOCK_BYTES), 0);
+  part.confirm(0, 7n);
+  await part.suspend();
+  for (const name of await readdir(dir)) await utimes(join(dir, name), 0, 0);
+  await openInbox(dir);
+  await expect.poll(() => readdir(dir)).toEqual([]);
+});
