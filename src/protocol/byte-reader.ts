@@ -1,28 +1,28 @@
-/** Exact lengths out of a Connection, whose reads end anywhere. */
+/** Reads exact numbers of bytes from a Connection, whose own reads end anywhere. */
 import { FtxError } from '../core/errors.js';
 import type { Connection } from '../core/connection.js';
 
 export interface ByteReader {
-  /** Waits for a byte; false if the peer ended instead. */
+  /** Waits until a byte is here. Resolves with false if the peer ended its side instead. */
   arrived(): Promise<boolean>;
   /** The next `length` bytes, or undefined if the peer ended before the first of them. */
   take(length: number): Promise<Uint8Array | undefined>;
-  /** The next `length` bytes if they are here in one piece, which stay the next. */
+  /** The next `length` bytes without taking them; undefined unless they are here in one piece. */
   peek(length: number): Uint8Array | undefined;
-  /** Drops bytes that were peeked at. */
+  /** Takes `length` bytes that peek() has returned. */
   drop(length: number): void;
-  /** Fills `target` if that much is here in one piece. */
+  /** Fills `target` if enough is here in one piece. Returns whether it did. */
   fillAtOnce(target: Uint8Array): boolean;
-  /** Fills `target`. */
+  /** Fills `target`, waiting for what is not here yet. */
   fill(target: Uint8Array): Promise<void>;
-  /** Drops `length` bytes. */
+  /** Reads `length` bytes and throws them away. */
   skip(length: number): Promise<void>;
 }
 
-/** Rather than an empty part of what was read, which would keep all of that in memory for as long as nothing else comes. */
+/** Stands for "nothing left". An empty part of the last read would keep the memory of that whole read alive. */
 const NOTHING: Uint8Array = new Uint8Array(0);
 
-/** Every method throws FtxError `lost` when the peer ends in the middle. */
+/** Methods reject with FtxError `lost` when the peer ends in the middle of what they read, and as Connection.read. */
 export function createByteReader(connection: Connection): ByteReader {
   let chunk = NOTHING;
 
@@ -45,7 +45,7 @@ export function createByteReader(connection: Connection): ByteReader {
     return here.length;
   }
 
-  /** What is not here yet goes straight to where it belongs. */
+  /** Bytes that are not here yet are read straight into `target`, without a copy. */
   async function fill(target: Uint8Array): Promise<void> {
     for (let done = fillFromChunk(target); done < target.length;) {
       const read = await connection.readInto(target.subarray(done), ignore);
@@ -86,5 +86,5 @@ export function endedError(peer: string): FtxError {
 }
 
 function ignore(): void {
-  // Nobody here counts.
+  // The bytes of readInto are counted by the connection itself.
 }

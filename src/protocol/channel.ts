@@ -1,4 +1,15 @@
-/** Messages over a Connection: greeting, frames, back-pressure and deadlines. */
+/**
+ * Messages over a Connection: both sides of a session speak through a Channel.
+ *
+ * On the way in, a ByteReader takes frames from the connection, the codec turns
+ * their bytes into messages, and pings are left out. The content of a data frame
+ * stays in the connection until the caller has found memory for it. On the way
+ * out, the FrameWriter collects small frames and sends them together.
+ *
+ * Each wait has a deadline: watch.ts drops a peer with which nothing moves,
+ * pace.ts one whose content is too slow, within() one that does not finish a
+ * message. The peer is told why before the connection goes.
+ */
 import { FtxError } from '../core/errors.js';
 import { wrapConnection, type Connection } from '../core/connection.js';
 import { createByteReader, endedError, type ByteReader } from './byte-reader.js';
@@ -9,29 +20,36 @@ import { createFrameWriter } from './frame-writer.js';
 import { createPace } from './pace.js';
 import { watchConnection, within } from './watch.js';
 
-/** The channel itself says how long it waits. */
+/** What the caller says of itself; the channel adds how long it waits. */
 type GreetingHello = Omit<Hello, 'idleMs'>;
 
 export interface Channel {
+  /** The address of the peer, for people. */
   readonly peer: string;
-  /** Exchanges greeting and hello; throws FtxError `protocol` or what the peer gave as its reason. */
+  /**
+   * Exchanges greeting and hello, and resolves with the hello of the peer.
+   * Throws FtxError `protocol`, `lost`, `timeout`, or what the peer gave as its reason.
+   */
   greet(own: GreetingHello): Promise<Hello>;
-  /** Queues a message; waits only when too much is queued. A lost connection shows in receive(). */
+  /** Queues a message, and waits only when too much is queued. That the connection is lost shows in receive(). */
   send(message: ControlMessage): Promise<void>;
-  /** Tells which blocks are here already. */
+  /** Tells the digests of the blocks of file `id` that are here from an earlier session, from the first on. */
   sendHave(id: number, digests: readonly bigint[]): Promise<void>;
-  /** Waits while too much is queued. For who answers a peer that may read none of the answers. */
+  /** Waits while too much is queued. Call it before answering a peer that may not be reading. */
   drain(): Promise<void>;
-  /** Sends one block; resolves when its memory may be reused. */
+  /** Sends one block. Resolves when the caller may reuse its memory. */
   sendBlock(head: DataMessage, block: Uint8Array): Promise<void>;
   /**
-   * The next message but pings, or undefined once the peer has ended between
+   * The next message that is no ping; undefined once the peer has ended between
    * two messages. After `data`, take the content by readContent or skipContent.
+   * Throws FtxError `protocol`, `lost` or `timeout`.
    */
   receive(): Promise<Message | undefined>;
+  /** Reads the next bytes of the content into all of `target`. */
   readContent(target: Uint8Array): Promise<void>;
+  /** Reads this many bytes of the content and throws them away. */
   skipContent(length: number): Promise<void>;
-  /** Ends every wait with `reason`. What was sent before still goes out, for a bounded time. */
+  /** Ends every wait with `reason`; the first one wins. What was sent before still goes out, for a bounded time. */
   destroy(reason: Error): void;
 }
 
@@ -78,7 +96,7 @@ export function createChannel(socket: Connection, timeouts: Timeouts): Channel {
   }
 }
 
-/** A peer that is dropped for a time limit is told, if it still listens. */
+/** The connection; a peer that is dropped because of a deadline is told before. */
 function withFarewell(connection: Connection): Connection {
   return wrapConnection(connection, {
     destroy(reason) {
@@ -116,14 +134,14 @@ async function readPastPings(reader: ByteReader, raw: Connection, timeouts: Time
 
 async function readMessage(reader: ByteReader, raw: Connection, timeouts: Timeouts): Promise<Message | undefined> {
   if (!(await reader.arrived())) return undefined;
-  // What is here needs no deadline.
+  // A message that is here as a whole needs no deadline.
   return (
     takeAtOnce(reader) ??
     within(Math.min(timeouts.controlMs, timeouts.idleMs), raw, 'finish a message', takeMessage(reader, raw.peer))
   );
 }
 
-/** Undefined unless all of it is here. */
+/** The next message; undefined unless all of it is here. */
 function takeAtOnce(reader: ByteReader): Message | undefined {
   const headerBytes = reader.peek(HEADER_BYTES);
   if (!headerBytes) return undefined;
@@ -147,7 +165,7 @@ async function takeBytes(reader: ByteReader, length: number, peer: string): Prom
   return bytes;
 }
 
-/** Tells the peer why, and ends every wait of the session with it. The first reason wins. */
+/** Tells the peer the failure, and destroys the channel with it. */
 export function sayAndDestroy(channel: Channel, { code, message, cause }: FtxError): void {
   channel.send({ type: 'error', id: 0, code, message }).catch(() => undefined);
   channel.destroy(new FtxError(code, message, { cause }));

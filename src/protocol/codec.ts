@@ -31,7 +31,7 @@ const TYPES: readonly (MessageType | undefined)[] = [
   'checked',
   'pair',
 ];
-/** These concern the session and carry id 0; `error` may. */
+/** Messages about the session carry the id 0. An `error` may carry it too. */
 const OF_SESSION: ReadonlySet<MessageType> = new Set([
   'hello',
   'ping',
@@ -51,7 +51,7 @@ export interface FrameHeader {
   readonly id: number;
   /** Bytes of payload. */
   readonly length: number;
-  /** Bytes of payload that the check covers; they are needed to decode the message. */
+  /** Bytes at the start of the payload that the check covers and that decodeMessage() needs. */
   readonly checkedLength: number;
 }
 
@@ -98,7 +98,7 @@ function decodeHave(id: number, payload: Uint8Array): HaveMessage {
   return { type: 'have', id, digests: Array.from({ length: count }, (_, at) => view.getBigUint64(at * DIGEST_BYTES)) };
 }
 
-/** Frames for any number of digests, each with as many as its limit allows. */
+/** The `have` frames that tell all `digests`, each with as many as its limit allows. */
 export function encodeHave(id: number, digests: readonly bigint[]): Uint8Array[] {
   const frames: Uint8Array[] = [];
   for (let from = 0; from < digests.length; from += MAX_DIGESTS) {
@@ -141,7 +141,7 @@ function parseJson(type: MessageType, payload: Uint8Array): unknown {
   }
 }
 
-/** A whole control frame, ready to send. */
+/** A whole control frame, ready to send. Throws FtxError `bad-name` when a long path makes it too large. */
 export function encodeControl(message: ControlMessage): Uint8Array {
   const json = controlToJson(message);
   const payload = json === undefined ? new Uint8Array(0) : toUtf8.encode(JSON.stringify(json));
@@ -156,7 +156,7 @@ export function encodeControl(message: ControlMessage): Uint8Array {
   return seal(frame);
 }
 
-/** Everything of a data frame but its content, ready to send in front of `length` bytes. */
+/** A data frame without its content: ready to send in front of `length` bytes. */
 export function encodeDataHead({ id, offset, digest, length }: DataMessage): Uint8Array {
   const head = new Uint8Array(limits.HEADER_BYTES + limits.DATA_PREFIX_BYTES);
   const view = writeHeader(head, 'data', id, limits.DATA_PREFIX_BYTES + length);
@@ -165,7 +165,7 @@ export function encodeDataHead({ id, offset, digest, length }: DataMessage): Uin
   return seal(head);
 }
 
-/** Returns the view that it wrote through. */
+/** Writes the header but its check into `frame`. Returns a view of the whole frame. */
 function writeHeader(frame: Uint8Array, type: MessageType, id: number, length: number): DataView {
   const view = viewOf(frame);
   view.setUint8(0, TYPES.indexOf(type) + 1);
@@ -174,6 +174,7 @@ function writeHeader(frame: Uint8Array, type: MessageType, id: number, length: n
   return view;
 }
 
+/** Writes the check into the header of a frame whose other bytes are complete. */
 function seal(frame: Uint8Array): Uint8Array {
   viewOf(frame).setUint32(12, computeCheck(frame, frame.subarray(limits.HEADER_BYTES)));
   return frame;

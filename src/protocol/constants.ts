@@ -1,4 +1,4 @@
-/** Numbers of PROTOCOL.md, with the section they come from. */
+/** The constants and limits of PROTOCOL.md, with the section each comes from. */
 import { DEFAULT_TIMEOUT_MS } from '../core/defaults.js';
 import { BLOCK_BYTES } from '../core/entry.js';
 
@@ -11,64 +11,66 @@ export const STATUS_CAPABILITY = 'status';
 export const PAIR_CAPABILITY = 'pair';
 /** Section 5, hello: this side takes part in checks of a whole list. */
 export const CHECK_CAPABILITY = 'check';
-/** Section 5, check: those that wait for their verdicts. */
+/** Section 5, check: a sender has at most this many `check` messages that wait for their verdicts. */
 export const MAX_OPEN_CHECKS = 4;
-/** Section 5, status. */
+/** Section 5, status: the time from one `status` to the next. */
 export const STATUS_INTERVAL_MS = 1_000;
 
-/** Section 3. */
+/** Section 3: bytes of a frame before its payload. */
 export const HEADER_BYTES = 16;
-/** Offset and digest in front of a block; section 3. */
+/** Section 3: bytes of offset and digest in front of a block. */
 export const DATA_PREFIX_BYTES = 16;
+/** Section 3: bytes of payload of any frame but `data`. */
 export const MAX_CONTROL_BYTES = 64 * 1024;
+/** Section 3: bytes of payload of a `data` frame. */
 export const MAX_DATA_BYTES = DATA_PREFIX_BYTES + BLOCK_BYTES;
 
-/** Section 5, hello. */
+/** Section 5, hello: lengths and counts of its fields. */
 export const MAX_AGENT_CHARS = 200;
 export const MAX_CAPABILITIES = 64;
 export const MAX_CAPABILITY_CHARS = 64;
-/** Who asks for more signs of life than this allows asks for work, not for news. */
+/** Section 5, hello: the range of `idle`. A lower limit would let a peer make us ping all the time. */
 export const MIN_IDLE_MS = 1_000;
 export const MAX_IDLE_MS = 24 * 60 * 60 * 1000;
-/** Section 5, error. */
+/** Section 5, error: length of the sentence, in UTF-16 units. */
 export const MAX_MESSAGE_CHARS = 1000;
-/** Section 4: what a sender keeps open, however many a receiver would take. */
+/** Section 4: a sender has at most this many entries open, even if the receiver allows more. */
 export const MAX_OPEN_OFFERS = 1024;
-/** Section 5, pair. */
+/** Section 5, pair: length of `data`. */
 export const MAX_PAIR_CHARS = 1024;
-/** Section 5, again. */
+/** Section 5, again: a receiver asks for the same block at most this many times. */
 export const MAX_BLOCK_REQUESTS = 3;
-/** Section 5, again: blocks asked for that wait to be sent. */
+/** Section 5, again: a sender ends the session when more blocks that were asked for wait to be sent. */
 export const MAX_WAITING_REQUESTS = 16 * 1024;
 
-/** Section 9: content that moves slower than this is not waited for. */
+/** Section 9: a side drops a peer whose content moves slower than this. */
 export const MIN_BYTES_PER_SECOND = 1024;
 
-/** Section 9: a receiver that compares or stores a file more slowly than this is not waited for. */
+/** Section 9: a sender drops a receiver that compares or stores a file more slowly than this. */
 export const MIN_STORED_BYTES_PER_SECOND = 1024 * 1024;
 
-/** A timer for longer than this fires at once. */
+/** The longest time a timer of JavaScript can wait; a longer one fires at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Section 9, in milliseconds. */
 export interface Timeouts {
-  /** From connection to the end of the greeting and hello. */
+  /** From the connection to the end of greeting and hello. */
   readonly greetingMs: number;
   /** From hello to the end of pairing. */
   readonly pairMs: number;
-  /** Nothing read or written by either side. */
+  /** While a side waits, and nothing is read or written. */
   readonly idleMs: number;
-  /** From hello, and from the end of the last open entry, to the next offer or goodbye. */
+  /** From the hello, or from the end of the last open entry, to the next offer or goodbye. */
   readonly offerMs: number;
   /** From an offer to its answer while no data moves, and from the first byte of a frame to its content or end. */
   readonly controlMs: number;
-  /** From the end of a file to its stored, beside the time for its size: the receiver's disk may be slow. */
+  /** From the end of a file to its `stored`, beside the time for its size: the disk of the receiver may be slow. */
   readonly storedMs: number;
-  /** From goodbye to goodbye. */
+  /** From the goodbye of the sender to that of the receiver. */
   readonly goodbyeMs: number;
 }
 
-/** The defaults, with another limit for standing still. */
+/** The default timeouts, with another `idleMs`. */
 export function timeoutsFor(idleMs = DEFAULT_TIMEOUTS.idleMs): Timeouts {
   return { ...DEFAULT_TIMEOUTS, idleMs };
 }

@@ -1,4 +1,9 @@
-/** What a channel has to say, on its way out: back-pressure, deadlines, and a ping when there is nothing. */
+/**
+ * The frames of a channel on their way out. Small frames of one turn of the
+ * event loop go out together; a large block goes out by itself, without a copy.
+ * A caller that says more than the peer takes has to wait, each block has a
+ * deadline, and a ping goes out when nothing else did.
+ */
 import type { Connection } from '../core/connection.js';
 import { defer } from '../core/defer.js';
 import { encodeControl, encodeDataHead } from './codec.js';
@@ -6,33 +11,41 @@ import type { ControlMessage, DataMessage } from './messages.js';
 import { slowestMs } from './pace.js';
 import { createHeartbeat, within, type Heartbeat } from './watch.js';
 
-/** Bytes that may wait to be sent before send() waits for them to go out. */
+/** When more bytes than this wait to be sent, send() waits until they are out. */
 const MAX_UNSENT_BYTES = 256 * 1024;
-/** Copying a block up to this takes less than writing it by itself. */
+/** A block of up to this many bytes is copied into the queue, which takes less time than writing it by itself. */
 const SMALL_BLOCK_BYTES = 16 * 1024;
 const DONE = Promise.resolve();
 
 export interface FrameWriter {
+  /** Starts and stops the pings. */
   readonly pings: Heartbeat;
+  /** Writes what is queued and then `parts`. Resolves when their memory may be reused. */
   readonly write: (parts: readonly Uint8Array[]) => Promise<void>;
+  /** Queues a message; waits only when too much is queued. */
   readonly send: (message: ControlMessage) => Promise<void>;
+  /** Waits while too much is queued. */
   readonly drain: () => Promise<void>;
+  /** Writes or queues a data frame. Resolves when the memory of `block` may be reused. */
   readonly sendBlock: (head: DataMessage, block: Uint8Array) => Promise<void>;
-  /** Writes what is still to be said in this turn of the event loop. */
+  /** Writes what is queued now. Resolves when all that was said before has gone out. */
   readonly flush: () => Promise<void>;
 }
 
-/** What is said at intervals goes past the watch: talking to a dead peer is no sign that it lives. */
+/**
+ * Writes to the `watched` connection, but for pings and `status`, which go out
+ * at intervals and are written to `raw`: a write to a dead peer must not look
+ * like a sign of life.
+ */
 export function createFrameWriter(raw: Connection, watched: Connection, idleMs: number): FrameWriter {
   const queue = createQueue();
-  /** Control bytes and small blocks, with those in the queue. */
+  /** Bytes of control frames and small blocks that are not out yet, those in the queue included. */
   let unsent = 0;
   let lastSent: Promise<void> = Promise.resolve();
   let lastBlock: Promise<void> = Promise.resolve();
-  // A peer that reads nothing must not have them pile up.
+  // Pings must not pile up before a peer that reads nothing.
   const pings = createPings(raw, () => unsent === 0);
 
-  /** The queue, and then the parts. */
   function write(parts: readonly Uint8Array[] = []): Promise<void> {
     const queued = queue.take();
     pings.postpone();
@@ -50,7 +63,6 @@ export function createFrameWriter(raw: Connection, watched: Connection, idleMs: 
     if (queue.add(frame) === 1) defer(() => void flush());
   }
 
-  /** Resolves when all that was said before has gone out. */
   function flush(): Promise<void> {
     if (!queue.isEmpty()) write().catch(ignore);
     return lastSent;
@@ -75,7 +87,7 @@ export function createFrameWriter(raw: Connection, watched: Connection, idleMs: 
     return unsent > MAX_UNSENT_BYTES ? inTime(flush(), unsent) : DONE;
   }
 
-  /** Blocks go out in order: the time of one begins when the one before it has gone. */
+  /** Gives a block its deadline. Blocks go out in order: the time of a block begins when the one before is out. */
   function inTime(sent: Promise<void>, bytes: number): Promise<void> {
     sent.catch(ignore);
     const limitMs = slowestMs(bytes, idleMs);
@@ -96,14 +108,14 @@ function createPings(connection: Connection, isQuiet: () => boolean): Heartbeat 
 }
 
 interface Queue {
-  /** Returns how many there are now. */
+  /** Adds a frame, and returns the number of frames that are queued now. */
   add(frame: Uint8Array): number;
-  /** All of them as one, and begins anew. */
+  /** Empties the queue, and returns its frames as one piece. */
   take(): Uint8Array;
   isEmpty(): boolean;
 }
 
-/** Small frames of one turn of the event loop, which go out together. */
+/** Small frames that go out together. */
 function createQueue(): Queue {
   let frames: Uint8Array[] = [];
   return {
@@ -128,5 +140,5 @@ function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 function ignore(): void {
-  // Who waits for it hears of it.
+  // The promise is also handed to the caller, or the failure shows in receive().
 }

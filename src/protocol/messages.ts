@@ -1,4 +1,4 @@
-/** The messages of PROTOCOL.md section 5: their types, and the way from and to their JSON. */
+/** The messages of PROTOCOL.md section 5: their types, and their translation from and to JSON. */
 import * as v from 'valibot';
 import { FtxError, type ErrorCode } from '../core/errors.js';
 import type { Entry } from '../core/entry.js';
@@ -8,22 +8,23 @@ import * as limits from './constants.js';
 import * as schemas from './schemas.js';
 
 export interface Hello {
+  /** Program and version, for people: `ftx/0.1.0`. */
   readonly agent: string;
   readonly capabilities: readonly string[];
-  /** Milliseconds after which this side gives up when nothing moves; the other side pings four times as often. */
+  /** After this many milliseconds without a byte this side gives up. The other side pings four times in that time. */
   readonly idleMs: number;
-  /** Set by receivers. */
+  /** Only a receiver sets them. */
   readonly limits?: ReceiverLimits | undefined;
 }
 
 export interface ReceiverLimits {
   /** Entries that may be open at once. */
   readonly offers: number;
-  /** Bytes of the largest file it takes. */
+  /** Bytes of the largest file that the receiver takes. */
   readonly size: number;
 }
 
-/** What would become of one entry of a `check`, by its place there. */
+/** What would become of one entry of a `check`; `index` is its place in that message, from 0. */
 export type Verdict = { readonly index: number } & (
   Outlook | { readonly fate: 'refused'; readonly code: ErrorCode; readonly message: string }
 );
@@ -34,7 +35,7 @@ export interface CheckMessage {
   readonly entries: readonly Entry[];
   /** No more entries follow. */
   readonly last: boolean;
-  /** Nothing will be offered afterwards. */
+  /** The sender will offer nothing afterwards. */
   readonly dryRun: boolean;
 }
 
@@ -44,7 +45,7 @@ export interface CheckedMessage {
   readonly verdicts: readonly Verdict[];
   /** No more verdicts of this `check` follow. */
   readonly end: boolean;
-  /** At the end of the last one. */
+  /** Set in the answer that ends the last `check`. */
   readonly room?: Capacity | undefined;
 }
 
@@ -71,19 +72,22 @@ export type ControlMessage =
   | { readonly type: 'status'; readonly id: 0; readonly shares: ReceiverShares }
   | { readonly type: 'pair'; readonly id: 0; readonly step: PairStep; readonly data: string };
 
-/** In this order, from the sender and the receiver in turn. */
+/** The steps of pairing, in order: the sender takes the first, then both take turns. */
 export type PairStep = (typeof schemas.PAIR_STEPS)[number];
 
 /** The head of a data frame; `length` bytes of content follow it. */
 export interface DataMessage {
   readonly type: 'data';
   readonly id: number;
+  /** Bytes from the start of the file. */
   readonly offset: number;
+  /** Of the block's content. */
   readonly digest: bigint;
+  /** Bytes of content. */
   readonly length: number;
 }
 
-/** Digests of blocks that the receiver has from an earlier session, in order. */
+/** Digests of the blocks that the receiver has from an earlier session, from the first on. */
 export interface HaveMessage {
   readonly type: 'have';
   readonly id: number;
@@ -94,6 +98,7 @@ export type StoredMessage = Extract<ControlMessage, { type: 'stored' }>;
 export type Message = ControlMessage | DataMessage | HaveMessage;
 export type MessageType = Message['type'];
 
+/** The JSON in the form of its schema. Throws FtxError `protocol` when it does not have that form. */
 function validate<S extends v.GenericSchema>(schema: S, type: MessageType, json: unknown): v.InferOutput<S> {
   const result = v.safeParse(schema, json);
   if (result.success) return result.output;
@@ -105,7 +110,7 @@ function toEntry({ mtime, size, target, ...rest }: v.InferOutput<typeof schemas.
   return { ...rest, size: size ?? null, mtimeNs: mtime, ...(target === undefined ? {} : { target }) };
 }
 
-/** Builds a control message from its JSON; throws FtxError `protocol` when it has not the form of its type. */
+/** Builds a control message from its JSON. Throws FtxError `protocol` when the JSON does not have its form. */
 export function parseControl(type: ControlMessage['type'], id: number, json: unknown): ControlMessage {
   switch (type) {
     case 'hello': {
@@ -152,18 +157,18 @@ function verdictToJson(verdict: Verdict): unknown {
   return { ...verdict, offset: verdict.offset > 0 ? verdict.offset.toString() : undefined };
 }
 
-/** How much of a frame's payload an entry or a verdict takes in its list, in bytes. */
+/** Bytes that an entry or a verdict takes in the list of its frame, the comma included. */
 export function measureItem(item: Entry | Verdict): number {
   const json = 'index' in item ? verdictToJson(item) : offerToJson(item);
   return countUtf8(JSON.stringify(json)) + ','.length;
 }
 
-/** Bytes of the text in UTF-8. Allocates nothing, because every entry of a list is measured. */
+/** Bytes of the text in UTF-8. Counts instead of encoding, because every entry of a list is measured. */
 function countUtf8(text: string): number {
   let bytes = text.length;
   for (let at = 0; at < text.length; at += 1) {
     const unit = text.charCodeAt(at);
-    // Two units of 16 bits that belong together make four bytes.
+    // A surrogate pair is two units and four bytes: each half adds one.
     if (unit >= 0x80) bytes += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
   }
   return bytes;
@@ -173,7 +178,7 @@ function cutMessage(message: string): string {
   return message.slice(0, limits.MAX_MESSAGE_CHARS);
 }
 
-/** The JSON of a control message; undefined for those without a payload. */
+/** The JSON of a control message; undefined for a message without a payload. */
 export function controlToJson(message: ControlMessage): unknown {
   switch (message.type) {
     case 'hello': {

@@ -1,26 +1,26 @@
-/** The slowest that content may move: PROTOCOL.md section 9. */
+/** The pace of a peer: content that comes too slowly ends the connection. PROTOCOL.md section 9. */
 import { FtxError } from '../core/errors.js';
 import { MAX_TIMER_MS, MIN_BYTES_PER_SECOND } from './constants.js';
 import type { Destroyable } from './watch.js';
 
-/** Longer than any stand-still that `idle` lets pass, so that a link that stalls and recovers is not taken for a slow one. */
+/** The time over which the rate is judged. A link that stalls for less than `idleMs` and recovers is not too slow. */
 const toWindowMs = (idleMs: number) => Math.min(2 * idleMs, MAX_TIMER_MS);
 
-/** What a peer may take for reading this many bytes. */
+/** The longest time that a peer may take to read `bytes`, in milliseconds. */
 export function slowestMs(bytes: number, idleMs: number): number {
   return Math.min(toWindowMs(idleMs) + (1000 * bytes) / MIN_BYTES_PER_SECOND, MAX_TIMER_MS);
 }
 
 export interface Pace {
-  /** Notes that this many bytes have come. */
+  /** Notes that this many bytes have come over the connection. */
   readonly count: (bytes: number) => void;
-  /** The content of another frame begins: what came before says nothing about it. */
+  /** Begins a new count: the content of another frame begins. */
   restart(): void;
-  /** Does `work` that waits for content, and destroys the connection when too little of it comes. */
+  /** Runs `work`, which waits for content, and destroys the connection when too little comes meanwhile. */
   during<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** Only time spent waiting in during() counts, so a disk that holds us up is not blamed on the peer. */
+/** Only the time inside during() counts: the peer is not to blame for the time that our disk takes. */
 export function createPace(connection: Destroyable, idleMs: number): Pace {
   const windowMs = toWindowMs(idleMs);
   let bytes = 0;

@@ -1,4 +1,4 @@
-/** The JSON forms of PROTOCOL.md section 5. */
+/** The JSON forms of PROTOCOL.md section 5, as schemas that check and convert what a peer sent. */
 import * as v from 'valibot';
 import { WIRE_CODES, type ErrorCode } from '../core/errors.js';
 import * as limits from './constants.js';
@@ -9,7 +9,7 @@ const bytes = v.pipe(
   v.transform(Number),
   v.maxValue(Number.MAX_SAFE_INTEGER),
 );
-/** 19 digits hold every time a 64-bit count of nanoseconds can, 1677 to 2262. */
+/** 19 digits are enough for each time that fits 64 bits of nanoseconds: the years 1677 to 2262. */
 const nanoseconds = v.pipe(
   v.string(),
   v.regex(/^(0|-?[1-9]\d{0,18})$/),
@@ -21,7 +21,7 @@ const octalMode = v.pipe(
   v.transform((text) => parseInt(text, 8)),
 );
 const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
-/** A code that this version does not know, or that no peer may use, keeps its frame's meaning; section 10. */
+/** Section 10: a code that this version does not know, or that no peer may send, is read as `fallback`. */
 const codeOr = (fallback: ErrorCode) => v.fallback(v.picklist(WIRE_CODES), fallback);
 const sentence = v.pipe(v.string(), v.maxLength(limits.MAX_MESSAGE_CHARS));
 

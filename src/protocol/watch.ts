@@ -1,12 +1,16 @@
-/** Deadlines of a connection: PROTOCOL.md section 9. */
+/** Deadlines of a connection, and the heartbeat that keeps a quiet one alive: PROTOCOL.md section 9. */
 import { FtxError } from '../core/errors.js';
 import { observeReads, wrapConnection, type Connection } from '../core/connection.js';
 import { MAX_TIMER_MS } from './constants.js';
 
-/** What is dropped when its peer is late. */
+/** A connection or channel, as far as a deadline needs it. */
 export type Destroyable = Pick<Connection, 'peer' | 'destroy'>;
 
-/** Fails `work` by destroying what it waits for after `ms`. `what` ends the sentence "PEER did not …". */
+/**
+ * Resolves as `work`. Destroys `target`, on which `work` waits, with FtxError
+ * `timeout` when that takes longer than `ms`. `what` ends the sentence
+ * "PEER did not …".
+ */
 export async function within<T>(ms: number, target: Destroyable, what: string, work: Promise<T>): Promise<T> {
   const timer = setTimeout(() => target.destroy(timeoutError(target, what, ms)), ms);
   try {
@@ -16,18 +20,22 @@ export async function within<T>(ms: number, target: Destroyable, what: string, w
   }
 }
 
-/** `what` ends the sentence "PEER did not …". */
+/** FtxError `timeout`. `what` ends the sentence "PEER did not …". */
 export function timeoutError({ peer }: Pick<Connection, 'peer'>, what: string, ms: number): FtxError {
   return new FtxError('timeout', `${peer} did not ${what} within ${Math.round(ms / 100) / 10} s. Try again.`);
 }
 
-/** A connection that is destroyed when a read or write has waited `idleMs` and nothing moved meanwhile. */
+/** A connection that is destroyed when nothing moves. */
 export interface WatchedConnection extends Connection {
-  /** Stops the clock; call it when the connection is no longer used. */
+  /** Ends the watch. Call it when the connection is no longer used. */
   stop(): void;
 }
 
-/** `onBytes` is told the number of bytes that have come, for each part of a read. */
+/**
+ * The connection; it is destroyed when a read or a write waits and nothing has
+ * moved for `idleMs`. `onBytes` is told the number of bytes that have come, for
+ * each part of a read.
+ */
 export function watchConnection(
   connection: Connection,
   idleMs: number,
@@ -37,7 +45,7 @@ export function watchConnection(
   let moved = 0;
 
   async function watched<T>(work: Promise<T>): Promise<T> {
-    // What was not waited for cannot have been late: the time before counts for nothing.
+    // The peer cannot have been late while nobody waited, so the time before does not count.
     if (waiting === 0) moved = performance.now();
     waiting += 1;
     try {
@@ -54,7 +62,7 @@ export function watchConnection(
     const now = performance.now();
     const stoodStill = now - checked >= idleMs;
     checked = now;
-    // After a sleep of this process itself (Ctrl-Z, a closed lid), what has arrived meanwhile is yet to be read.
+    // This process itself was asleep (Ctrl-Z, a closed lid): what has arrived meanwhile is yet to be read.
     if (stoodStill) return;
     if (waiting > 0 && now - moved >= idleMs)
       connection.destroy(timeoutError(connection, 'send or take anything', idleMs));
@@ -74,10 +82,11 @@ export function watchConnection(
 }
 
 export interface Heartbeat {
-  /** Beats whenever there was no postpone() for `everyMs`. */
+  /** Begins to beat whenever `everyMs` have passed without postpone(). */
   start(everyMs: number): void;
+  /** Something else was sent: the time to the next beat begins anew. */
   postpone(): void;
-  /** For good: a start() or postpone() that comes later does nothing. */
+  /** Ends the beats for good: a later start() or postpone() does nothing. */
   stop(): void;
 }
 
@@ -87,7 +96,7 @@ export function createHeartbeat(beat: () => void): Heartbeat {
   let last = 0;
   let stopped = false;
 
-  /** A postponement costs a look at the clock only, because there is one for each write. */
+  /** Looks when the next beat is due. postpone() sets no timer, because it is called for each write. */
   function check(): void {
     const waitedMs = performance.now() - last;
     if (waitedMs >= everyMs) {

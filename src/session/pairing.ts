@@ -1,32 +1,44 @@
-/** How two that know one code get to know each other: PROTOCOL.md section 13, after the greeting and before anything else. */
+/**
+ * Pairing: a sender and a receiver that know the same code prove it to each
+ * other. It comes after the greeting and before anything else. PROTOCOL.md
+ * section 13.
+ */
 import { FtxError } from '../core/errors.js';
 import type { Channel } from '../protocol/channel.js';
 import type { Message, PairStep } from '../protocol/messages.js';
 import { within } from '../protocol/watch.js';
 
-/** The sender's side; all texts are base64url. */
+/** What the sender's side needs; all texts are base64url. */
 export interface Proving {
+  /** The first text, which asks for the answer. */
   readonly request: string;
-  /** Undefined if the answer does not prove that the receiver knows the code. */
+  /** The sender's proof; undefined if the answer does not prove that the receiver knows the code. */
   readonly finish: (answer: string) => string | undefined;
-  /** The receiver has proved it. Comes before it gets the proof of the same. */
+  /** Called when the receiver has proved that it knows the code, before the sender proves the same. */
   readonly onProved: () => Promise<void>;
 }
 
-/** The receiver's side. */
+/** What the receiver's side needs; all texts are base64url. */
 export interface Verifying {
-  /** Comes once, and counts as a try. */
+  /** The answer to a request. Called at most once; the call counts as a try. */
   readonly answer: (request: string) => Promise<string>;
-  /** Lets the sender in for good. Throws FtxError `unpaired` if the proof is wrong. */
+  /** Checks the proof and remembers the sender. Throws FtxError `unpaired` if the proof is wrong. */
   readonly accept: (proof: string) => Promise<void>;
 }
 
-/** Throws FtxError `unpaired` when the two do not know the same code, or somebody stands between them. */
+/**
+ * The sender's side. Throws FtxError `unpaired` when the two do not know the
+ * same code or somebody stands between them, and `timeout` after `limitMs`.
+ */
 export function pairAsSender(channel: Channel, proving: Proving, limitMs: number): Promise<void> {
   return within(limitMs, channel, 'finish pairing', prove(channel, proving));
 }
 
-/** Resolves with false if the sender leaves without a try: it may have to ask for the code first. */
+/**
+ * The receiver's side. Resolves with false if the sender leaves without a try,
+ * perhaps to ask a person for the code. Throws FtxError `unpaired`, and
+ * `timeout` after `limitMs`.
+ */
 export function pairAsReceiver(channel: Channel, verifying: Verifying, limitMs: number): Promise<boolean> {
   return within(limitMs, channel, 'finish pairing', verify(channel, verifying));
 }
@@ -59,6 +71,7 @@ function say(channel: Channel, step: PairStep, data: string): Promise<void> {
   return channel.send({ type: 'pair', id: 0, step, data });
 }
 
+/** The text of the step that is due. Throws FtxError for any other message. */
 function readStep(step: PairStep, { peer }: Channel, message: Message | undefined): string {
   if (message === undefined)
     throw new FtxError('lost', `${peer} closed the connection in the middle of pairing. Try again.`);

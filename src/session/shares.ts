@@ -1,12 +1,13 @@
-/** What each side of a transfer spends its time on, and which of it holds the transfer back. */
+/** What each side of a transfer spends its time on, and which part holds the transfer back. */
 import type { Limit, ReceiverShares, SenderShares } from '../core/events.js';
 
+/** Measures how the time divides among states. */
 export interface Stopwatch<State extends string> {
-  /** From now on time counts for this state. */
+  /** From now on, time counts for this state. */
   enter(state: State): void;
-  /** Whole percents of all the time so far, by state. */
+  /** The share of each state in all the time so far, in whole percents. */
   total(): Record<State, number>;
-  /** The same since the last lap. */
+  /** The same of the time since the last call of lap(). */
   lap(): Record<State, number>;
 }
 
@@ -16,7 +17,7 @@ export function createStopwatch<State extends string>(states: readonly State[], 
   let current = first;
   let since = performance.now();
 
-  function settle(): void {
+  function addUp(): void {
     const now = performance.now();
     spent[current] += now - since;
     since = now;
@@ -25,15 +26,15 @@ export function createStopwatch<State extends string>(states: readonly State[], 
   return {
     enter(state) {
       if (state === current) return;
-      settle();
+      addUp();
       current = state;
     },
     total() {
-      settle();
+      addUp();
       return toPercents(states, spent);
     },
     lap() {
-      settle();
+      addUp();
       const lap = makeRecord(states, (state) => spent[state] - before[state]);
       before = { ...spent };
       return toPercents(states, lap);
@@ -54,7 +55,7 @@ export const createSenderWatch = () => createStopwatch(['source', 'network', 'cp
 export type SenderWatch = ReturnType<typeof createSenderWatch>;
 
 export interface ReceiverWatch extends Stopwatch<keyof ReceiverShares> {
-  /** While a commit runs, it is the disk that a receiver without data waits for. */
+  /** A commit begins. While commits run, time in the state `network` counts as `disk`, which the sender waits for. */
   commitStarted(): void;
   commitEnded(): void;
 }
@@ -115,7 +116,7 @@ export function createSessionShares(): SessionShares {
   };
 }
 
-/** The slowest part, as far as the sides tell; null when it lies with a side that does not. */
+/** The part that takes the most time; null when it belongs to a side whose shares are not known. */
 export function findLimit(sender: SenderShares | null, receiver: ReceiverShares | null): Limit | null {
   if (sender && sender.network < Math.max(sender.source, sender.cpu))
     return sender.source >= sender.cpu ? 'sender disk' : 'sender CPU';

@@ -1,26 +1,29 @@
-/** Counts what comes of the entries of a session while their events pass by. */
+/** Counts the entries of a session from its events, which it passes on to the listener. */
 import { FtxError } from '../core/errors.js';
 import type { EventListener, ReceiverShares, SenderShares, Shares, Summary, TransferEvent } from '../core/events.js';
 import { findLimit } from './shares.js';
 
 type WithoutSession<T> = T extends { session: number } ? Omit<T, 'session'> : never;
-/** An event as a session tells it; the tally knows which session it is. */
+/** An event without the number of its session, which the tally adds. */
 export type SessionEvent = WithoutSession<TransferEvent>;
 
 export interface SessionResult extends Summary {
-  /** The first entry's refusal or failure, if there was one. */
+  /** The first refusal or failure of an entry, if there was one. */
   readonly firstFailure?: FtxError;
 }
 
 export interface Tally {
+  /** Counts the event and passes it on. */
   emit(event: SessionEvent): void;
-  /** What went before was no part of the work. */
+  /** Lets the time of the session begin now. */
   restart(): void;
-  /** What the time of the session went into, as far as this side knows. */
+  /** Notes what the time of the session went into; null for a side whose shares are not known. */
   setShares(sender: SenderShares | null, receiver: ReceiverShares | null): void;
+  /** The counts so far. */
   result(): SessionResult;
 }
 
+/** `session` numbers the session in its events. */
 export function createTally(session: number, onEvent: EventListener | undefined): Tally {
   let started = performance.now();
   const counts = { stored: 0, sent: 0, refused: 0, failed: 0, bytes: 0 };
@@ -38,6 +41,7 @@ export function createTally(session: number, onEvent: EventListener | undefined)
   }
 
   return {
+    /** Counts the event and passes it on. */
     emit(event) {
       count(event);
       onEvent?.({ ...event, session });
@@ -53,7 +57,7 @@ export function createTally(session: number, onEvent: EventListener | undefined)
   };
 }
 
-/** Tells that the session is done, and what came of it. */
+/** Emits `done` with the counts, and returns them. */
 export function finishTally(tally: Tally): SessionResult {
   const { firstFailure, ...summary } = tally.result();
   tally.emit({ type: 'done', ...summary });

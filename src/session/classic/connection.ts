@@ -1,17 +1,18 @@
-/** What both sides of the classic handshake share. */
+/** The connection, signal and limits of a classic session, for both sides. */
 import type { Connection } from '../../core/connection.js';
 import { abortReason, FtxError } from '../../core/errors.js';
 import type { Timeouts } from '../../protocol/constants.js';
 import { createPace, type Pace } from '../../protocol/pace.js';
 import { watchConnection } from '../../protocol/watch.js';
 
+/** The whole answer of a receiver that takes the file. */
 export const READY = 'ready';
 export const ascii = new TextDecoder('latin1');
 export const toBytes = (text: string) => new TextEncoder().encode(text);
 
 export interface ClassicOptions {
   readonly timeouts: Timeouts;
-  /** Ends the session. */
+  /** Its reason ends the session. */
   readonly signal: AbortSignal;
 }
 

@@ -1,4 +1,9 @@
-/** The receiver's side of the classic handshake, PROTOCOL.md section 8: size, `ready`, raw bytes. */
+/**
+ * The receiver's side of the classic handshake, PROTOCOL.md section 8. The
+ * sender writes the size in digits, the receiver answers `ready`, and the sender
+ * writes the raw bytes. Nothing marks the end of the size: it is complete when
+ * the sender falls silent.
+ */
 import { pushBack, wrapConnection, type Connection } from '../../core/connection.js';
 import { FtxError, toFtxError } from '../../core/errors.js';
 import type { EventListener } from '../../core/events.js';
@@ -9,27 +14,28 @@ import { within } from '../../protocol/watch.js';
 import { createTally, finishTally, secondsSince, type SessionResult, type Tally } from '../tally.js';
 import { ascii, READY, toBytes, withConnection, type ClassicOptions } from './connection.js';
 
-/** The size is complete when no further byte has come for this long. */
+/** The size is complete when no byte has come for this long. */
 const QUIET_MS = 300;
-/** How long a sender may leave the connection open behind its last byte. */
+/** How long the receiver waits for the sender to close the connection after the last byte. */
 const CLOSE_MS = 5_000;
+/** Of a size: 2^53-1 has 16. */
 const MAX_DIGITS = 16;
-/** What is read before it is written. */
+/** Bytes that are read before they are written. */
 const PIECE_BYTES = 64 * 1024;
 
 export interface ClassicReceiverOptions extends ClassicOptions {
   /** Numbers the session in its events. */
   readonly session: number;
   readonly onEvent?: EventListener | undefined;
-  /** Must never replace a file: the sender has no say in the name. */
+  /** A sink that never replaces a file, because the sender does not choose the name. */
   readonly sink: Sink;
-  /** Bytes of the largest file to take. */
+  /** Bytes of the largest file that is taken. */
   readonly maxSize: number;
-  /** What the file is called. */
+  /** The path of the file in the sink. */
   readonly name: string;
 }
 
-/** Serves one classic sender. Never rejects: what went wrong is in the events and the result. */
+/** Serves one classic sender. Never rejects: failures are in the events and in the result. */
 export async function receiveClassic(connection: Connection, options: ClassicReceiverOptions): Promise<SessionResult> {
   const { name: path, session, onEvent } = options;
   const tally = createTally(session, onEvent);
@@ -76,7 +82,7 @@ async function takeFile(
   }
 }
 
-/** Throws FtxError `too-large`, or what the sink refuses the file with; the sender has been told then. */
+/** Opens the part file. Throws FtxError `too-large`, `exists` or what the sink throws, and tells the sender first. */
 async function openPart(connection: Connection, options: ClassicReceiverOptions, size: number): Promise<PartFile> {
   const { name: path, sink, maxSize } = options;
   try {
@@ -95,7 +101,7 @@ function tooLargeError(peer: string, size: number, maxSize: number): FtxError {
   return new FtxError('too-large', `${peer} announced ${size} bytes, and the limit is ${maxSize}. Raise --max-size.`);
 }
 
-/** Reads digits until they stop coming; `rest` is the connection from there on. */
+/** Reads digits until none come. `rest` is the connection from there on: the read that waits now is its first. */
 async function readSize(connection: Connection): Promise<{ size: number; rest: Connection }> {
   let text = '';
   for (;;) {
@@ -108,6 +114,7 @@ async function readSize(connection: Connection): Promise<{ size: number; rest: C
   }
 }
 
+/** Resolves as `next`, or with `quiet` after QUIET_MS. */
 async function untilQuiet<T>(next: Promise<T>): Promise<T | 'quiet'> {
   let timer: NodeJS.Timeout | undefined;
   const quiet = new Promise<'quiet'>((resolve) => (timer = setTimeout(() => resolve('quiet'), QUIET_MS)));
@@ -128,12 +135,12 @@ function parseSize(text: string): number {
   );
 }
 
-/** The connection, with a read that has begun already as its first. */
+/** The connection, with `first`, a read of it that has begun, as its next read. */
 function withFirstRead(connection: Connection, first: Promise<Uint8Array | undefined>): Connection {
   let begun: typeof first | undefined = first;
-  /** With what a readInto has left over of it. */
+  /** The connection behind that read, with the bytes of it that a readInto left over. */
   let rest = connection;
-  // It may fail before anyone waits for it.
+  // The read may fail before anyone waits for it.
   first.catch(() => undefined);
   return wrapConnection(connection, {
     read() {
@@ -171,8 +178,8 @@ async function copyContent({ reader, pace, part, size, path, tally }: Copy): Pro
 }
 
 /**
- * More bytes than announced lose the transfer. A sender that leaves the
- * connection open, or resets it, has still sent all that it announced.
+ * Throws FtxError `protocol` if the sender sends more bytes than it announced. A
+ * sender that leaves the connection open, or resets it, has sent all of them.
  */
 async function assertEnd(reader: ByteReader): Promise<void> {
   let timer: NodeJS.Timeout | undefined;

@@ -8,14 +8,19 @@ import { within } from '../../protocol/watch.js';
 import { secondsSince, type Tally } from '../tally.js';
 import { ascii, READY, toBytes, withConnection, type ClassicOptions } from './connection.js';
 
+/** No more than this is read of an answer other than `ready`. */
 const MAX_REFUSAL_BYTES = 200;
 
 export interface ClassicSenderOptions extends ClassicOptions {
-  /** Where events go and are counted. */
+  /** Counts the events and passes them on. */
   readonly tally: Tally;
 }
 
-/** Drops one file into a classic receiver, which has no way to confirm. Throws FtxError. */
+/**
+ * Sends one file to a classic receiver. The file counts as sent, not as stored,
+ * because such a receiver does not confirm. Throws FtxError: `usage` for a
+ * stream of unknown length, `refused`, `lost`, `protocol`, `timeout`.
+ */
 export async function sendClassic(
   connection: Connection,
   source: Source,
@@ -43,6 +48,7 @@ export async function sendClassic(
   });
 }
 
+/** Throws FtxError `refused`, `lost` or `protocol` unless the receiver answers `ready`. */
 async function assertReady(reader: ByteReader, peer: string): Promise<void> {
   const answer = await readAnswer(reader);
   if (answer === READY) return;
@@ -51,7 +57,7 @@ async function assertReady(reader: ByteReader, peer: string): Promise<void> {
   throw new FtxError('protocol', `${peer} did not answer "ready". Is it a classic receiver?`);
 }
 
-/** The five bytes of `ready`, or what comes instead up to the end of the line. */
+/** The five bytes of `ready`, or another answer up to the end of its line. */
 async function readAnswer(reader: ByteReader): Promise<string> {
   let answer = '';
   while (answer !== READY && answer.length < MAX_REFUSAL_BYTES && !answer.endsWith('\n')) {
@@ -62,7 +68,7 @@ async function readAnswer(reader: ByteReader): Promise<string> {
   return answer;
 }
 
-/** The receiver closes when it has read everything: a reset before that means that it has not. */
+/** Waits until the receiver closes, as it does when it has read everything. Throws FtxError `lost` if it resets. */
 async function assertClosed(reader: ByteReader, peer: string): Promise<void> {
   if ((await reader.take(1)) !== undefined)
     throw new FtxError('protocol', `${peer} said something after the transfer, which a classic receiver does not.`);

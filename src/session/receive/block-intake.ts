@@ -1,4 +1,4 @@
-/** How the content of data frames gets from the connection into files. */
+/** Reads the content of data frames from the connection into files. */
 import { createBlockDigest } from '../../core/checksum.js';
 import type { Channel } from '../../protocol/channel.js';
 import type { DataMessage } from '../../protocol/messages.js';
@@ -6,18 +6,18 @@ import type { BlockPool, Lease } from './block-pool.js';
 import type { IncomingFile } from './incoming-file.js';
 import type { ReceiverWatch } from '../shares.js';
 
-/** Blocks up to this, and the pieces of larger ones, get memory of their own: a pooled megabyte would be wasted on them. */
+/** A block of up to this many bytes gets memory of its own, as a piece of a larger one does: a pooled megabyte is too much. */
 const PIECE_BYTES = 64 * 1024;
-/** Pooled blocks one session may hold while the disk writes them. */
+/** One session holds at most this many pooled blocks while the disk writes them. */
 const MAX_HELD = 8;
-/** A block that takes longer to arrive comes from a sender that is too slow to hold pooled memory for. */
+/** After a block that took longer than this to arrive, the sender counts as slow. */
 const SLOW_MS = 250;
 
 /**
- * A block is read whole into pooled memory and written while the next one
- * arrives. While the pool is empty, and always for slow senders, it goes to
- * disk in small pieces as they come: nobody waits for memory that somebody
- * slower holds, and memory does not follow the number of senders.
+ * A block is read as a whole into pooled memory and written while the next one
+ * arrives. When the pool is empty, and always for a slow sender, the block goes
+ * to disk in small pieces as they come. So no sender waits for memory that a
+ * slower one holds, and memory does not grow with the number of senders.
  */
 export class BlockIntake {
   readonly #channel: Channel;
@@ -34,9 +34,10 @@ export class BlockIntake {
   }
 
   /**
-   * Reads the content behind a data head into the file. Undefined if the file
-   * was given up meanwhile. Throws FtxError `checksum` when the block stays
-   * damaged, and what reading from the channel throws.
+   * Reads the content that follows `head` into `file`. Resolves with whether the
+   * block is kept or must come `again`; undefined if `isOpen` says that the file was
+   * given up meanwhile. Throws FtxError `checksum` when the block stays damaged,
+   * and what Channel.readContent throws.
    */
   async take(head: DataMessage, file: IncomingFile, isOpen: () => boolean): Promise<'keep' | 'again' | undefined> {
     this.#watch.enter('disk');
@@ -48,6 +49,7 @@ export class BlockIntake {
     return verdict.finally(() => (this.#slow = performance.now() - started > SLOW_MS));
   }
 
+  /** Memory for a block; undefined if the block is to go to disk in pieces. */
   #lease(length: number): Lease | undefined {
     if (length <= PIECE_BYTES) return { bytes: Buffer.allocUnsafe(length), release: () => undefined };
     const block = this.#slow ? undefined : this.#pool.take();

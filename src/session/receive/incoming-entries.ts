@@ -200,7 +200,10 @@ export class IncomingEntries {
     tally.emit({ type: 'stored', path, as, size, digest, already, durable, seconds: secondsSince(startedAt) });
   }
 
-  /** The entry ends here without being stored: the sender is told, what has arrived is removed, then the user is told. */
+  /**
+   * The entry ends here without being stored: the sender is told, what has arrived
+   * is removed or kept for a later session, and then the user is told.
+   */
   #fail(id: number, { code, message }: FtxError, keep = isResumable(code, 'receiver')): void {
     const entry = this.#open.remove(id);
     if (!entry) return;

@@ -1,4 +1,4 @@
-/** One file on its way into a sink: blocks verified and written, then the whole committed. */
+/** One file on its way into a sink: its blocks are verified and written, and then the whole is verified and committed. */
 import { createFileDigest, digestBlock } from '../../core/checksum.js';
 import { FtxError, toFtxError } from '../../core/errors.js';
 import type { PartFile, Placed, PresentFile } from '../../core/sink.js';
@@ -6,38 +6,43 @@ import type { DataMessage } from '../../protocol/messages.js';
 import { createBlockMap, type BlockPlace } from './block-map.js';
 import type { Lease } from './block-pool.js';
 
-/** What `end` says of a file. */
+/** What the sender says in `end`: the digest of the whole file in hex, and its size in bytes. */
 export interface FileEnd {
   readonly digest: string;
   readonly size: number;
 }
 
 export interface IncomingFile {
-  /** Throws FtxError `protocol` for a block that is not due here. */
+  /** Throws FtxError `protocol` unless a block may come at this place now. */
   assertDue(place: BlockPlace): void;
-  /** Writes part of an expected block before it is verified: what is wrong will be written again. Never rejects. */
+  /** Writes a piece of a block before the block is verified: a damaged one will be written again. Never rejects. */
   writePiece(piece: Uint8Array, offset: number): Promise<void>;
   /**
-   * Begins to write an expected block that is in `lease`, and gives the lease
-   * back when it is written, or at once. Throws FtxError `checksum`.
+   * Takes a whole block, which is in `lease`. Begins to write it if it is intact.
+   * Releases the lease when it is written, or at once. Throws FtxError `checksum`
+   * when the block has arrived damaged too often.
    */
   arrive(head: DataMessage, lease: Lease): 'keep' | 'again';
-  /** An expected block of this digest has been written piece by piece. Throws FtxError `checksum`. */
+  /** As arrive(), for a block that was written piece by piece and whose content has this digest. */
   arriveInPieces(head: DataMessage, digest: bigint): 'keep' | 'again';
-  /** All blocks have been sent, though some may come again. Throws FtxError `protocol` at a second one. */
+  /** The sender has sent all blocks, though some may come again. Throws FtxError `protocol` at a second `end`. */
   end(end: FileEnd): void;
+  /** Whether the `end` and all blocks are here. */
   isComplete(): boolean;
-  /** Bytes that have arrived whole. */
+  /** Bytes of the blocks that are here and intact. */
   bytes(): number;
-  /** Of a complete file. */
+  /** The digest of the whole file in hex; only a complete file has one. */
   digest(): string;
-  /** Verifies and commits; call it once, when complete. */
+  /**
+   * Verifies the digest of a complete file and commits it. Call it once. Throws
+   * FtxError `checksum`, the failure of a write, or what PartFile.commit throws.
+   */
   commit(): Promise<Placed>;
-  /** Ends it once nothing is being written: `keep` what a later session can go on with, or remove everything. */
+  /** Waits for the writes. Then keeps what a later session can build on, or removes everything without `keep`. */
   close(keep: boolean): Promise<void>;
 }
 
-/** `onWriteFailure` hears of a failed write as soon as it happens. */
+/** `onWriteFailure` is called as soon as a write fails. `size` is null for a stream. */
 export function createIncomingFile(
   part: PartFile,
   size: number | null,
@@ -88,14 +93,15 @@ export function createIncomingFile(
   };
 }
 
+/** The peer ended a file twice, or at a wrong size. */
 export function endError(): FtxError {
   return new FtxError('protocol', 'The peer ended a file twice, or at another size than it announced and sent.');
 }
 
 interface Writes {
-  /** Resolves when the write is over, well or not. */
+  /** Resolves when the write is over. A failure is kept for whenDone(). */
   start(bytes: Uint8Array, offset: number): Promise<void>;
-  /** Writes a verified block and gives its memory back. */
+  /** Writes a verified block and releases its memory. */
   startWhole(lease: Lease, head: DataMessage): void;
   /** Resolves when all of them are over; throws the first failure. */
   whenDone(): Promise<void>;
@@ -133,8 +139,8 @@ function createWrites(part: PartFile, onFailure: (error: FtxError) => void): Wri
 }
 
 /**
- * Whether a file that is there already has the content that `end` describes.
- * False as well when another file took its place meanwhile. Stops when `onBlock` throws.
+ * Whether a file that is there already has the digest of `end`; false too when another file took its place meanwhile.
+ * Calls `onBlock` before each block; what `onBlock` throws ends the comparison.
  */
 export async function isSameFile(present: PresentFile, end: FileEnd, onBlock: () => void): Promise<boolean> {
   const digest = createFileDigest();

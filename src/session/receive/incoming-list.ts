@@ -1,4 +1,4 @@
-/** The list of what a sender is going to offer, judged before the first offer: PROTOCOL.md section 5, check. */
+/** The list of all entries that a sender is going to offer, judged before the first offer: PROTOCOL.md section 5, check. */
 import { FtxError, isRefusal, toFtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
 import type { Plan, Sink } from '../../core/sink.js';
@@ -7,10 +7,10 @@ import { MAX_CONTROL_BYTES } from '../../protocol/constants.js';
 import { measureItem, type CheckMessage, type Verdict } from '../../protocol/messages.js';
 import type { Tally } from '../tally.js';
 
-/** What a frame of verdicts holds beside them. */
+/** Bytes of a frame that are not verdicts, at most. */
 const FRAME_BYTES = 200;
 
-/** Methods throw what ends the session. */
+/** Methods throw the failure that ends the session. */
 export class IncomingList {
   readonly #channel: Channel;
   readonly #sink: Sink;
@@ -26,6 +26,7 @@ export class IncomingList {
     this.#tally = tally;
   }
 
+  /** Judges the entries of one `check`, and sends the verdicts. */
   async take({ entries, last, dryRun }: CheckMessage): Promise<void> {
     if (this.#isOver) throw new FtxError('protocol', 'The peer sent a list after another one, or after offers.');
     const plan = (this.#plan ??= this.#sink.plan(dryRun));
@@ -37,17 +38,21 @@ export class IncomingList {
     await (last ? this.#end(plan, verdicts, dryRun) : this.#answer(verdicts, { end: true }));
   }
 
-  /** Whatever comes now is no list any more. Throws FtxError `protocol` in the middle of one. */
-  finish(): void {
+  /** The sender offers now: no list may come any more. Throws FtxError `protocol` in the middle of a list. */
+  assertOver(): void {
     if (this.#plan && !this.#isOver) throw new FtxError('protocol', 'The peer did not finish its list.');
     this.#isOver = true;
   }
 
+  /** Releases what the sink keeps for the list. */
   close(): void {
     this.#plan?.close();
   }
 
-  /** Undefined for what is just new. A failure that is no refusal may have passed when the entry is offered. */
+  /**
+   * The verdict about one entry; undefined if nothing needs saying. A failure that
+   * is no refusal is left out too, because it may be over when the entry is offered.
+   */
   async #judge(plan: Plan, index: number, entry: Entry, dryRun: boolean): Promise<Verdict | undefined> {
     this.#entries += 1;
     this.#bytes += entry.size ?? 0;
@@ -63,13 +68,13 @@ export class IncomingList {
     }
   }
 
-  /** As if it had been offered: it will not be. */
+  /** Reports a refused entry to the user as if it had been offered, because the sender will leave it out. */
   #report({ path, kind, size }: Entry, { code, message }: Pick<FtxError, 'code' | 'message'>): void {
     this.#tally.emit({ type: 'offered', path, kind, size });
     this.#tally.emit({ type: 'refused', path, code, message });
   }
 
-  /** What is refused is told even when there is no room for the rest. */
+  /** Answers the last `check`. The sender hears of the refusals even when there is no space for the rest. */
   async #end(plan: Plan, verdicts: Verdict[], dryRun: boolean): Promise<void> {
     this.#isOver = true;
     const room = await plan.total().catch((error: unknown) => toFtxError(error));
@@ -81,7 +86,7 @@ export class IncomingList {
     this.#tally.emit({ type: 'checked', entries: this.#entries, bytes: this.#bytes, dryRun, ...room });
   }
 
-  /** In as many frames as it takes; all but the last without the end. */
+  /** Sends the verdicts in as many frames as they need; only the last frame carries `end`. */
   async #answer(
     verdicts: readonly Verdict[],
     end: { end: true; room?: Awaited<ReturnType<Plan['total']>> },

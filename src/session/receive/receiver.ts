@@ -1,4 +1,36 @@
-/** The receiver's side of a session, in the order of PROTOCOL.md section 4. */
+/**
+ * The receiver's side of a session: the life of one conversation with a sender,
+ * in the order of PROTOCOL.md section 4.
+ *
+ * 1. Greeting and hello. The receiver says how many entries may be open and how
+ *    large a file may be. A sender that is not known has to pair then.
+ * 2. The list, if the sender sends one. incoming-list.ts asks the sink what would
+ *    become of each entry, and answers with the verdicts. Nothing is written.
+ * 3. Offers. incoming-entries.ts asks the sink to open each entry. The sink makes
+ *    a directory or link at once. For a file it has a part file, which may hold
+ *    blocks of an earlier session, or a file of that name and size that is there.
+ *    The answer `ready` tells the sender where to start.
+ * 4. Blocks. block-intake.ts reads each one into memory of block-pool.ts or in
+ *    pieces. incoming-file.ts verifies and writes it, and block-map.ts knows which
+ *    blocks are still missing. A damaged block is asked for again.
+ * 5. The end of a file. When no block is missing, the digest of the whole is
+ *    verified and the part file is committed. A file that was there is compared
+ *    instead. The answer `stored` goes out when the file is durable in its place.
+ * 6. Goodbye. The receiver waits until all commits are over, and says goodbye.
+ *
+ * One loop, takeMessages(), reads the frames one after the other and never waits
+ * for the sink, but for memory, for a bounded number of writes and for a bounded
+ * number of commits. What the sink does runs beside it (background.ts): opening
+ * up to the agreed number of entries, writing blocks, comparing and committing.
+ * Directories and links are made one after the other. incoming-entry.ts has the
+ * states of an entry, and open-entries.ts holds the entries that are open. Two
+ * timers run beside all that: reports of the receiver's shares to the sender, and
+ * the patience with a sender that offers nothing.
+ *
+ * A failure of one entry ends that entry: the sender is told, what has arrived is
+ * removed or kept for a later session, and the session goes on. Any other failure
+ * ends the session, and with it all entries but those that are being committed.
+ */
 import { abortReason, FtxError, toFtxError } from '../../core/errors.js';
 import type { Connection } from '../../core/connection.js';
 import type { EventListener } from '../../core/events.js';
@@ -23,22 +55,24 @@ import { createTally, finishTally, type SessionResult, type Tally } from '../tal
 export interface ReceiverSessionOptions {
   /** Numbers the session in its events. */
   readonly session: number;
+  /** Where the entries go. */
   readonly sink: Sink;
+  /** The memory for blocks, shared with other sessions. */
   readonly pool: BlockPool;
   readonly limits: ReceiverLimits;
   readonly timeouts: Timeouts;
-  /** Ends the session; the sender is told the reason. */
+  /** Its reason ends the session, and is told to the sender. */
   readonly signal: AbortSignal;
   readonly onEvent?: EventListener | undefined;
-  /** Called now and then while the sender has to wait for what this side does. */
+  /** Called now and then while the sender waits for work of this side, so that it does not count as quiet. */
   readonly onWork?: (() => void) | undefined;
-  /** For a sender that is not known: comes after the greeting, and decides whether the session goes on. */
+  /** Pairs with a sender that is not known. Called after the greeting; false ends the session. */
   readonly pair?: ((channel: Channel) => Promise<boolean>) | undefined;
-  /** The sender has begun to say what it has. */
+  /** Called when the sender sends a list, or a part of it. */
   readonly onList?: (() => void) | undefined;
 }
 
-/** Serves one sender to its goodbye. Never rejects: what went wrong is in the events and the result. */
+/** Serves one sender up to its goodbye. Never rejects: failures are in the events and in the result. */
 export async function receiveSession(connection: Connection, options: ReceiverSessionOptions): Promise<SessionResult> {
   const { sink, pool, limits, signal, onWork } = options;
   const tally = createTally(options.session, options.onEvent);
@@ -76,7 +110,7 @@ interface Session extends Pick<ReceiverSessionOptions, 'sink' | 'limits' | 'time
 
 async function serve(session: Session): Promise<void> {
   const { channel, entries, sink, tally, watch, limits, timeouts, pair } = session;
-  // What has no limit here still has to be a number on the wire.
+  // A size without a limit is Infinity here, and has to be a number on the wire.
   const size = Math.floor(Math.min(limits.size, Number.MAX_SAFE_INTEGER));
   const capabilities = pair ? [CHECK_CAPABILITY, PAIR_CAPABILITY] : [CHECK_CAPABILITY];
   const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities, limits: { ...limits, size } });
@@ -90,14 +124,14 @@ async function serve(session: Session): Promise<void> {
     clearInterval(reports);
     patience.stop();
   }
-  // Commits go on by themselves; the sender has nothing more to say to them.
+  // Commits may still run; they need nothing more from the sender.
   await entries.whenIdle();
   if (entries.openCount > 0) throw new FtxError('protocol', `${channel.peer} said goodbye before everything was sent.`);
   sink.finish();
   await channel.send({ type: 'goodbye', id: 0 });
 }
 
-/** Until the sender's goodbye, or the end of the connection. */
+/** Takes messages until the goodbye of the sender, or the end of the connection. */
 async function takeMessages(session: Session, onMessage: () => void): Promise<void> {
   const { channel, entries, watch } = session;
   for (;;) {
@@ -113,7 +147,7 @@ async function takeMessages(session: Session, onMessage: () => void): Promise<vo
   }
 }
 
-/** Ends a session in which nothing is open and nothing is offered, however well it pings. */
+/** Ends a session in which nothing is open and nothing is offered for `offerMs`. Pings do not count. */
 function startPatience(channel: Channel, entries: IncomingEntries, offerMs: number) {
   let since = performance.now();
   const renew = () => void (since = performance.now());
@@ -124,6 +158,7 @@ function startPatience(channel: Channel, entries: IncomingEntries, offerMs: numb
   return { renew, stop: () => clearInterval(timer) };
 }
 
+/** Tells the sender at intervals what the receiver spends its time on, while entries are open. */
 function startReports(channel: Channel, entries: IncomingEntries, watch: ReceiverWatch): NodeJS.Timeout {
   return setInterval(() => {
     if (entries.openCount === 0) return;
@@ -137,7 +172,7 @@ async function handle({ entries, list, onList }: Session, message: Message): Pro
       onList?.();
       return list.take(message);
     case 'offer':
-      list.finish();
+      list.assertOver();
       return entries.receiveOffer(message.id, message.entry);
     case 'data':
       return entries.receiveBlock(message);
