@@ -1,81 +1,85 @@
-/** Where a session's entries go. A folder is a Sink. */
+/** The contract of the place where a session's entries go: a folder, a bucket, or memory in tests. */
 import type { Entry } from './entry.js';
 
-/** Where an entry ended up: the path below the receiver's folder, `/`-separated. */
+/** An entry that has got its final name. */
 export interface Placed {
+  /** Its path below the receiver's folder, `/`-separated. Not the offered one if the name was taken. */
   readonly as: string;
 }
 
-/** A file being received; nothing stands under the final name until commit resolves. */
+/** A file that is being received. It has no final name before commit names it. */
 export interface PartFile {
   readonly state: 'part';
-  /** Digests of the blocks that are durable here from an earlier session, from the first on. */
+  /** Digests of the blocks that are durable from an earlier session: block 0 first, without a gap. Usually empty. */
   readonly durable: readonly bigint[];
-  /** Writes a block, or part of one, at a byte offset; the memory may be reused once it resolves. */
+  /** Writes a block, or part of one, at a byte offset. The caller may reuse the memory once it resolves. Throws FtxErrors. */
   write(block: Uint8Array, offset: number): Promise<void>;
-  /** The block at this offset has been written and has this digest: a later session may build on it. */
+  /** Notes that the block at this byte offset has been written whole and has this digest, so that a later session need not ask for it. */
   confirm(offset: number, digest: bigint): void;
-  /** Puts the file under its final name, durable if the sink is, or throws and leaves none. Call once, after all writes. */
+  /**
+   * Gives the file its final name; it is durable when this resolves, if the sink is. `size` is in bytes, and must be
+   * what was written. Throws FtxErrors, and then the final name does not exist. Call it once, after all writes.
+   */
   commit(size: number): Promise<Placed>;
-  /** Removes what has arrived. Safe to call at any time, more than once, and after commit. */
+  /** Removes what has arrived. Never fails. Safe to call at any time, more than once, and after commit. */
   discard(): Promise<void>;
-  /** Like discard, but keeps the confirmed blocks for a later session where that is possible. */
+  /** Ends like discard, but keeps the confirmed blocks for a later session where that is possible. */
   suspend(): Promise<void>;
 }
 
-/** A file of that name and size is there already; whether it is the same one its content tells. */
+/** A file that has the offered name and size already. The caller compares the content to learn whether it is the same one. */
 export interface PresentFile extends Placed {
   readonly state: 'present';
   /**
-   * As Source.blocks(0). Throws FtxError `changed` also after the last block, so that whoever has read to the end
-   * knows that this very file stands there still.
+   * The content as Source.blocks(0) yields it. Throws FtxError `changed` also after the last block, so that a caller
+   * that has read to the end knows that this very file stands there still.
    */
   blocks(): AsyncIterable<Uint8Array>;
-  /** Where the offered file goes when it is another one; without it, it is refused. */
+  /** Receives the offered file after all, because the content differs. Missing where the offered file is then refused. */
   receiveBeside?(): Promise<PartFile>;
 }
 
-/**
- * What would become of an entry, as far as can be told without its content:
- * `new`, `rename` to a name that is free, `replace` what is there, or `already`
- * there. The names are those of PROTOCOL.md.
- */
+/** What would become of an entry, as far as its offer tells. */
 export interface Outlook {
+  /**
+   * `new`: nothing has the name. `rename`: the entry gets a free name. `replace`: it replaces what is there. `already`:
+   * it seems to be there. The words are those of PROTOCOL.md.
+   */
   readonly fate: 'new' | 'rename' | 'replace' | 'already';
-  /** The name it would get, for `rename`. */
+  /** The path the entry would get, for `rename` in a dry run. */
   readonly as?: string | undefined;
-  /** Bytes of it that are there from an earlier session; 0 if none. */
+  /** Bytes of the file that are there from an earlier session; 0 if none. */
   readonly offset: number;
 }
 
-/** A list of entries under judgement. Writes nothing. */
+/** Judges a list of entries before the first of them is offered. Writes nothing. */
 export interface Plan {
-  /** One more. Throws the FtxError that open or place would refuse it with; `too-many` ends the list. */
+  /** Judges the next entry. Throws the FtxError with which open or place would refuse it; `too-many` ends the list. */
   add(offer: Entry): Promise<Outlook>;
-  /** After the last. Throws FtxError `no-space` when there is no room for all. */
+  /** Adds up the list; call it after the last entry. Throws FtxError `no-space` when there is no room for all of it. */
   total(): Promise<Capacity>;
-  /** Forgets the list. Safe to call more than once. */
+  /** Frees the memory of the list. Safe to call more than once. */
   close(): void;
 }
 
-/** Where one session's entries go. Refusals are FtxErrors that concern the one entry only. */
+/** Stores the entries of one session. An FtxError that it throws concerns the one entry only. */
 export interface Sink {
-  /** Whether what it has stored survives a power cut. */
+  /** Whether a stored entry survives a power cut. */
   readonly isDurable: boolean;
-  /** Begins a list. In a dry run it also finds the names for `rename`. */
+  /** Begins a list. In a dry run the outlooks also tell the free names for `rename`. */
   plan(isDryRun: boolean): Plan;
-  /** Decides what becomes of an offered file. Writes nothing that outlives a discard but parent folders. */
+  /** Decides what becomes of an offered file. What it writes, apart from parent folders, is gone after a discard. */
   open(offer: Entry): Promise<PartFile | PresentFile>;
-  /** Makes an offered directory or symlink; durable when it resolves, if the sink is. */
+  /** Makes an offered directory or symlink. It is durable when this resolves, if the sink is. */
   place(offer: Entry): Promise<Placed>;
-  /** The sender has said goodbye: folders that were made on the way and never offered get what is usual. Never fails. */
+  /** Call it after the sender's goodbye: parent folders that were made and never offered get the mode of any new folder. Never fails. */
   finish(): void;
 }
 
 /** The receiver's answer to a whole list: bytes needed and bytes free. */
 export interface Capacity {
-  /** Bytes that would have to come; those of streams are not known and count as none. */
+  /** Bytes that would have to arrive. Streams count as none, because their size is not known. */
   readonly needed: number;
-  /** Bytes that there is room for; null where the system does not tell. */
+  /** Bytes that there is room for; null where the system does not tell how many. */
   readonly free: number | null;
 }

@@ -1,5 +1,4 @@
 /** What becomes of an offered file: a refusal, a comparison with the file that is there, or a part file within its limits. */
-import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
 import { FtxError } from '../../core/errors.js';
@@ -7,6 +6,7 @@ import type { PartFile, PresentFile } from '../../core/sink.js';
 import { showPath } from '../disk/disk-error.js';
 import { decideFile, type ConflictPolicy } from '../names/conflict.js';
 import { parsePath } from '../names/safe-path.js';
+import { readExisting } from './existing.js';
 import type { Folders } from './folders.js';
 import { createPartFile, tooLargeError, type PartFileOptions } from './part-file.js';
 import { withPlace, type HeldPlace } from './place.js';
@@ -99,7 +99,7 @@ async function findPresent(
   offer: Entry,
   { place, findPlace, receiveBeside }: Required<PresentOptions>,
 ): Promise<PresentFile | undefined> {
-  const there = lstatSync(join(place.folder, place.path.name), { bigint: true, throwIfNoEntry: false });
+  const there = readExisting(join(place.folder, place.path.name));
   if (decideFile(policy, offer, there) !== 'already') return undefined;
   const isKept = policy === 'fail' || policy === 'skip';
   return openPresent({ place, findPlace, ...(!isKept && { receiveBeside }) });

@@ -1,12 +1,13 @@
 /** What would become of a list of entries, before the first of them is offered. Writes nothing. */
-import { accessSync, constants, lstatSync, readlinkSync, type BigIntStats } from 'node:fs';
+import { accessSync, constants, lstatSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { FtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
 import type { Outlook, Plan, Capacity } from '../../core/sink.js';
-import { decideFile, decideLink, existsError, type ConflictPolicy } from '../names/conflict.js';
+import { decideFile, decideLink, existsError, type ConflictPolicy, type Existing } from '../names/conflict.js';
 import { diskError, showBytes, showPath } from '../disk/disk-error.js';
 import { lstatIfAny } from '../disk/attributes.js';
+import { readExisting } from './existing.js';
 import { assertLength, badParentError } from './folders.js';
 import { findFreeName } from '../names/free-name.js';
 import { tooLargeError } from './part-file.js';
@@ -127,7 +128,7 @@ async function look(
   parent: Parent,
 ): Promise<Outlook> {
   const at = (other: string): string => join(parent.folder, other);
-  const there = parent.isThere ? lstatSync(at(name), { bigint: true, throwIfNoEntry: false }) : undefined;
+  const there = parent.isThere ? readExisting(at(name)) : undefined;
   const fate = decide(onConflict, offer, at(name), there);
   if (fate === 'already') return { fate, offset: 0 };
   accessSync(parent.folder, constants.W_OK | constants.X_OK);
@@ -138,16 +139,16 @@ async function look(
   return { fate, offset, as: sibling(free) };
 }
 
-function decide(policy: ConflictPolicy, offer: Entry, place: string, there: BigIntStats | undefined): Outlook['fate'] {
+function decide(policy: ConflictPolicy, offer: Entry, place: string, there: Existing | undefined): Outlook['fate'] {
   switch (offer.kind) {
     case 'file':
       return decideFile(policy, offer, there);
     case 'symlink':
-      return there?.isSymbolicLink() && readlinkSync(place) === offer.target
+      return there?.kind === 'symlink' && readlinkSync(place) === offer.target
         ? 'already'
         : decideLink(policy, offer, there);
     case 'directory':
-      if (there && !there.isDirectory()) throw existsError(offer.path, 'something other than a folder');
+      if (there && there.kind !== 'directory') throw existsError(offer.path, 'something other than a folder');
       return there ? 'already' : 'new';
   }
 }

@@ -1,10 +1,11 @@
+/** Finds a free name beside one that is taken: `photo (1).jpg` for `photo.jpg`. */
 import { extname } from 'node:path';
 
 const NAME_BYTES_MAX = 255;
-/** What follows the last dot of a longer "extension" is a sentence, not a file type. */
+/** A longer "extension" is no file type but text that contains a dot. */
 const EXTENSION_BYTES_MAX = 32;
 
-/** `photo.jpg` as `photo (1).jpg`: the stem is shortened, at a character, to stay within 255 bytes. */
+/** Puts a number into a name: `photo.jpg` becomes `photo (1).jpg`. Cuts the stem, at a character, so that the name stays within 255 bytes. */
 export function numberName(name: string, number: number): string {
   const extension = extensionOf(name);
   const suffix = ` (${number})${extension}`;
@@ -13,21 +14,23 @@ export function numberName(name: string, number: number): string {
 }
 
 export interface NameSearch {
-  /** The absolute path without a number: searches for one of these go one after the other. */
+  /** The absolute path of the name without a number. Searches for the same path run one after the other. */
   readonly path: string;
   readonly name: string;
-  /** False when the candidate is taken, which others may do at any moment. */
+  /** Takes the candidate; false if it exists. Another process may create it at any moment. */
   readonly claim: (candidate: string) => Promise<boolean>;
   readonly isTaken: (candidate: string) => Promise<boolean>;
 }
 
-/** Process-wide, for as long as somebody searches: fifty files of one name would snatch each number from the others. */
+/**
+ * Process-wide, by path, while a search runs. Without turns, fifty files of one name would take each other's number
+ * away again and again.
+ */
 const queues = new Map<string, { last: Promise<unknown>; taken: number; waiting: number }>();
 
 /**
- * Claims the name, or a free numbered form of it. The search doubles its step
- * and then halves it: the n-th file of one name costs O(log n) lookups, and
- * numbers that have become free below may stay so.
+ * Claims the name, or else a numbered form of it, and returns the name it got. The search doubles its step and then
+ * halves it, so that the n-th file of one name costs O(log n) lookups. A lower number that became free may stay unused.
  */
 export async function claimFreeName(search: NameSearch): Promise<string> {
   if (await search.claim(search.name)) return search.name;
@@ -44,7 +47,7 @@ export async function claimFreeName(search: NameSearch): Promise<string> {
   });
 }
 
-/** The numbered form that claimFreeName would try first for a name that is taken. */
+/** Returns the numbered form that claimFreeName would try first. `name` is taken. */
 export async function findFreeName(name: string, isTaken: NameSearch['isTaken']): Promise<string> {
   return numberName(name, await findFreeNumber(0, (number) => isTaken(numberName(name, number))));
 }

@@ -1,14 +1,15 @@
+/** The names of unfinished files in the receive folder. */
 import { isOwnerDead, makeOwnerMark } from '../disk/owner.js';
 import { RESERVED_PREFIX } from './safe-path.js';
 
 export const PART_SUFFIX = '.part';
 
-/** A name that no entry can have, for what is not finished. */
+/** Returns a new name for an unfinished file. No entry can have it, because the prefix is reserved. */
 export function makePartName(): string {
   return `${RESERVED_PREFIX}${makeOwnerMark()}${PART_SUFFIX}`;
 }
 
-/** Whether its maker was killed: nobody will finish or remove what has this name. */
+/** Whether makePartName made the name in a process that is dead. Then nothing else finishes or removes the file. */
 export function isOrphaned(name: string): boolean {
   if (!name.startsWith(RESERVED_PREFIX) || !name.endsWith(PART_SUFFIX)) return false;
   return isOwnerDead(name.slice(RESERVED_PREFIX.length, -PART_SUFFIX.length));

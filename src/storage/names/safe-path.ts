@@ -1,14 +1,14 @@
-/** The only place that resolves a peer's names (PROTOCOL.md section 7). No I/O. */
+/** Which paths and link targets of a peer are accepted (PROTOCOL.md section 7). No other file resolves a peer's names. No I/O. */
 import { FtxError, type ErrorCode } from '../../core/errors.js';
 import { showPath } from '../disk/disk-error.js';
 
 const PATH_BYTES_MAX = 4096;
 const COMPONENT_BYTES_MAX = 255;
-/** One path makes at most so many folders. */
+/** Bounds how many folders a single path can make. */
 const COMPONENTS_MAX = 100;
-/** Linux's limit on what a symlink holds: PATH_MAX less the final NUL. */
+/** The longest target of a link on Linux: PATH_MAX without the final NUL. */
 const TARGET_BYTES_MAX = 4095;
-/** How the names of part files begin, which no entry may claim. */
+/** Begins the names of part files, journals and locks. No entry may have such a name. */
 export const RESERVED_PREFIX = '.ftx-';
 
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
@@ -46,7 +46,7 @@ export function parsePath(text: string): EntryPath {
   };
 }
 
-/** Throws FtxError `bad-link` unless the target stays inside the first folder of the link's own path. */
+/** Throws FtxError `bad-link` unless the target leads into the first folder of the link's own path. */
 export function assertLinkTarget(link: EntryPath, target: string): void {
   const flaw = findTextFlaw(target) ?? findTargetFlaw(link, target);
   if (flaw !== undefined) throw pathError('bad-link', link.text, `its target ${flaw}`);
@@ -100,7 +100,7 @@ function isWindowsDevice(component: string): boolean {
   return WINDOWS_DEVICE.test(stem.trimEnd());
 }
 
-/** In any case, because some file systems take `.FTX-` for the same name. */
+/** Ignores upper and lower case, because some file systems take `.FTX-` for the same name. */
 function isReserved(component: string): boolean {
   return component.slice(0, RESERVED_PREFIX.length).toLowerCase() === RESERVED_PREFIX;
 }
@@ -113,7 +113,7 @@ function findTargetFlaw(link: EntryPath, target: string): string | undefined {
   const inner = components.findIndex((component) => component !== '..');
   const ups = inner === -1 ? components.length : inner;
   if (components.lastIndexOf('..') >= ups) return 'has ".." elsewhere than at its beginning';
-  // The link's own name and the first folder are no levels that it may climb.
+  // Each `..` climbs one of the link's folders, and the first folder must remain.
   if (ups > link.parents.length - 1) return 'points outside the folder it came in';
   return undefined;
 }

@@ -1,18 +1,18 @@
-/** Names that a file system takes for one although they are written differently. */
+/** Finds names that a file system takes for the same although they are written differently, such as `A` and `a`. */
 import { hash } from 'node:crypto';
 import { lstat, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makePartName, PART_SUFFIX } from './part-name.js';
 
-/** All spellings of one name as the same text. */
+/** Maps all spellings of a name to the same text. */
 export type Fold = (name: string) => string;
 
-/** Names of all lists under way: beyond that, collisions show only when the entries are stored. */
+/** Bounds the names of all lists under way. Beyond it, a collision shows only when the entries are stored. */
 const MAX_NAMES = 1_000_000;
-/** The memory of a new list; doubled when it is half full. */
+/** The slots of a new list. Their number doubles whenever half of them are used. */
 const FIRST_SLOTS = 1024;
 
-/** How the folder folds names; undefined where every spelling is a name of its own. */
+/** Finds out by trying how the file system of `dir` folds names. Undefined where each spelling is a name of its own. */
 export async function probeFold(dir: string): Promise<Fold | undefined> {
   const name = makePartName();
   const accented = name.replace(PART_SUFFIX, `\u00e9${PART_SUFFIX}`);
@@ -22,8 +22,9 @@ export async function probeFold(dir: string): Promise<Fold | undefined> {
   return createFold(foldsCase, foldsForm);
 }
 
+/** `foldsCase`: the file system ignores case. `foldsForm`: it ignores the Unicode normal form. */
 export function createFold(foldsCase: boolean, foldsForm: boolean): Fold {
-  // Lower case may come apart into letter and accent, so the form comes last.
+  // A lower-case letter may consist of letter and accent, so the Unicode form comes last.
   return (name) => {
     const cased = foldsCase ? name.toLowerCase() : name;
     return foldsForm ? cased.normalize('NFC') : cased;
@@ -39,20 +40,20 @@ async function isSameName(dir: string, name: string, other: string): Promise<boo
       () => false,
     );
   } catch {
-    // A name that it does not even take is none that it could confuse.
+    // A name that the file system refuses cannot be confused with another.
     return false;
   } finally {
     await unlink(path).catch(() => undefined);
   }
 }
 
-/** Process-wide. */
+/** Process-wide: the names in all lists together. */
 let namesKept = 0;
 
-/** The names of one list, 16 to 64 bytes for each. */
+/** The names of one list. Each takes 16 to 64 bytes. */
 export class NameSet {
   readonly #fold: Fold;
-  /** Pairs: hash of the folded name, 0 where free, and hash of the name as it is. */
+  /** Pairs of hashes: of the folded name, 0 where the slot is free, and of the name as it is. */
   #slots = new Float64Array(2 * FIRST_SLOTS);
   #count = 0;
 
@@ -60,7 +61,7 @@ export class NameSet {
     this.#fold = fold;
   }
 
-  /** Adds a path. False when it is there already, written differently. */
+  /** Adds a path. Returns false if the list has it already, written differently. */
   add(path: string): boolean {
     if (namesKept >= MAX_NAMES) return true;
     const exact = hashName(path);
@@ -74,7 +75,7 @@ export class NameSet {
     return true;
   }
 
-  /** Forgets all. Safe to call more than once. */
+  /** Forgets all names. Safe to call more than once. */
   clear(): void {
     namesKept -= this.#count;
     this.#count = 0;
@@ -91,7 +92,7 @@ export class NameSet {
   }
 }
 
-/** Where the hash is, or where it would be. */
+/** Returns the index of the pair with this hash, or of the free pair where it belongs. */
 function findSlot(slots: Float64Array, folded: number): number {
   const mask = slots.length / 2 - 1;
   let slot = folded % (mask + 1);
@@ -99,7 +100,7 @@ function findSlot(slots: Float64Array, folded: number): number {
   return 2 * slot;
 }
 
-/** 52 bits, never 0: among a million names two are taken for one in a list of ten thousand. */
+/** 52 bits, never 0. Of ten thousand lists of a million names, about one has two names with the same hash. */
 function hashName(name: string): number {
   const digest = hash('sha1', name, 'buffer');
   return digest.readUIntBE(0, 6) * 16 + (digest.readUInt8(6) & 15) + 1;
