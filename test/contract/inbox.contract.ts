@@ -30,10 +30,14 @@ export function describeInbox<Store>(name: string, contract: InboxContract<Store
     return inbox;
   }
 
+  /** One inbox for all sessions over a store. */
+  const inboxes = new Map<Store, Promise<Inbox>>();
   const asSinks: SinkContract<Store> = {
     ...contract,
     async makeSink(store, { onConflict, maxSize }) {
-      return (await open(store, maxSize)).session({ bringer: ANN, onConflict, isResumable: false });
+      const opening = inboxes.get(store) ?? open(store, maxSize);
+      inboxes.set(store, opening);
+      return (await opening).session({ bringer: ANN, onConflict, isResumable: false });
     },
   };
   describeSink(name, asSinks);

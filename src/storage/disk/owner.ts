@@ -30,6 +30,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Whether it is the mark of a process of this machine that runs; false for what is no mark. */
+export function isOwnerAlive(mark: string): boolean {
+  return OWNER.exec(mark)?.[1] === HOST && !isOwnerDead(mark);
+}
+
 /** Whether it is the mark of a process that runs, or that cannot be known to have ended. */
 export function mayBeRunning(mark: string): boolean {
   return OWNER.test(mark) && !isOwnerDead(mark);

@@ -8,7 +8,7 @@ import { readJournal } from '../disk/block-journal.js';
 import { holdWay, releaseFolder, type HeldFolder, type Way } from '../disk/held-folder.js';
 import { LOCK_SUFFIX, readOwner, TAKEOVER_SUFFIX, takeLock } from '../disk/lock.js';
 import { isOwnerDead } from '../disk/owner.js';
-import { isOrphaned, PART_SUFFIX } from '../names/part-name.js';
+import { isOrphaned, isOwned, PART_SUFFIX } from '../names/part-name.js';
 import { JOURNAL_SUFFIX, parseBinding } from './resumable-part.js';
 import { RESERVED_PREFIX } from '../names/safe-path.js';
 
@@ -54,6 +54,8 @@ async function removeIfOver(file: string, keepMs: number): Promise<boolean> {
       () => false,
     );
   if (isOrphaned(basename(file))) return remove();
+  // Its time is no sign of its age: a part gets the time of the offered file before it gets its name.
+  if (isOwned(basename(file))) return false;
   const isOver =
     (await readAgeMs(file).catch(() => 0)) > keepMs ||
     (file.endsWith(TAKEOVER_SUFFIX) && isOwnerDead(await readOwner(file)));

@@ -1,5 +1,5 @@
 /** The names of unfinished files in the receive folder. */
-import { isOwnerDead, makeOwnerMark } from '../disk/owner.js';
+import { isOwnerAlive, isOwnerDead, makeOwnerMark } from '../disk/owner.js';
 import { RESERVED_PREFIX } from './safe-path.js';
 
 export const PART_SUFFIX = '.part';
@@ -11,6 +11,16 @@ export function makePartName(): string {
 
 /** Whether makePartName made the name in a process that is dead. Then nothing else finishes or removes the file. */
 export function isOrphaned(name: string): boolean {
-  if (!name.startsWith(RESERVED_PREFIX) || !name.endsWith(PART_SUFFIX)) return false;
-  return isOwnerDead(name.slice(RESERVED_PREFIX.length, -PART_SUFFIX.length));
+  return isOwnerDead(markOf(name));
+}
+
+/** Whether makePartName made the name in a process of this machine that runs. Then that process finishes or removes the file. */
+export function isOwned(name: string): boolean {
+  return isOwnerAlive(markOf(name));
+}
+
+/** Empty for a name that makePartName has not made. */
+function markOf(name: string): string {
+  if (!name.startsWith(RESERVED_PREFIX) || !name.endsWith(PART_SUFFIX)) return '';
+  return name.slice(RESERVED_PREFIX.length, -PART_SUFFIX.length);
 }

@@ -48,6 +48,13 @@ it('passes over journals that say nothing', async () => {
   expect(await list(dir)).toEqual([]);
 });
 
+it('leaves the part file of a process that runs, however old the time is that the offer has given it', async () => {
+  const dir = await tempDir();
+  await writeFile(join(dir, `.ftx-${makeOwnerMark()}.part`), 'is being committed');
+  await age(dir);
+  expect(await removeOldParts(dir, HOUR_MS / 2)).toEqual([]);
+});
+
 it('removes what is old, and nothing else', async () => {
   const dir = await tempDir();
   await leavePart(dir, 'old/film');
