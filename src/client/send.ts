@@ -1,7 +1,7 @@
 /** Dials, then one sender session over the sources. */
 import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { DEFAULT_RETRIES } from '../core/defaults.js';
+import { DEFAULT_RETRIES, DEFAULT_TIMEOUT_MS } from '../core/defaults.js';
 import { FtxError } from '../core/errors.js';
 import { openCodeDesk, type CodeDesk } from './code-desk.js';
 import type { EventListener, Totals } from '../core/events.js';
@@ -63,13 +63,14 @@ export const STANDARD_INPUT = '-';
  * `unreadable`, `unsupported`), the options do not fit together (`usage`), or
  * the session as a whole fails.
  */
-export async function send(options: SendOptions): Promise<SendResult> {
+export async function send(given: SendOptions): Promise<SendResult> {
+  const options = withDefaults(given);
   await checkInputs(options);
   const journey = createJourney();
   let total: Totals | null = null;
   const tally = createTally(SESSION, (event) => {
     journey.note(event);
-    options.onEvent?.(event.type === 'progress' ? { ...event, total } : event);
+    options.onEvent(event.type === 'progress' ? { ...event, total } : event);
   });
   try {
     // Another attempt has less to send, but the whole stays what it was.
@@ -80,20 +81,45 @@ export async function send(options: SendOptions): Promise<SendResult> {
   }
 }
 
+/** Options that have no default: their absence means something by itself. */
+type WithoutDefault = 'name' | 'peer' | 'askCode' | 'home' | 'input';
+
+/** SendOptions with every default filled in. */
+type CompleteOptions = {
+  readonly [Key in keyof SendOptions]-?: Key extends WithoutDefault
+    ? SendOptions[Key]
+    : Exclude<SendOptions[Key], undefined>;
+};
+
+function withDefaults(options: SendOptions): CompleteOptions {
+  const { paths, to, name, peer, askCode, home, input } = options;
+  return {
+    ...{ paths, to, name, peer, askCode, home, input },
+    classic: options.classic ?? false,
+    plain: options.plain ?? false,
+    pair: options.pair ?? false,
+    timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    dryRun: options.dryRun ?? false,
+    retries: options.retries ?? DEFAULT_RETRIES,
+    stateDir: options.stateDir ?? findStateDir(),
+    signal: options.signal ?? new AbortController().signal,
+    onEvent: options.onEvent ?? (() => undefined),
+  };
+}
+
 async function sendAll(
-  options: SendOptions,
+  options: CompleteOptions,
   tally: Tally,
   journey: Journey,
   onCounted: (totals: Totals) => void,
 ): Promise<void> {
-  const { to, classic, timeoutMs, dryRun, signal = new AbortController().signal } = options;
+  const { to, classic, plain, peer, home, timeoutMs, dryRun, signal } = options;
   const timeouts = timeoutsFor(timeoutMs);
   if (classic) {
     for await (const source of readAll(options, tally, new Set()))
       await sendClassic(await dialReceiver(to, signal), source, { tally, timeouts, signal });
     return;
   }
-  const { plain = false, peer, home } = options;
   const desk = openDesk(options, tally);
   const emit = (event: SessionEvent) => tally.emit(event);
   const attempt = async () => {
@@ -103,11 +129,11 @@ async function sendAll(
     const link = await connect(to, { plain, peer, home, desk, timeouts, signal, emit });
     await sendSession(link, sources, { tally, timeouts, signal, dryRun, onCounted });
   };
-  const retries = canRetry(options) ? (options.retries ?? DEFAULT_RETRIES) : 0;
+  const retries = canRetry(options) ? options.retries : 0;
   await withRetries({ ...journey, retries, signal, onRetry: reportRetry(tally, retries) }, attempt);
 }
 
-function openDesk({ pair = false, askCode }: SendOptions, tally: Tally): CodeDesk {
+function openDesk({ pair, askCode }: CompleteOptions, tally: Tally): CodeDesk {
   return openCodeDesk(pair, async () => {
     const code = await askCode?.();
     // The time of a person who looks for the code is not that of the transfer.
@@ -117,7 +143,7 @@ function openDesk({ pair = false, askCode }: SendOptions, tally: Tally): CodeDes
 }
 
 /** A stream cannot be read again, and what a dry run has told it would tell again; of two inputs of one name it could not be told which has arrived. */
-function canRetry({ paths, input, dryRun }: SendOptions): boolean {
+function canRetry({ paths, input, dryRun }: CompleteOptions): boolean {
   return !input && !dryRun && new Set(paths.map((path) => basename(resolve(path)))).size === paths.length;
 }
 
@@ -132,16 +158,8 @@ async function* leaveOut(sources: AsyncIterable<Source>, ended: ReadonlySet<stri
 }
 
 /** All that can be known to be wrong before the receiver hears of it. */
-async function checkInputs({
-  paths,
-  name,
-  input,
-  classic = false,
-  plain,
-  peer,
-  pair,
-  dryRun,
-}: SendOptions): Promise<void> {
+async function checkInputs(options: CompleteOptions): Promise<void> {
+  const { paths, name, input, classic, plain, peer, pair, dryRun } = options;
   if (classic && dryRun)
     throw new FtxError('usage', 'A classic receiver cannot tell what would happen: a dry run goes with ftx only.');
   if (peer !== undefined && (classic || plain))
@@ -178,11 +196,7 @@ export function checkName(paths: readonly string[], name: string | undefined): v
     throw new FtxError('usage', 'Standard input (-) has no name of its own: give it one with --name.');
 }
 
-function readAll(
-  { paths, name, input, signal, stateDir = findStateDir() }: SendOptions,
-  tally: Tally,
-  ended: ReadonlySet<string>,
-) {
+function readAll({ paths, name, input, signal, stateDir }: CompleteOptions, tally: Tally, ended: ReadonlySet<string>) {
   if (input && name !== undefined && paths.includes(STANDARD_INPUT)) return only(streamSource(input, name));
   return readSources(paths, {
     name,

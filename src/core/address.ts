@@ -57,8 +57,13 @@ function addressError(text: string): FtxError {
 
 /** `host:port`, with brackets around IPv6; an IPv4 address mapped into IPv6 is shown as IPv4. */
 export function formatAddress({ host, port }: Address): string {
-  const plain = host.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/, '');
+  const plain = unmapHost(host);
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+}
+
+/** An IPv4 address that is mapped into IPv6 (`::ffff:192.0.2.7`) as IPv4; any other host as it is. */
+export function unmapHost(host: string): string {
+  return host.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/, '');
 }
 
 /** What a user has to type to reach the address: formatAddress without the port that is the default. */

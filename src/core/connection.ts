@@ -1,9 +1,10 @@
 /** The contract of a two-way byte stream, and the wrappers around one. TCP, TLS and a memory pair are Connections. */
+import type { Address } from './address.js';
 
 /** A two-way byte stream to one peer. */
 export interface Connection {
-  /** The peer's address for people: `192.0.2.7:51234`. */
-  readonly peer: string;
+  /** Where the peer is. */
+  readonly address: Address;
   /**
    * The next bytes, or undefined once the peer has ended its side. One read at
    * a time; the bytes stay valid. Rejects with the first reason the connection
@@ -31,7 +32,7 @@ export interface Connection {
 /** The connection, with `changes` in the place of its own methods. */
 export function wrapConnection(connection: Connection, changes: Partial<Connection>): Connection {
   return {
-    peer: connection.peer,
+    address: connection.address,
     read: () => connection.read(),
     readInto: (target, onBytes) => connection.readInto(target, onBytes),
     write: (parts) => connection.write(parts),

@@ -1,4 +1,5 @@
 /** Who is let in, and who makes room: pure bookkeeping, without a socket or a clock of its own. */
+import type { Address } from '../core/address.js';
 
 /** A caller counts as a stranger until it settles. */
 export interface Guest {
@@ -14,7 +15,7 @@ export interface Guest {
 
 export interface Admission {
   /** `drop` is called when the place goes to somebody else. Undefined when there is no place to be had. */
-  admit(peer: string, drop: () => void): Guest | undefined;
+  admit(address: Address, drop: () => void): Guest | undefined;
 }
 
 export interface AdmissionOptions {
@@ -92,8 +93,8 @@ export function createAdmission({ maxGuests, maxStrangers, quietMs, now }: Admis
   }
 
   return {
-    admit(peer, drop) {
-      const network = networkOf(peer);
+    admit({ host }, drop) {
+      const network = networkOf(host);
       if (!makeRoom(network)) return undefined;
       const stranger = { since: now(), network, hasSpoken: false, drop };
       strangers.add(stranger);
@@ -176,14 +177,13 @@ function sizeOf({ silent, speaking }: Neighbours): number {
   return silent.size + speaking.size;
 }
 
-const IPV6 = /^\[([^\]%]*)/;
 const IPV6_GROUPS = 8;
 const NETWORK_GROUPS = 4;
 
-/** Of a Connection's `peer`: the IPv4 address, or the /64 of an IPv6 one, any address of which one machine can take. */
-export function networkOf(peer: string): string {
-  const address = IPV6.exec(peer)?.[1];
-  if (address === undefined) return peer.replace(/:\d+$/, '');
+/** The network of a host: the IPv4 address itself, or the /64 of an IPv6 address, because one machine can take any address in it. */
+export function networkOf(host: string): string {
+  if (!host.includes(':')) return host;
+  const [address = ''] = host.split('%');
   const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter(Boolean));
   const zeros = Array.from({ length: IPV6_GROUPS - head.length - tail.length }, () => '0');
   return `${[...head, ...zeros, ...tail].slice(0, NETWORK_GROUPS).join(':')}::/64`;

@@ -1,5 +1,4 @@
 /** The door for classic: one file without a name. */
-import { hostOf } from '../core/address.js';
 import type { Inbox } from '../core/inbox.js';
 import type { Timeouts } from '../protocol/constants.js';
 import { nameClassicFile } from '../session/classic/name.js';
@@ -18,7 +17,7 @@ export function createClassicDoor({ inbox, options, timeouts }: ClassicDoorOptio
   return {
     serve({ connection: accepted }, visit, number) {
       const connection = noteArrivals(accepted, () => visit.guest.stir());
-      const bringer = { kind: 'none', address: hostOf(connection.peer) } as const;
+      const bringer = { kind: 'none', address: connection.address.host } as const;
       return receiveClassic(connection, {
         ...describeSession(visit, number(), timeouts, options),
         // The sender has no say in the name, so its file never replaces another; and it cannot go on with a part.

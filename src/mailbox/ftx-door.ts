@@ -1,5 +1,4 @@
 /** The door for ftx: the gate, then one session. */
-import { hostOf } from '../core/address.js';
 import { FtxError } from '../core/errors.js';
 import type { Bringer, Inbox } from '../core/inbox.js';
 import type { Timeouts } from '../protocol/constants.js';
@@ -42,14 +41,14 @@ export function createFtxDoor({ inbox, options, timeouts, budget, isEncrypted, g
       }
       const session = number();
       const drop = () => stop.abort(FORGOTTEN);
-      const pass = secured && (await gate?.admit({ ...secured, address: connection.peer, session, drop }));
+      const pass = secured && (await gate?.admit({ ...secured, address: connection.address, session, drop }));
       if (pass instanceof FtxError) {
         refuseFtx(connection, pass);
         return undefined;
       }
       const bringer: Bringer = secured
         ? { kind: 'key', id: secured.peer }
-        : { kind: 'none', address: hostOf(connection.peer) };
+        : { kind: 'none', address: connection.address.host };
       const grant = budget.grantEntries(pass?.pair ? MAX_NEWCOMER_OFFERS : MAX_OPEN_OFFERS);
       try {
         return await receiveSession(connection, {

@@ -1,9 +1,9 @@
 /** Who gets into a receiver that is not open to all. */
+import { type Address, formatAddress } from '../core/address.js';
 import { FtxError, toFtxError } from '../core/errors.js';
 import { spellFingerprint, type Fingerprint } from '../core/fingerprint.js';
 import type { CodeTry, OneTimeCode } from '../identity/one-time-code.js';
 import type { EventListener } from '../core/events.js';
-import { hostOf } from '../core/address.js';
 import type { Channel } from '../protocol/channel.js';
 import { DEFAULT_TIMEOUTS, MAX_TIMER_MS } from '../protocol/constants.js';
 import { CANNOT_TELL, NOT_KNOWN } from './turn-away.js';
@@ -16,8 +16,7 @@ const REVOKE_MS = 1_000;
 /** A sender at the gate, its identity proved by TLS. */
 export interface Caller {
   readonly peer: Fingerprint;
-  /** `host:port`. */
-  readonly address: string;
+  readonly address: Address;
   readonly binding: Uint8Array;
   /** Numbers its session in events. */
   readonly session: number;
@@ -111,7 +110,7 @@ async function pairStranger(channel: Channel, pairing: Pairing, stranger: Strang
       const { createVerifier } = await import('../identity/pake.js');
       const parties = { sender: caller.peer, receiver: own, binding: caller.binding };
       const verifier = await createVerifier(pairing.text, parties, request);
-      if (!verifier) throw new FtxError('protocol', `${caller.address} does not pair as ftx does.`);
+      if (!verifier) throw new FtxError('protocol', `${formatAddress(caller.address)} does not pair as ftx does.`);
       ({ accepts } = verifier);
       return verifier.answer;
     },
@@ -120,9 +119,9 @@ async function pairStranger(channel: Channel, pairing: Pairing, stranger: Strang
       const right = attempt;
       attempt = undefined;
       right?.claim();
-      await rememberSender(home, caller.peer, hostOf(caller.address));
+      await rememberSender(home, caller.peer, caller.address.host);
       onPaired();
-      onEvent({ type: 'paired', session: caller.session, peer: caller.address, identity: caller.peer });
+      onEvent({ type: 'paired', session: caller.session, peer: formatAddress(caller.address), identity: caller.peer });
     },
   };
   try {
@@ -133,7 +132,7 @@ async function pairStranger(channel: Channel, pairing: Pairing, stranger: Strang
     if (outcome.burned) onBurned();
     throw new FtxError(
       'unpaired',
-      `A try to pair from ${caller.address} failed: the code was wrong, or the sender broke off. ${describeTries(outcome.left)}`,
+      `A try to pair from ${formatAddress(caller.address)} failed: the code was wrong, or the sender broke off. ${describeTries(outcome.left)}`,
       { cause: error },
     );
   }
@@ -145,7 +144,7 @@ function describeTries(left: number): string {
 }
 
 function describeStranger({ peer, address }: Caller): FtxError {
-  const who = `${address} is not known here: it is ${spellFingerprint(peer)} (${peer}).`;
+  const who = `${formatAddress(address)} is not known here: it is ${spellFingerprint(peer)} (${peer}).`;
   return new FtxError('unpaired', `${who} To let it in, stop this receiver and start it again with --pair.`);
 }
 

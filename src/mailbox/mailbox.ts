@@ -104,7 +104,7 @@ export class Mailbox {
   #take(connection: TcpConnection): void {
     if (this.#state.state === 'closing') return this.#turnAway.refuse(connection, SHUTTING_DOWN);
     const stop = new AbortController();
-    const guest = this.#admission.admit(connection.peer, () => stop.abort(BUSY));
+    const guest = this.#admission.admit(connection.address, () => stop.abort(BUSY));
     if (!guest) return this.#turnAway.refuse(connection, BUSY);
     const visit = { connection, guest, stop, since: performance.now(), hasOffered: false };
     this.#visits.add(visit);

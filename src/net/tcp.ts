@@ -13,7 +13,7 @@
  * reads and writes reject with; the socket then lingers for a moment.
  */
 import type { Socket } from 'node:net';
-import { formatAddress } from '../core/address.js';
+import { formatAddress, type Address, unmapHost } from '../core/address.js';
 import { errnoOf, FtxError, nameFailure } from '../core/errors.js';
 import type { Connection } from '../core/connection.js';
 import { Inflow } from './inflow.js';
@@ -32,7 +32,7 @@ const MAX_LINGERING = 24;
  * peer would not get the last message.
  */
 export class TcpConnection implements Connection {
-  readonly peer: string;
+  readonly address: Address;
   readonly #farewells: Farewells;
   #socket: Socket;
   #detach: () => void;
@@ -45,7 +45,7 @@ export class TcpConnection implements Connection {
   constructor(socket: Socket, farewells = commonFarewells) {
     this.#socket = socket;
     this.#farewells = farewells;
-    this.peer = formatAddress({ host: socket.remoteAddress ?? 'unknown', port: socket.remotePort ?? 0 });
+    this.address = { host: unmapHost(socket.remoteAddress ?? 'unknown'), port: socket.remotePort ?? 0 };
     socket.setNoDelay(true);
     this.#detach = this.#attach(socket);
   }
@@ -103,8 +103,8 @@ export class TcpConnection implements Connection {
         if (this.#isPaused) socket.pause();
       },
       end: () => this.#inflow.end(),
-      error: (error: Error) => this.#fail(lossError(this.peer, error)),
-      close: () => this.#fail(lossError(this.peer)),
+      error: (error: Error) => this.#fail(lossError(this.address, error)),
+      close: () => this.#fail(lossError(this.address)),
     };
     const entries = Object.entries(listeners);
     for (const [event, listener] of entries) socket.on(event, listener);
@@ -203,9 +203,9 @@ export function createFarewells(most: number): Farewells {
 
 const commonFarewells = createFarewells(MAX_LINGERING);
 
-function lossError(peer: string, cause?: Error): FtxError {
+function lossError(address: Address, cause?: Error): FtxError {
   const code = errnoOf(cause) ?? 'ECONNRESET';
   const why =
     code === 'ECONNRESET' ? '' : code.startsWith('ERR_SSL') ? ' (its encryption failed)' : ` (${nameFailure(cause)})`;
-  return new FtxError('lost', `The connection to ${peer} was lost${why}. Send again.`, { cause });
+  return new FtxError('lost', `The connection to ${formatAddress(address)} was lost${why}. Send again.`, { cause });
 }

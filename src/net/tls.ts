@@ -1,4 +1,5 @@
 /** TLS 1.3 over a TcpConnection: PROTOCOL.md section 12. Both sides show a certificate, and their keys tell who they are. */
+import { formatAddress } from '../core/address.js';
 import {
   connect,
   createServer,
@@ -64,7 +65,9 @@ export function acceptTls(connection: TcpConnection, read: Uint8Array, own: Iden
  * `busy` or `lost`, or the reason if the connection is destroyed meanwhile.
  */
 export function startTls(connection: TcpConnection, own: Identity): Promise<Secured> {
-  return secure(connection, new Uint8Array(0), (socket) => shakeHandsAsClient(socket, own, connection.peer));
+  return secure(connection, new Uint8Array(0), (socket) =>
+    shakeHandsAsClient(socket, own, formatAddress(connection.address)),
+  );
 }
 
 async function secure(
@@ -74,7 +77,7 @@ async function secure(
 ): Promise<Secured> {
   try {
     const socket = await connection.upgrade(read, shakeHands);
-    const peer = identify(socket, connection.peer);
+    const peer = identify(socket, formatAddress(connection.address));
     // The secret is taken now, because a closed socket has none.
     return { peer, binding: socket.exportKeyingMaterial(BINDING_BYTES, BINDING_LABEL, Buffer.alloc(0)) };
   } catch (error) {

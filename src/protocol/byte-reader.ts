@@ -1,4 +1,5 @@
 /** Reads exact numbers of bytes from a Connection, whose own reads end anywhere. */
+import { formatAddress } from '../core/address.js';
 import { FtxError } from '../core/errors.js';
 import type { Connection } from '../core/connection.js';
 
@@ -49,7 +50,7 @@ export function createByteReader(connection: Connection): ByteReader {
   async function fill(target: Uint8Array): Promise<void> {
     for (let done = fillFromChunk(target); done < target.length;) {
       const read = await connection.readInto(target.subarray(done), ignore);
-      if (read === 0) throw endedError(connection.peer);
+      if (read === 0) throw endedError(formatAddress(connection.address));
       done += read;
     }
   }
@@ -66,7 +67,7 @@ export function createByteReader(connection: Connection): ByteReader {
     fill,
     async skip(length) {
       for (let left = length, skipped; left > 0; left -= skipped) {
-        if (!(await arrived())) throw endedError(connection.peer);
+        if (!(await arrived())) throw endedError(formatAddress(connection.address));
         skipped = Math.min(chunk.length, left);
         drop(skipped);
       }

@@ -10,6 +10,7 @@
  * pace.ts one whose content is too slow, within() one that does not finish a
  * message. The peer is told why before the connection goes.
  */
+import { type Address, formatAddress } from '../core/address.js';
 import { FtxError } from '../core/errors.js';
 import { wrapConnection, type Connection } from '../core/connection.js';
 import { createByteReader, endedError, type ByteReader } from './byte-reader.js';
@@ -24,8 +25,8 @@ import { watchConnection, within } from './watch.js';
 type GreetingHello = Omit<Hello, 'idleMs'>;
 
 export interface Channel {
-  /** The address of the peer, for people. */
-  readonly peer: string;
+  /** Where the peer is. */
+  readonly address: Address;
   /**
    * Exchanges greeting and hello, and resolves with the hello of the peer.
    * Throws FtxError `protocol`, `lost`, `timeout`, or what the peer gave as its reason.
@@ -67,7 +68,7 @@ export function createChannel(socket: Connection, timeouts: Timeouts): Channel {
   };
 
   return {
-    peer: raw.peer,
+    address: raw.address,
     send,
     drain,
     sendBlock,
@@ -89,8 +90,8 @@ export function createChannel(socket: Connection, timeouts: Timeouts): Channel {
     const idleMs = Math.min(MAX_IDLE_MS, Math.max(MIN_IDLE_MS, timeouts.idleMs));
     await send({ type: 'hello', id: 0, ...own, idleMs });
     void flush();
-    await readGreeting(reader, raw.peer);
-    const hello = expectHello(await receive(), raw.peer);
+    await readGreeting(reader, formatAddress(raw.address));
+    const hello = expectHello(await receive(), formatAddress(raw.address));
     pings.start(hello.idleMs / 4);
     return hello;
   }
@@ -137,7 +138,12 @@ async function readMessage(reader: ByteReader, raw: Connection, timeouts: Timeou
   // A message that is here as a whole needs no deadline.
   return (
     takeAtOnce(reader) ??
-    within(Math.min(timeouts.controlMs, timeouts.idleMs), raw, 'finish a message', takeMessage(reader, raw.peer))
+    within(
+      Math.min(timeouts.controlMs, timeouts.idleMs),
+      raw,
+      'finish a message',
+      takeMessage(reader, formatAddress(raw.address)),
+    )
   );
 }
 

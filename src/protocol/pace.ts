@@ -1,4 +1,5 @@
 /** The pace of a peer: content that comes too slowly ends the connection. PROTOCOL.md section 9. */
+import { formatAddress } from '../core/address.js';
 import { FtxError } from '../core/errors.js';
 import { MAX_TIMER_MS, MIN_BYTES_PER_SECOND } from './constants.js';
 import type { Destroyable } from './watch.js';
@@ -32,7 +33,8 @@ export function createPace(connection: Destroyable, idleMs: number): Pace {
   }
 
   function judge(): void {
-    if (bytes * 1000 < MIN_BYTES_PER_SECOND * windowMs) connection.destroy(slowError(connection.peer, windowMs));
+    if (bytes * 1000 < MIN_BYTES_PER_SECOND * windowMs)
+      connection.destroy(slowError(formatAddress(connection.address), windowMs));
     restart();
   }
 

@@ -1,10 +1,11 @@
 /** Deadlines of a connection, and the heartbeat that keeps a quiet one alive: PROTOCOL.md section 9. */
+import { formatAddress } from '../core/address.js';
 import { FtxError } from '../core/errors.js';
 import { observeReads, wrapConnection, type Connection } from '../core/connection.js';
 import { MAX_TIMER_MS } from './constants.js';
 
 /** A connection or channel, as far as a deadline needs it. */
-export type Destroyable = Pick<Connection, 'peer' | 'destroy'>;
+export type Destroyable = Pick<Connection, 'address' | 'destroy'>;
 
 /**
  * Resolves as `work`. Destroys `target`, on which `work` waits, with FtxError
@@ -21,8 +22,11 @@ export async function within<T>(ms: number, target: Destroyable, what: string, w
 }
 
 /** FtxError `timeout`. `what` ends the sentence "PEER did not …". */
-export function timeoutError({ peer }: Pick<Connection, 'peer'>, what: string, ms: number): FtxError {
-  return new FtxError('timeout', `${peer} did not ${what} within ${Math.round(ms / 100) / 10} s. Try again.`);
+export function timeoutError({ address }: Pick<Connection, 'address'>, what: string, ms: number): FtxError {
+  return new FtxError(
+    'timeout',
+    `${formatAddress(address)} did not ${what} within ${Math.round(ms / 100) / 10} s. Try again.`,
+  );
 }
 
 /** A connection that is destroyed when nothing moves. */

@@ -3,6 +3,7 @@
  * other. It comes after the greeting and before anything else. PROTOCOL.md
  * section 13.
  */
+import { formatAddress } from '../core/address.js';
 import { FtxError } from '../core/errors.js';
 import type { Channel } from '../protocol/channel.js';
 import type { Message, PairStep } from '../protocol/messages.js';
@@ -49,7 +50,7 @@ async function prove(channel: Channel, { request, finish, onProved }: Proving): 
   if (proof === undefined)
     throw new FtxError(
       'unpaired',
-      `The code is not the one that ${channel.peer} shows now, or somebody stands in between. Nothing was sent. Look at its screen, and send again.`,
+      `The code is not the one that ${formatAddress(channel.address)} shows now, or somebody stands in between. Nothing was sent. Look at its screen, and send again.`,
     );
   await onProved();
   await say(channel, 'proof', proof);
@@ -72,10 +73,10 @@ function say(channel: Channel, step: PairStep, data: string): Promise<void> {
 }
 
 /** The text of the step that is due. Throws FtxError for any other message. */
-function readStep(step: PairStep, { peer }: Channel, message: Message | undefined): string {
+function readStep(step: PairStep, { address }: Channel, message: Message | undefined): string {
   if (message === undefined)
-    throw new FtxError('lost', `${peer} closed the connection in the middle of pairing. Try again.`);
+    throw new FtxError('lost', `${formatAddress(address)} closed the connection in the middle of pairing. Try again.`);
   if (message.type === 'error') throw new FtxError(message.code, message.message);
   if (message.type === 'pair' && message.step === step) return message.data;
-  throw new FtxError('protocol', `${peer} did not go on with pairing as ftx does.`);
+  throw new FtxError('protocol', `${formatAddress(address)} did not go on with pairing as ftx does.`);
 }

@@ -18,7 +18,7 @@ function open(maxGuests: number, maxStrangers = maxGuests) {
     const caller: Caller = {
       name: `${host} ${callers.length}`,
       isDropped: false,
-      guest: admission.admit(`${host}:50000`, () => (caller.isDropped = true)),
+      guest: admission.admit({ host, port: 50_000 }, () => (caller.isDropped = true)),
     };
     callers.push(caller);
     return caller;
@@ -72,7 +72,7 @@ describe('a full house', () => {
 
   it('counts all addresses of one IPv6 network as one', () => {
     const { call, callers } = open(10);
-    const sender = call('[2001:db8:1::2]');
+    const sender = call('2001:db8:1::2');
     for (let n = 0; n < 100; n++) call(`[2001:db8:2::${n.toString(16)}]`);
     expect(sender.isDropped).toBe(false);
     expect(dropped(callers)).toBe(91);
@@ -242,15 +242,15 @@ it('never has more inside than there is room for, and drops nobody who has left,
 });
 
 it.each([
-  ['192.0.2.7:51234', '192.0.2.7'],
-  ['[2001:db8::7]:51234', '2001:db8:0:0::/64'],
-  ['[2001:db8:1:2:3:4:5:6]:51234', '2001:db8:1:2::/64'],
-  ['[2001:db8:1:2:3:4:5:7]:51234', '2001:db8:1:2::/64'],
-  ['[2001:db8:1:2::]:1', '2001:db8:1:2::/64'],
-  ['[::1]:51234', '0:0:0:0::/64'],
-  ['[1::2:3:4:5:6:7]:51234', '1:0:2:3::/64'],
-  ['[fe80::1%eth0]:51234', 'fe80:0:0:0::/64'],
-  ['unknown:0', 'unknown'],
-])('the network of %s is %s', (peer, network) => {
-  expect(networkOf(peer)).toBe(network);
+  ['192.0.2.7', '192.0.2.7'],
+  ['2001:db8::7', '2001:db8:0:0::/64'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:db8:1:2:3:4:5:7', '2001:db8:1:2::/64'],
+  ['2001:db8:1:2::', '2001:db8:1:2::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['1::2:3:4:5:6:7', '1:0:2:3::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['unknown', 'unknown'],
+])('the network of %s is %s', (host, network) => {
+  expect(networkOf(host)).toBe(network);
 });

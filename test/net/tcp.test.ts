@@ -95,7 +95,7 @@ describe('a TCP connection', () => {
 
   it('has the address of its peer', async () => {
     const [connection, raw] = await acceptRaw();
-    expect(connection.peer).toBe(`127.0.0.1:${raw.localPort}`);
+    expect(connection.address).toEqual({ host: '127.0.0.1', port: raw.localPort });
     raw.destroy();
   });
 });

@@ -82,7 +82,7 @@ function throttleSource(source: Source): Source {
 
 function throttleLink(connection: Connection): Connection {
   return {
-    peer: connection.peer,
+    address: connection.address,
     read: () => connection.read(),
     readInto: (target, onBytes) => connection.readInto(target, onBytes),
     write: async (parts) => {

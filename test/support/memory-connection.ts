@@ -65,9 +65,9 @@ class Pipe {
   }
 }
 
-function endpoint(peer: string, incoming: Pipe, outgoing: Pipe): Connection {
+function endpoint(host: string, incoming: Pipe, outgoing: Pipe): Connection {
   return {
-    peer,
+    address: { host, port: 1 },
     read: () => incoming.pull(),
     readInto: async (target, onBytes) => put((await incoming.pull(target.length)) ?? NOTHING, target, onBytes),
     write: (parts) => outgoing.push(parts),
@@ -91,7 +91,7 @@ function put(part: Uint8Array, target: Uint8Array, onBytes: (bytes: number) => v
 export function connectionPair(): [Connection, Connection] {
   const there = new Pipe();
   const back = new Pipe();
-  return [endpoint('memory:right', back, there), endpoint('memory:left', there, back)];
+  return [endpoint('right', back, there), endpoint('left', there, back)];
 }
 
 /** A Connection that reads `parts` one by one, then ends or waits, and collects what is written. */
@@ -107,7 +107,7 @@ export function scriptedConnection(parts: readonly Uint8Array[], atEnd: 'end' | 
     return new Promise((_, reject) => (fail = reject));
   }
   const connection: Connection = {
-    peer: 'script',
+    address: { host: 'script', port: 1 },
     read,
     async readInto(target, onBytes) {
       const whole = (await read()) ?? NOTHING;

@@ -92,7 +92,7 @@ export async function transfer(
 
 export function tamperWith(connection: Connection, tamper: (part: Uint8Array) => readonly Uint8Array[]): Connection {
   return {
-    peer: connection.peer,
+    address: connection.address,
     read: () => connection.read(),
     readInto: (target, onBytes) => connection.readInto(target, onBytes),
     write: (parts) => connection.write(parts.flatMap((part) => tamper(Uint8Array.from(part)))),

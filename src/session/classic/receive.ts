@@ -4,6 +4,7 @@
  * writes the raw bytes. Nothing marks the end of the size: it is complete when
  * the sender falls silent.
  */
+import { formatAddress } from '../../core/address.js';
 import { pushBack, wrapConnection, type Connection } from '../../core/connection.js';
 import { FtxError, toFtxError } from '../../core/errors.js';
 import type { EventListener } from '../../core/events.js';
@@ -39,7 +40,7 @@ export interface ClassicReceiverOptions extends ClassicOptions {
 export async function receiveClassic(connection: Connection, options: ClassicReceiverOptions): Promise<SessionResult> {
   const { name: path, session, onEvent } = options;
   const tally = createTally(session, onEvent);
-  tally.emit({ type: 'connected', peer: connection.peer, protocol: 'classic' });
+  tally.emit({ type: 'connected', peer: formatAddress(connection.address), protocol: 'classic' });
   try {
     await withConnection(connection, options, (watched, pace) => takeFile(watched, pace, options, tally));
   } catch (error) {
@@ -86,7 +87,7 @@ async function takeFile(
 async function openPart(connection: Connection, options: ClassicReceiverOptions, size: number): Promise<PartFile> {
   const { name: path, sink, maxSize } = options;
   try {
-    if (size > maxSize) throw tooLargeError(connection.peer, size, maxSize);
+    if (size > maxSize) throw tooLargeError(formatAddress(connection.address), size, maxSize);
     const mtimeNs = BigInt(Date.now()) * 1_000_000n;
     const target = await sink.open({ path, kind: 'file', size, mtimeNs, mode: 0o644 });
     if (target.state === 'part') return target;
@@ -108,7 +109,8 @@ async function readSize(connection: Connection): Promise<{ size: number; rest: C
     const next = connection.read();
     const bytes = await (text === '' ? next : untilQuiet(next));
     if (bytes === 'quiet') return { size: parseSize(text), rest: withFirstRead(connection, next) };
-    if (bytes === undefined) throw new FtxError('lost', `${connection.peer} closed before it had announced a size.`);
+    if (bytes === undefined)
+      throw new FtxError('lost', `${formatAddress(connection.address)} closed before it had announced a size.`);
     text += ascii.decode(bytes.subarray(0, MAX_DIGITS + 1));
     if (!/^\d+$/.test(text) || text.length > MAX_DIGITS) parseSize(text);
   }

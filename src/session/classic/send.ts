@@ -1,4 +1,5 @@
 /** The sender's side of the classic handshake, PROTOCOL.md section 8: size, `ready`, raw bytes. */
+import { formatAddress } from '../../core/address.js';
 import type { Connection } from '../../core/connection.js';
 import { FtxError } from '../../core/errors.js';
 import type { Source } from '../../core/source.js';
@@ -31,11 +32,16 @@ export async function sendClassic(
   if (size === null) throw new FtxError('usage', 'A classic receiver needs the size before the first byte.');
   const started = performance.now();
   await withConnection(connection, options, async (watched) => {
-    tally.emit({ type: 'connected', peer: connection.peer, protocol: 'classic' });
+    tally.emit({ type: 'connected', peer: formatAddress(connection.address), protocol: 'classic' });
     const reader = createByteReader(watched);
     tally.emit({ type: 'offered', path, kind: 'file', size });
     await watched.write([toBytes(String(size))]);
-    await within(options.timeouts.controlMs, watched, 'answer ready', assertReady(reader, connection.peer));
+    await within(
+      options.timeouts.controlMs,
+      watched,
+      'answer ready',
+      assertReady(reader, formatAddress(connection.address)),
+    );
     let bytes = 0;
     for await (const block of source.blocks(0)) {
       await within(slowestMs(block.length, options.timeouts.idleMs), watched, 'take a block', watched.write([block]));
@@ -43,7 +49,7 @@ export async function sendClassic(
       tally.emit({ type: 'progress', path, bytes, size, total: null });
     }
     watched.end();
-    await assertClosed(reader, connection.peer);
+    await assertClosed(reader, formatAddress(connection.address));
     tally.emit({ type: 'sent', path, size, seconds: secondsSince(started) });
   });
 }

@@ -31,6 +31,7 @@
  * removed or kept for a later session, and the session goes on. Any other failure
  * ends the session, and with it all entries but those that are being committed.
  */
+import { formatAddress } from '../../core/address.js';
 import { abortReason, FtxError, toFtxError } from '../../core/errors.js';
 import type { Connection } from '../../core/connection.js';
 import type { EventListener } from '../../core/events.js';
@@ -115,7 +116,7 @@ async function serve(session: Session): Promise<void> {
   const capabilities = pair ? [CHECK_CAPABILITY, PAIR_CAPABILITY] : [CHECK_CAPABILITY];
   const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities, limits: { ...limits, size } });
   if (pair && !(await pair(channel))) return;
-  tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
+  tally.emit({ type: 'connected', peer: formatAddress(channel.address), protocol: 'ftx/1' });
   const reports = hello.capabilities.includes(STATUS_CAPABILITY) ? startReports(channel, entries, watch) : undefined;
   const patience = startPatience(channel, entries, timeouts.offerMs);
   try {
@@ -126,7 +127,8 @@ async function serve(session: Session): Promise<void> {
   }
   // Commits may still run; they need nothing more from the sender.
   await entries.whenIdle();
-  if (entries.openCount > 0) throw new FtxError('protocol', `${channel.peer} said goodbye before everything was sent.`);
+  if (entries.openCount > 0)
+    throw new FtxError('protocol', `${formatAddress(channel.address)} said goodbye before everything was sent.`);
   sink.finish();
   await channel.send({ type: 'goodbye', id: 0 });
 }
@@ -141,7 +143,7 @@ async function takeMessages(session: Session, onMessage: () => void): Promise<vo
     onMessage();
     watch.enter('cpu');
     if (message === undefined && entries.openCount > 0)
-      throw new FtxError('lost', `${channel.peer} left before everything was stored.`);
+      throw new FtxError('lost', `${formatAddress(channel.address)} left before everything was stored.`);
     if (message === undefined || message.type === 'goodbye') return;
     await handle(session, message);
   }

@@ -1,4 +1,5 @@
 /** The sender's greeting, and how a session tells its peer why it ends. */
+import { formatAddress } from '../../core/address.js';
 import { abortReason, FtxError, toFtxError } from '../../core/errors.js';
 import type { Connection } from '../../core/connection.js';
 import { VERSION } from '../../core/version.js';
@@ -30,7 +31,7 @@ export function greetReceiver(connection: Connection, { timeouts, signal }: Gree
   const channel = createChannel(connection, timeouts);
   return withLastWord(channel, signal, async () => {
     const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [STATUS_CAPABILITY, CHECK_CAPABILITY] });
-    if (!isOfReceiver(hello)) throw new FtxError('protocol', `${channel.peer} is not a receiver.`);
+    if (!isOfReceiver(hello)) throw new FtxError('protocol', `${formatAddress(channel.address)} is not a receiver.`);
     return { channel, hello };
   });
 }

@@ -1,4 +1,5 @@
 /** The table of the entries that were offered and are not at their end: PROTOCOL.md section 5, from offer to stored. */
+import { formatAddress } from '../../core/address.js';
 import { FtxError, isRefusal } from '../../core/errors.js';
 import type { Source } from '../../core/source.js';
 import type { Channel } from '../../protocol/channel.js';
@@ -128,7 +129,7 @@ export class OutgoingEntries {
       if (what)
         throw new FtxError(
           'timeout',
-          `${channel.peer} did not send ${what} for ${entry.source.entry.path}. Try again.`,
+          `${formatAddress(channel.address)} did not send ${what} for ${entry.source.entry.path}. Try again.`,
         );
     }
   }

@@ -1,4 +1,5 @@
 /** The list of everything that is to be sent, checked by the receiver before the first offer: PROTOCOL.md section 5, check. */
+import { formatAddress } from '../../core/address.js';
 import { FtxError, isRefusal } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
 import type { Source } from '../../core/source.js';
@@ -90,7 +91,10 @@ export class OutgoingList {
     const { channel, answerMs } = this.#options;
     const message = await within(answerMs, channel, 'check what is to be sent', channel.receive());
     if (message === undefined)
-      throw new FtxError('lost', `${channel.peer} closed the connection before it had checked everything. Send again.`);
+      throw new FtxError(
+        'lost',
+        `${formatAddress(channel.address)} closed the connection before it had checked everything. Send again.`,
+      );
     if (message.type === 'error' && message.id === 0) throw new FtxError(message.code, message.message);
     if (message.type === 'checked') return message;
     throw new FtxError('protocol', `The receiver sent a ${message.type} message while it was asked to check a list.`);

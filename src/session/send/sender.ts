@@ -1,4 +1,5 @@
 /** The sender's side of a session, in the order of PROTOCOL.md section 4. */
+import { formatAddress } from '../../core/address.js';
 import { FtxError, toFtxError } from '../../core/errors.js';
 import type { Source } from '../../core/source.js';
 import type { Totals } from '../../core/events.js';
@@ -45,7 +46,7 @@ export function sendSession(greeted: Greeted, sources: Sources, options: SenderS
 
 async function converse({ channel, hello }: Greeted, sources: Sources, options: SenderSessionOptions): Promise<void> {
   const { tally, timeouts } = options;
-  tally.emit({ type: 'connected', peer: channel.peer, protocol: 'ftx/1' });
+  tally.emit({ type: 'connected', peer: formatAddress(channel.address), protocol: 'ftx/1' });
   const accepted = await checkAll(channel, sources, hello, options);
   const changed = createCondition();
   const queue = new SendQueue();
@@ -88,7 +89,7 @@ async function checkAll(
     if (dryRun)
       throw new FtxError(
         'refused',
-        `${channel.peer} is an older receiver, which cannot tell what would happen. Update ftx there, or send without a dry run.`,
+        `${formatAddress(channel.address)} is an older receiver, which cannot tell what would happen. Update ftx there, or send without a dry run.`,
       );
     return sources();
   }
@@ -122,7 +123,10 @@ async function readAnswers(channel: Channel, entries: OutgoingEntries, shares: S
   for (;;) {
     const message = await channel.receive();
     if (message === undefined)
-      throw new FtxError('lost', `${channel.peer} closed the connection before everything was stored. Send again.`);
+      throw new FtxError(
+        'lost',
+        `${formatAddress(channel.address)} closed the connection before everything was stored. Send again.`,
+      );
     if (message.type === 'goodbye' && entries.finished) return;
     if (message.type === 'status') shares.noteLap(message.shares);
     else if (message.type === 'error' && message.id === 0) throw new FtxError(message.code, message.message);

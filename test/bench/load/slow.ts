@@ -32,7 +32,7 @@ function slowDown(connection: Connection, bytesPerSecond: number, onBytes: (sum:
     }
   };
   return {
-    peer: connection.peer,
+    address: connection.address,
     read: () => connection.read(),
     readInto: (target, onBytes) => connection.readInto(target, onBytes),
     // Writes wait for each other: the session may ask for several at once.
