@@ -21,7 +21,7 @@ export function createClassicDoor({ inbox, options, timeouts }: ClassicDoorOptio
       const bringer = { kind: 'none', address: hostOf(connection.peer) } as const;
       return receiveClassic(connection, {
         ...describeSession(visit, number(), timeouts, options),
-        // The sender has no say in the name, so its file never replaces another; and it cannot go on with a part.
+        // A classic sender does not choose the name, so its file never replaces another. A classic sender cannot resume.
         sink: inbox.session({ bringer, onConflict: 'rename', isResumable: false }),
         maxSize: options.maxSize,
         name: nameClassicFile(new Date()),
