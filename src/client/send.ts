@@ -1,4 +1,30 @@
-/** Dials, then one sender session over the sources. */
+/**
+ * `ftx send` as a function: from paths to a result.
+ *
+ * checkInputs() finds what is wrong before anybody is called: options that do
+ * not fit together, and paths that are missing. Then each attempt goes the same
+ * way. connect.ts dials, judges the receiver's key, greets and pairs; its result
+ * is a receiver that is ready for offers. There the session begins
+ * (session/send/sender.ts).
+ *
+ * The session walks the paths twice. The first walk makes the list, so that the
+ * receiver can refuse entries, and a lack of space, before the first byte, and
+ * so that the total is known. The second walk offers and sends. A single entry,
+ * and an older receiver that checks no list, need one walk only. Three loops
+ * share the sending: one offers, one reads answers, one sends contents. A
+ * classic receiver gets its one file without a list (session/classic/send.ts).
+ *
+ * The tally turns what happens into events and counts them. journey.ts listens,
+ * and keeps over all attempts which entries are at their end: a retry leaves
+ * them out. The bytes of a file that broke off are kept by the receiver, which
+ * says in its answer to the new offer how far it is. retry.ts waits between
+ * attempts, and counts them anew after progress.
+ *
+ * core/errors.ts judges each error code: refusal or failure, retried or not. A
+ * failure of one entry is an event and a count in the result. A failure of the
+ * whole session is retried, and thrown at the end. cli/exit-codes.ts makes an
+ * exit status of either.
+ */
 import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DEFAULT_RETRIES, DEFAULT_TIMEOUT_MS } from '../core/defaults.js';
@@ -26,11 +52,11 @@ export interface SendOptions {
   readonly name?: string | undefined;
   /** Speak to a classic receiver: one regular file. */
   readonly classic?: boolean | undefined;
-  /** Do without encryption and without knowing who receives: on trusted networks, with a receiver that does so too. */
+  /** Send without encryption, and without knowing who receives. For trusted networks; the receiver has to be plain too. */
   readonly plain?: boolean | undefined;
-  /** The only identity to send to, `sha256:` and 64 hex digits. Default: the one that is known there, or the first. */
+  /** The only identity to send to, `sha256:` and 64 hex digits. Default: the identity that is known at the address, or else the first that answers there. */
   readonly peer?: string | undefined;
-  /** Whether a receiver has to prove that it knows the code, unless it has done so before; without, only who asks for the code has to. */
+  /** Whether every receiver has to prove that it knows the code, unless it has done so before. Default: only a receiver that asks for the code. */
   readonly pair?: boolean | undefined;
   /** Asks a person or a file for the code that the receiver shows, when the receiver asks for it; undefined if there is none. */
   readonly askCode?: (() => Promise<string | undefined>) | undefined;
@@ -38,10 +64,11 @@ export interface SendOptions {
   readonly home?: string | undefined;
   /** Milliseconds a connection may stand still. Default 60,000. */
   readonly timeoutMs?: number | undefined;
-  /** Send nothing, and have the receiver tell what would become of everything: `planned` and `refused` events. */
+  /** Send nothing. The receiver tells what would become of each entry: `planned` and `refused` events. */
   readonly dryRun?: boolean | undefined;
   /** How often in a row to try again when the connection is lost. Default 5; 0 for never. */
   readonly retries?: number | undefined;
+  /** The content of the path `-`. */
   readonly input?: Readable | undefined;
   /** Where digests of large files are kept until they are stored. Default: the user's state folder. */
   readonly stateDir?: string | undefined;
@@ -49,7 +76,7 @@ export interface SendOptions {
   readonly onEvent?: EventListener | undefined;
 }
 
-/** What came of all entries. */
+/** Counts and bytes of all entries, by how they ended. */
 export type SendResult = SessionResult;
 
 /** All events of one send carry the same number. */
@@ -73,7 +100,7 @@ export async function send(given: SendOptions): Promise<SendResult> {
     options.onEvent(event.type === 'progress' ? { ...event, total } : event);
   });
   try {
-    // Another attempt has less to send, but the whole stays what it was.
+    // A later attempt counts less, because it leaves out what is at its end. The total of the first attempt stays.
     await sendAll(options, tally, journey, (counted) => (total ??= counted));
     return finishTally(tally);
   } finally {
@@ -124,7 +151,7 @@ async function sendAll(
   const emit = (event: SessionEvent) => tally.emit(event);
   const attempt = async () => {
     const ended = journey.ended();
-    // Told of once, although everything is gone through twice.
+    // Each walk reads `ended` anew, so that the second walk does not report a path that the first walk has reported.
     const sources = () => leaveOut(readAll(options, tally, journey.ended()), ended);
     const link = await connect(to, { plain, peer, home, desk, timeouts, signal, emit });
     await sendSession(link, sources, { tally, timeouts, signal, dryRun, onCounted });
@@ -136,13 +163,17 @@ async function sendAll(
 function openDesk({ pair, askCode }: CompleteOptions, tally: Tally): CodeDesk {
   return openCodeDesk(pair, async () => {
     const code = await askCode?.();
-    // The time of a person who looks for the code is not that of the transfer.
+    // The time that a person takes to find the code does not count as time of the transfer.
     tally.restart();
     return code;
   });
 }
 
-/** A stream cannot be read again, and what a dry run has told it would tell again; of two inputs of one name it could not be told which has arrived. */
+/**
+ * No retry for a stream, which cannot be read twice; for a dry run, which would
+ * report twice; and for paths that share a name, because a journey could not
+ * tell which of them is at its end.
+ */
 function canRetry({ paths, input, dryRun }: CompleteOptions): boolean {
   return !input && !dryRun && new Set(paths.map((path) => basename(resolve(path)))).size === paths.length;
 }
@@ -152,12 +183,12 @@ function reportRetry(tally: Tally, retries: number): RetryOptions['onRetry'] {
     tally.emit({ type: 'retrying', code, message, attempt, retries, delaySeconds: delayMs / 1000 });
 }
 
-/** An earlier attempt has brought these to their end. */
+/** The sources without the entries that an earlier attempt has brought to their end. */
 async function* leaveOut(sources: AsyncIterable<Source>, ended: ReadonlySet<string>): AsyncGenerator<Source> {
   for await (const source of sources) if (!ended.has(source.entry.path)) yield source;
 }
 
-/** All that can be known to be wrong before the receiver hears of it. */
+/** Throws FtxError for what is wrong with the options or the paths, before a receiver is called. */
 async function checkInputs(options: CompleteOptions): Promise<void> {
   const { paths, name, input, classic, plain, peer, pair, dryRun } = options;
   if (classic && dryRun)
