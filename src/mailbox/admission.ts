@@ -10,7 +10,7 @@ export interface Guest {
   /** To be called when the caller has brought something, or is being served. */
   stir(): void;
   /** Releases the place. Safe to call more than once, and after the caller was dropped. */
-  leave(): void;
+  release(): void;
 }
 
 export interface Admission {
@@ -87,7 +87,7 @@ export function createAdmission({ maxGuests, maxStrangers, quietMs, now }: Admis
       stir() {
         if (settled.forget(guest)) settled.add(guest);
       },
-      leave() {
+      release() {
         strangers.forget(stranger);
         settled.forget(guest);
       },

@@ -62,7 +62,7 @@ export function createFtxDoor({ inbox, options, timeouts, budget, isEncrypted, g
         });
       } finally {
         grant.release();
-        pass?.leave();
+        pass?.release();
       }
     },
   };

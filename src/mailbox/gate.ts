@@ -29,7 +29,7 @@ export interface Pass {
   /** Set for a stranger, which has to pair before anything else. Resolves with whether the stranger has paired. */
   readonly pair?: (channel: Channel) => Promise<boolean>;
   /** To be called when the session is over. */
-  leave(): void;
+  release(): void;
 }
 
 export interface Gate {
@@ -72,18 +72,18 @@ export async function openGate(options: GateOptions): Promise<Gate> {
       try {
         // The list is read anew each time, so that a sender that was forgotten a moment ago does not get in.
         const known = await readKnownPeers(home);
-        if (known.senders.has(caller.peer)) return { leave: held.add(caller) };
+        if (known.senders.has(caller.peer)) return { release: held.add(caller) };
       } catch (error) {
         return refuse(caller, toFtxError(error), CANNOT_TELL);
       }
       if (!pairing?.code.isOpen) return refuse(caller, describeStranger(caller), NOT_KNOWN);
-      let leave: () => void = () => undefined;
-      const onPaired = () => (leave = held.add(caller));
+      let release: () => void = () => undefined;
+      const onPaired = () => (release = held.add(caller));
       // The event `code` comes at the end of the session, after the event that says why the try failed.
-      const onBurned = () => (leave = () => onEvent({ type: 'code', state: 'burned' }));
+      const onBurned = () => (release = () => onEvent({ type: 'code', state: 'burned' }));
       return {
         pair: (channel) => pairStranger(channel, pairing, { ...options, caller, onPaired, onBurned }),
-        leave: () => leave(),
+        release: () => release(),
       };
     },
     close() {

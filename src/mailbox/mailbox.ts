@@ -112,7 +112,7 @@ export class Mailbox {
     const visit = { connection, guest, stop, since: performance.now(), hasOffered: false };
     this.#visits.add(visit);
     void this.#serve(visit).then(() => {
-      guest.leave();
+      guest.release();
       this.#visits.delete(visit);
       this.#finishIfDone();
     });

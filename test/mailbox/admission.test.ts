@@ -44,7 +44,7 @@ describe('a full house', () => {
     for (const { guest } of senders) guest?.settle();
     expect(call('192.0.2.2').guest).toBeUndefined();
     expect(dropped(senders)).toBe(0);
-    senders[0]?.guest?.leave();
+    senders[0]?.guest?.release();
     expect(call('192.0.2.2').guest).toBeDefined();
   });
 
@@ -205,7 +205,7 @@ describe('settled guests that are quiet', () => {
 
 it('never has more inside than there is room for, and drops nobody who has left, or has settled and is not quiet', () => {
   const step = fc.record({
-    act: fc.constantFrom('call', 'speak', 'settle', 'stir', 'leave', 'wait', 'rest'),
+    act: fc.constantFrom('call', 'speak', 'settle', 'stir', 'release', 'wait', 'rest'),
     host: fc.integer({ min: 1, max: 4 }),
     which: fc.nat(30),
   });
@@ -227,7 +227,7 @@ it('never has more inside than there is room for, and drops nobody who has left,
           else if (act === 'wait' || act === 'rest') time = pass(act === 'wait' ? 700 : QUIET_MS / 2);
           else if (caller?.guest && !wasDropped && !gone.has(caller)) {
             caller.guest[act]();
-            if (act === 'leave') gone.add(caller);
+            if (act === 'release') gone.add(caller);
             else if (act === 'settle' ? !settled.has(caller) : act === 'stir' && settled.has(caller))
               settled.set(caller, time);
           }
