@@ -34,7 +34,7 @@ export function createCertificate(publicKey: KeyObject, privateKey: KeyObject, n
   );
   const validity = der(SEQUENCE, der(GENERALIZED_TIME, Buffer.from(BEGIN)), der(GENERALIZED_TIME, Buffer.from(NO_END)));
   const serial = randomBytes(16);
-  // The first byte is from 01 to 7f, so that the serial is positive and DER needs no padding.
+  // The first byte is from 01 to 7f, so that the serial is positive and in its shortest form.
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 1;
   const toBeSigned = der(
     SEQUENCE,
