@@ -5,18 +5,16 @@ import { DEFAULT_RETRIES, DEFAULT_TIMEOUT_MS } from '../core/defaults.js';
 import { FtxError } from '../core/errors.js';
 import { openCodeDesk, type CodeDesk } from './code-desk.js';
 import type { EventListener, Totals } from '../core/events.js';
-import type { Source } from '../core/source.js';
-import { timeoutsFor } from '../protocol/constants.js';
+import type { Entry } from '../core/entry.js';
+import { timeoutsFor, type Timeouts } from '../protocol/constants.js';
 import { connect, dialReceiver } from './connect.js';
+import { openInputs, type Inputs } from './inputs.js';
 import { sendClassic } from '../session/classic/send.js';
 import { createJourney, type Journey } from './journey.js';
 import { withRetries, type RetryOptions } from './retry.js';
 import { sendSession } from '../session/send/sender.js';
 import { createTally, finishTally, type SessionEvent, type SessionResult, type Tally } from '../session/tally.js';
-import { inspectInput } from '../storage/source/input.js';
 import { findStateDir } from '../home/state-dir.js';
-import { streamSource } from '../storage/source/stream-source.js';
-import { readSources } from '../storage/source/tree.js';
 
 export interface SendOptions {
   /** Files and folders; `-` alone is `input`. */
@@ -54,8 +52,6 @@ export type SendResult = SessionResult;
 
 /** All events of one send carry the same number. */
 const SESSION = 1;
-/** The path that stands for standard input. */
-export const STANDARD_INPUT = '-';
 
 /**
  * Sends everything and resolves when each entry is at its end: stored, refused
@@ -65,16 +61,19 @@ export const STANDARD_INPUT = '-';
  */
 export async function send(given: SendOptions): Promise<SendResult> {
   const options = withDefaults(given);
-  await checkInputs(options);
+  assertOptionsFit(options);
+  const inputs = await openInputs(options);
   const journey = createJourney();
   let total: Totals | null = null;
   const tally = createTally(SESSION, (event) => {
     journey.note(event);
     options.onEvent(event.type === 'progress' ? { ...event, total } : event);
   });
+  const work = { inputs, journey, tally, timeouts: timeoutsFor(options.timeoutMs) };
   try {
-    // Another attempt has less to send, but the whole stays what it was.
-    await sendAll(options, tally, journey, (counted) => (total ??= counted));
+    if (options.classic) await sendToClassic(options, work);
+    // A later attempt has less to send, but the whole stays what it was.
+    else await sendAll(options, work, (counted) => (total ??= counted));
     return finishTally(tally);
   } finally {
     options.input?.destroy();
@@ -107,59 +106,71 @@ function withDefaults(options: SendOptions): CompleteOptions {
   };
 }
 
-async function sendAll(
-  options: CompleteOptions,
-  tally: Tally,
-  journey: Journey,
-  onCounted: (totals: Totals) => void,
-): Promise<void> {
-  const { to, classic, plain, peer, home, timeoutMs, dryRun, signal } = options;
-  const timeouts = timeoutsFor(timeoutMs);
-  if (classic) {
-    for await (const source of readAll(options, tally, new Set()))
-      await sendClassic(await dialReceiver(to, signal), source, { tally, timeouts, signal });
-    return;
-  }
-  const desk = openDesk(options, tally);
+/** What all attempts at one send share. */
+interface Work {
+  readonly inputs: Inputs;
+  readonly journey: Journey;
+  readonly tally: Tally;
+  readonly timeouts: Timeouts;
+}
+
+async function sendToClassic({ to, signal }: CompleteOptions, { inputs, tally, timeouts }: Work): Promise<void> {
+  for await (const source of inputs.walk(undefined))
+    await sendClassic(await dialReceiver(to, signal), source, { tally, timeouts, signal });
+}
+
+async function sendAll(options: CompleteOptions, work: Work, onCounted: (totals: Totals) => void): Promise<void> {
+  const { to, plain, peer, home, dryRun, signal } = options;
+  const { inputs, journey, tally, timeouts } = work;
+  const desk = openDesk(options, work);
   const emit = (event: SessionEvent) => tally.emit(event);
   const attempt = async () => {
     const ended = journey.ended();
-    // Told of once, although everything is gone through twice.
-    const sources = () => leaveOut(readAll(options, tally, journey.ended()), ended);
+    const isWanted = ({ path }: Entry) => !ended.has(path);
+    const sources = () => inputs.walk(createProblemReport(work));
     const link = await connect(to, { plain, peer, home, desk, timeouts, signal, emit });
-    await sendSession(link, sources, { tally, timeouts, signal, dryRun, onCounted });
+    await sendSession(link, sources, { tally, timeouts, signal, dryRun, isWanted, onCounted });
   };
   const retries = canRetry(options) ? options.retries : 0;
-  await withRetries({ ...journey, retries, signal, onRetry: reportRetry(tally, retries) }, attempt);
+  await withRetries({ ...journey, retries, signal, onRetry: createRetryReport(work, retries) }, attempt);
 }
 
-function openDesk({ pair, askCode }: CompleteOptions, tally: Tally): CodeDesk {
+/** Reports each entry that cannot be read once, although every walk finds it again. */
+function createProblemReport({ journey, tally }: Work) {
+  const ended = journey.ended();
+  return (path: string, { code, message }: FtxError) => {
+    if (!ended.has(path)) tally.emit({ type: 'failed', path, code, message });
+  };
+}
+
+function openDesk({ pair, askCode }: CompleteOptions, { inputs, tally }: Work): CodeDesk {
   return openCodeDesk(pair, async () => {
     const code = await askCode?.();
-    // The time of a person who looks for the code is not that of the transfer.
+    // The time of a person who looks for the code is not that of the transfer, and files may have changed meanwhile.
     tally.restart();
+    inputs.lookAgain();
     return code;
   });
 }
 
-/** A stream cannot be read again, and what a dry run has told it would tell again; of two inputs of one name it could not be told which has arrived. */
+/**
+ * False for a stream, which cannot be read twice; for a dry run, which would
+ * report everything twice; and for inputs that share a name, because nobody
+ * could tell which of them has arrived.
+ */
 function canRetry({ paths, input, dryRun }: CompleteOptions): boolean {
   return !input && !dryRun && new Set(paths.map((path) => basename(resolve(path)))).size === paths.length;
 }
 
-function reportRetry(tally: Tally, retries: number): RetryOptions['onRetry'] {
-  return ({ code, message }, attempt, delayMs) =>
+function createRetryReport({ inputs, tally }: Work, retries: number): RetryOptions['onRetry'] {
+  return ({ code, message }, attempt, delayMs) => {
+    inputs.lookAgain();
     tally.emit({ type: 'retrying', code, message, attempt, retries, delaySeconds: delayMs / 1000 });
+  };
 }
 
-/** An earlier attempt has brought these to their end. */
-async function* leaveOut(sources: AsyncIterable<Source>, ended: ReadonlySet<string>): AsyncGenerator<Source> {
-  for await (const source of sources) if (!ended.has(source.entry.path)) yield source;
-}
-
-/** All that can be known to be wrong before the receiver hears of it. */
-async function checkInputs(options: CompleteOptions): Promise<void> {
-  const { paths, name, input, classic, plain, peer, pair, dryRun } = options;
+/** Throws FtxError `usage` for options that contradict each other. */
+function assertOptionsFit({ paths, classic, plain, peer, pair, dryRun }: CompleteOptions): void {
   if (classic && dryRun)
     throw new FtxError('usage', 'A classic receiver cannot tell what would happen: a dry run goes with ftx only.');
   if (peer !== undefined && (classic || plain))
@@ -171,45 +182,6 @@ async function checkInputs(options: CompleteOptions): Promise<void> {
     throw new FtxError('usage', 'Without encryption nobody can pair: pairing goes with neither plain nor classic.');
   if (classic && paths.length !== 1)
     throw new FtxError('usage', 'Classic carries one file and no name: send the files one by one.');
-  checkName(paths, name);
-  if (paths.includes(STANDARD_INPUT)) {
-    if (!input) throw new FtxError('usage', 'The path - stands for an input, and none was given.');
-    if (classic)
-      throw new FtxError('usage', 'A classic receiver needs the size first: send a file, not standard input.');
-    return;
-  }
-  for (const path of paths) {
-    const { stats } = await inspectInput(path, name);
-    if (classic && !stats.isFile())
-      throw new FtxError('usage', `${path}: is a folder, and classic carries one file. Send its files one by one.`);
-  }
-}
-
-/** Throws FtxError `usage` unless a name goes with the paths. */
-export function checkName(paths: readonly string[], name: string | undefined): void {
-  if (name !== undefined && paths.length !== 1)
-    throw new FtxError(
-      'usage',
-      'A name (--name) is for a single path: send the paths one by one to give each its own.',
-    );
-  if (name === undefined && paths.includes(STANDARD_INPUT))
-    throw new FtxError('usage', 'Standard input (-) has no name of its own: give it one with --name.');
-}
-
-function readAll({ paths, name, input, signal, stateDir }: CompleteOptions, tally: Tally, ended: ReadonlySet<string>) {
-  if (input && name !== undefined && paths.includes(STANDARD_INPUT)) return only(streamSource(input, name));
-  return readSources(paths, {
-    name,
-    signal,
-    stateDir,
-    onProblem: (path, { code, message }) => {
-      if (!ended.has(path)) tally.emit({ type: 'failed', path, code, message });
-    },
-  });
-}
-
-async function* only(source: Source): AsyncGenerator<Source> {
-  yield await Promise.resolve(source);
 }
 
 /** The code in a file that a user has named. Throws FtxError `unreadable`. */
