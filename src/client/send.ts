@@ -1,8 +1,8 @@
 /**
  * `ftx send` as a function: from paths to a result.
  *
- * checkInputs() finds what is wrong before anybody is called: options that do
- * not fit together, and paths that are missing. Then each attempt goes the same
+ * Before anybody is called, assertOptionsFit() finds options that contradict each
+ * other, and inputs.ts finds paths that are missing. Then each attempt goes the same
  * way. connect.ts dials, judges the receiver's key, greets and pairs; its result
  * is a receiver that is ready for offers. There the session begins
  * (session/send/sender.ts).
@@ -31,18 +31,16 @@ import { DEFAULT_RETRIES, DEFAULT_TIMEOUT_MS } from '../core/defaults.js';
 import { FtxError } from '../core/errors.js';
 import { openCodeDesk, type CodeDesk } from './code-desk.js';
 import type { EventListener, Totals } from '../core/events.js';
-import type { Source } from '../core/source.js';
-import { timeoutsFor } from '../protocol/constants.js';
+import type { Entry } from '../core/entry.js';
+import { timeoutsFor, type Timeouts } from '../protocol/constants.js';
 import { connect, dialReceiver } from './connect.js';
+import { openInputs, type Inputs } from './inputs.js';
 import { sendClassic } from '../session/classic/send.js';
 import { createJourney, type Journey } from './journey.js';
 import { withRetries, type RetryOptions } from './retry.js';
 import { sendSession } from '../session/send/sender.js';
 import { createTally, finishTally, type SessionEvent, type SessionResult, type Tally } from '../session/tally.js';
-import { inspectInput } from '../storage/source/input.js';
 import { findStateDir } from '../home/state-dir.js';
-import { streamSource } from '../storage/source/stream-source.js';
-import { readSources } from '../storage/source/tree.js';
 
 export interface SendOptions {
   /** Files and folders; `-` alone is `input`. */
@@ -81,8 +79,6 @@ export type SendResult = SessionResult;
 
 /** All events of one send carry the same number. */
 const SESSION = 1;
-/** The path that stands for standard input. */
-export const STANDARD_INPUT = '-';
 
 /**
  * Sends everything and resolves when each entry is at its end: stored, refused
@@ -92,16 +88,19 @@ export const STANDARD_INPUT = '-';
  */
 export async function send(given: SendOptions): Promise<SendResult> {
   const options = withDefaults(given);
-  await checkInputs(options);
+  assertOptionsFit(options);
+  const inputs = await openInputs(options);
   const journey = createJourney();
   let total: Totals | null = null;
   const tally = createTally(SESSION, (event) => {
     journey.note(event);
     options.onEvent(event.type === 'progress' ? { ...event, total } : event);
   });
+  const work = { inputs, journey, tally, timeouts: timeoutsFor(options.timeoutMs) };
   try {
+    if (options.classic) await sendToClassic(options, work);
     // A later attempt counts less, because it leaves out what is at its end. The total of the first attempt stays.
-    await sendAll(options, tally, journey, (counted) => (total ??= counted));
+    else await sendAll(options, work, (counted) => (total ??= counted));
     return finishTally(tally);
   } finally {
     options.input?.destroy();
@@ -134,37 +133,49 @@ function withDefaults(options: SendOptions): CompleteOptions {
   };
 }
 
-async function sendAll(
-  options: CompleteOptions,
-  tally: Tally,
-  journey: Journey,
-  onCounted: (totals: Totals) => void,
-): Promise<void> {
-  const { to, classic, plain, peer, home, timeoutMs, dryRun, signal } = options;
-  const timeouts = timeoutsFor(timeoutMs);
-  if (classic) {
-    for await (const source of readAll(options, tally, new Set()))
-      await sendClassic(await dialReceiver(to, signal), source, { tally, timeouts, signal });
-    return;
-  }
-  const desk = openDesk(options, tally);
+/** What all attempts at one send share. */
+interface Work {
+  readonly inputs: Inputs;
+  readonly journey: Journey;
+  readonly tally: Tally;
+  readonly timeouts: Timeouts;
+}
+
+async function sendToClassic({ to, signal }: CompleteOptions, { inputs, tally, timeouts }: Work): Promise<void> {
+  for await (const source of inputs.walk(undefined))
+    await sendClassic(await dialReceiver(to, signal), source, { tally, timeouts, signal });
+}
+
+async function sendAll(options: CompleteOptions, work: Work, onCounted: (totals: Totals) => void): Promise<void> {
+  const { to, plain, peer, home, dryRun, signal } = options;
+  const { inputs, journey, tally, timeouts } = work;
+  const desk = openDesk(options, work);
   const emit = (event: SessionEvent) => tally.emit(event);
   const attempt = async () => {
     const ended = journey.ended();
-    // Each walk reads `ended` anew, so that the second walk does not report a path that the first walk has reported.
-    const sources = () => leaveOut(readAll(options, tally, journey.ended()), ended);
+    const isWanted = ({ path }: Entry) => !ended.has(path);
+    const sources = () => inputs.walk(createProblemReport(work));
     const link = await connect(to, { plain, peer, home, desk, timeouts, signal, emit });
-    await sendSession(link, sources, { tally, timeouts, signal, dryRun, onCounted });
+    await sendSession(link, sources, { tally, timeouts, signal, dryRun, isWanted, onCounted });
   };
   const retries = canRetry(options) ? options.retries : 0;
-  await withRetries({ ...journey, retries, signal, onRetry: reportRetry(tally, retries) }, attempt);
+  await withRetries({ ...journey, retries, signal, onRetry: createRetryReport(work, retries) }, attempt);
 }
 
-function openDesk({ pair, askCode }: CompleteOptions, tally: Tally): CodeDesk {
+/** Reports each entry that cannot be read once, although every walk finds it again. */
+function createProblemReport({ journey, tally }: Work) {
+  const ended = journey.ended();
+  return (path: string, { code, message }: FtxError) => {
+    if (!ended.has(path)) tally.emit({ type: 'failed', path, code, message });
+  };
+}
+
+function openDesk({ pair, askCode }: CompleteOptions, { inputs, tally }: Work): CodeDesk {
   return openCodeDesk(pair, async () => {
     const code = await askCode?.();
-    // The time that a person takes to find the code does not count as time of the transfer.
+    // The time that a person takes to find the code is no time of the transfer, and files may have changed meanwhile.
     tally.restart();
+    inputs.lookAgain();
     return code;
   });
 }
@@ -178,19 +189,15 @@ function canRetry({ paths, input, dryRun }: CompleteOptions): boolean {
   return !input && !dryRun && new Set(paths.map((path) => basename(resolve(path)))).size === paths.length;
 }
 
-function reportRetry(tally: Tally, retries: number): RetryOptions['onRetry'] {
-  return ({ code, message }, attempt, delayMs) =>
+function createRetryReport({ inputs, tally }: Work, retries: number): RetryOptions['onRetry'] {
+  return ({ code, message }, attempt, delayMs) => {
+    inputs.lookAgain();
     tally.emit({ type: 'retrying', code, message, attempt, retries, delaySeconds: delayMs / 1000 });
+  };
 }
 
-/** The sources without the entries that an earlier attempt has brought to their end. */
-async function* leaveOut(sources: AsyncIterable<Source>, ended: ReadonlySet<string>): AsyncGenerator<Source> {
-  for await (const source of sources) if (!ended.has(source.entry.path)) yield source;
-}
-
-/** Throws FtxError for what is wrong with the options or the paths, before a receiver is called. */
-async function checkInputs(options: CompleteOptions): Promise<void> {
-  const { paths, name, input, classic, plain, peer, pair, dryRun } = options;
+/** Throws FtxError `usage` for options that contradict each other. */
+function assertOptionsFit({ paths, classic, plain, peer, pair, dryRun }: CompleteOptions): void {
   if (classic && dryRun)
     throw new FtxError('usage', 'A classic receiver cannot tell what would happen: a dry run goes with ftx only.');
   if (peer !== undefined && (classic || plain))
@@ -202,45 +209,6 @@ async function checkInputs(options: CompleteOptions): Promise<void> {
     throw new FtxError('usage', 'Without encryption nobody can pair: pairing goes with neither plain nor classic.');
   if (classic && paths.length !== 1)
     throw new FtxError('usage', 'Classic carries one file and no name: send the files one by one.');
-  checkName(paths, name);
-  if (paths.includes(STANDARD_INPUT)) {
-    if (!input) throw new FtxError('usage', 'The path - stands for an input, and none was given.');
-    if (classic)
-      throw new FtxError('usage', 'A classic receiver needs the size first: send a file, not standard input.');
-    return;
-  }
-  for (const path of paths) {
-    const { stats } = await inspectInput(path, name);
-    if (classic && !stats.isFile())
-      throw new FtxError('usage', `${path}: is a folder, and classic carries one file. Send its files one by one.`);
-  }
-}
-
-/** Throws FtxError `usage` unless a name goes with the paths. */
-export function checkName(paths: readonly string[], name: string | undefined): void {
-  if (name !== undefined && paths.length !== 1)
-    throw new FtxError(
-      'usage',
-      'A name (--name) is for a single path: send the paths one by one to give each its own.',
-    );
-  if (name === undefined && paths.includes(STANDARD_INPUT))
-    throw new FtxError('usage', 'Standard input (-) has no name of its own: give it one with --name.');
-}
-
-function readAll({ paths, name, input, signal, stateDir }: CompleteOptions, tally: Tally, ended: ReadonlySet<string>) {
-  if (input && name !== undefined && paths.includes(STANDARD_INPUT)) return only(streamSource(input, name));
-  return readSources(paths, {
-    name,
-    signal,
-    stateDir,
-    onProblem: (path, { code, message }) => {
-      if (!ended.has(path)) tally.emit({ type: 'failed', path, code, message });
-    },
-  });
-}
-
-async function* only(source: Source): AsyncGenerator<Source> {
-  yield await Promise.resolve(source);
 }
 
 /** The code in a file that a user has named. Throws FtxError `unreadable`. */

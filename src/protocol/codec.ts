@@ -3,7 +3,7 @@ import { digestBlock } from '../core/checksum.js';
 import { FtxError, toFtxError } from '../core/errors.js';
 import * as limits from './constants.js';
 import {
-  controlToJson,
+  controlToText,
   parseControl,
   type ControlMessage,
   type DataMessage,
@@ -143,8 +143,8 @@ function parseJson(type: MessageType, payload: Uint8Array): unknown {
 
 /** A whole control frame, ready to send. Throws FtxError `bad-name` when a long path makes it too large. */
 export function encodeControl(message: ControlMessage): Uint8Array {
-  const json = controlToJson(message);
-  const payload = json === undefined ? new Uint8Array(0) : toUtf8.encode(JSON.stringify(json));
+  const text = controlToText(message);
+  const payload = text === undefined ? new Uint8Array(0) : toUtf8.encode(text);
   if (payload.length > limits.MAX_CONTROL_BYTES)
     throw new FtxError(
       'bad-name',

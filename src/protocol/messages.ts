@@ -33,6 +33,8 @@ export interface CheckMessage {
   readonly type: 'check';
   readonly id: 0;
   readonly entries: readonly Entry[];
+  /** The entries as encodeItem returns them, if the sender of the message has them: they are not encoded again. */
+  readonly texts?: readonly string[];
   /** No more entries follow. */
   readonly last: boolean;
   /** The sender will offer nothing afterwards. */
@@ -157,10 +159,14 @@ function verdictToJson(verdict: Verdict): unknown {
   return { ...verdict, offset: verdict.offset > 0 ? verdict.offset.toString() : undefined };
 }
 
-/** Bytes that an entry or a verdict takes in the list of its frame, the comma included. */
-export function measureItem(item: Entry | Verdict): number {
-  const json = 'index' in item ? verdictToJson(item) : offerToJson(item);
-  return countUtf8(JSON.stringify(json)) + ','.length;
+/** The JSON text of an entry or a verdict in the list of its frame. */
+export function encodeItem(item: Entry | Verdict): string {
+  return JSON.stringify('index' in item ? verdictToJson(item) : offerToJson(item));
+}
+
+/** Bytes that an encoded item takes in the list of its frame, the comma included. */
+export function measureItem(text: string): number {
+  return countUtf8(text) + ','.length;
 }
 
 /** Bytes of the text in UTF-8. Counts instead of encoding, because every entry of a list is measured. */
@@ -178,8 +184,18 @@ function cutMessage(message: string): string {
   return message.slice(0, limits.MAX_MESSAGE_CHARS);
 }
 
-/** The JSON of a control message; undefined for a message without a payload. */
-export function controlToJson(message: ControlMessage): unknown {
+/** The payload of a control message as JSON text; undefined for a message without a payload. */
+export function controlToText(message: ControlMessage): string | undefined {
+  if (message.type === 'check' && message.texts) return checkToText(message, message.texts);
+  const json = controlToJson(message);
+  return json === undefined ? undefined : JSON.stringify(json);
+}
+
+function checkToText({ last, dryRun }: CheckMessage, texts: readonly string[]): string {
+  return `{"entries":[${texts.join()}]${last ? ',"last":true' : ''}${dryRun ? ',"dry":true' : ''}}`;
+}
+
+function controlToJson(message: ControlMessage): unknown {
   switch (message.type) {
     case 'hello': {
       const { agent, capabilities, idleMs: idle, limits: announced } = message;

@@ -5,7 +5,7 @@ import { digestBlock } from '../../src/core/checksum.js';
 import { FtxError } from '../../src/core/errors.js';
 import { decodeHeader, decodeMessage, encodeControl, encodeDataHead, encodeHave } from '../../src/protocol/codec.js';
 import { HEADER_BYTES, MAX_CONTROL_BYTES, MAX_DATA_BYTES } from '../../src/protocol/constants.js';
-import type { HaveMessage, Message } from '../../src/protocol/messages.js';
+import { encodeItem, type CheckMessage, type HaveMessage, type Message } from '../../src/protocol/messages.js';
 import { parseHex, readFixtureText } from '../support/hex.js';
 import { WIRE_MESSAGES } from '../support/wire-messages.js';
 
@@ -216,4 +216,14 @@ describe('properties', () => {
       }),
     );
   });
+});
+
+it.each([
+  [false, false],
+  [true, false],
+  [true, true],
+])('encodes a list from the texts of its entries to the same bytes (last %s, dry run %s)', (last, dryRun) => {
+  const { entries } = WIRE_MESSAGES.check as CheckMessage;
+  const list = { type: 'check' as const, id: 0 as const, entries, last, dryRun };
+  expect(encodeControl({ ...list, texts: entries.map(encodeItem) })).toEqual(encodeControl(list));
 });

@@ -2,7 +2,8 @@
 import type { Readable } from 'node:stream';
 import { DEFAULT_CODE_MS } from '../../core/defaults.js';
 import { FtxError } from '../../core/errors.js';
-import { readCodeFile, STANDARD_INPUT } from '../../client/send.js';
+import { STANDARD_INPUT } from '../../client/inputs.js';
+import { readCodeFile } from '../../client/send.js';
 import { formatTarget, type Address } from '../../core/address.js';
 import { escapeText } from '../screen/escape.js';
 import type { CliIo } from '../screen/io.js';

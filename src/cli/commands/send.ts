@@ -1,6 +1,7 @@
 /** `ftx send`: from its arguments to an exit code. */
 import { FtxError, toFtxError } from '../../core/errors.js';
-import { checkName, send, STANDARD_INPUT, type SendOptions } from '../../client/send.js';
+import { assertNameFits, STANDARD_INPUT } from '../../client/inputs.js';
+import { send, type SendOptions } from '../../client/send.js';
 import { parseAddress, type Address } from '../../core/address.js';
 import { askCode } from './ask-code.js';
 import type { CliIo } from '../screen/io.js';
@@ -68,7 +69,7 @@ function checkPaths({ paths, name, codeFile }: SendArguments): void {
       'usage',
       'Standard input can be the file or the code, not both: give the code with --code-file FILE.',
     );
-  checkName(paths, name);
+  assertNameFits(paths, name);
 }
 
 function toOptions(args: SendArguments, io: CliIo, to: Address): SendOptions {

@@ -4,7 +4,7 @@ import type { Entry } from '../../core/entry.js';
 import type { Plan, Sink } from '../../core/sink.js';
 import type { Channel } from '../../protocol/channel.js';
 import { MAX_CONTROL_BYTES } from '../../protocol/constants.js';
-import { measureItem, type CheckMessage, type Verdict } from '../../protocol/messages.js';
+import { encodeItem, measureItem, type CheckMessage, type Verdict } from '../../protocol/messages.js';
 import type { Tally } from '../tally.js';
 
 /** Bytes of a frame that are not verdicts, at most. */
@@ -94,7 +94,7 @@ export class IncomingList {
     let batch: Verdict[] = [];
     let bytes = FRAME_BYTES;
     for (const verdict of verdicts) {
-      const size = measureItem(verdict);
+      const size = measureItem(encodeItem(verdict));
       if (bytes + size > MAX_CONTROL_BYTES) {
         await this.#channel.send({ type: 'checked', id: 0, verdicts: batch, end: false });
         [batch, bytes] = [[], FRAME_BYTES];

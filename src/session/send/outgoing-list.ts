@@ -6,7 +6,7 @@ import type { Source } from '../../core/source.js';
 import type { Totals } from '../../core/events.js';
 import type { Channel } from '../../protocol/channel.js';
 import { MAX_CONTROL_BYTES, MAX_OPEN_CHECKS } from '../../protocol/constants.js';
-import { measureItem, type CheckedMessage, type Verdict } from '../../protocol/messages.js';
+import { encodeItem, measureItem, type CheckedMessage, type Verdict } from '../../protocol/messages.js';
 import { within } from '../../protocol/watch.js';
 import type { Tally } from '../tally.js';
 
@@ -58,33 +58,35 @@ export class OutgoingList {
    */
   async check(sources: AsyncIterable<Source>): Promise<Source | undefined> {
     let only: Source | undefined;
-    let batch: Entry[] = [];
+    let [batch, texts]: [Entry[], string[]] = [[], []];
     let bytes = FRAME_BYTES;
     for await (const source of sources) {
       only = this.#entries === 0 ? source : undefined;
-      const size = measureItem(source.entry);
+      const text = encodeItem(source.entry);
+      const size = measureItem(text);
       if (bytes + size > MAX_CONTROL_BYTES) {
-        await this.#ask(batch, false);
-        [batch, bytes] = [[], FRAME_BYTES];
+        await this.#ask(batch, texts, false);
+        [batch, texts, bytes] = [[], [], FRAME_BYTES];
       }
       batch.push(source.entry);
+      texts.push(text);
       bytes += size;
       this.#entries += 1;
       this.#bytes += source.entry.size ?? 0;
     }
     if (batch.length === 0 || (only && !this.#options.dryRun)) return only;
-    await this.#ask(batch, true);
+    await this.#ask(batch, texts, true);
     while (!this.#isChecked) this.#take(await this.#hear());
     return undefined;
   }
 
   /** Waits while too many questions are open. */
-  async #ask(entries: readonly Entry[], last: boolean): Promise<void> {
+  async #ask(entries: readonly Entry[], texts: readonly string[], last: boolean): Promise<void> {
     const { channel, dryRun } = this.#options;
     while (this.#waiting.length >= MAX_OPEN_CHECKS) this.#take(await this.#hear());
     this.#waiting.push({ entries, judged: 0 });
     this.#isAsked = last;
-    await channel.send({ type: 'check', id: 0, entries, last, dryRun });
+    await channel.send({ type: 'check', id: 0, entries, texts, last, dryRun });
   }
 
   async #hear(): Promise<CheckedMessage> {
@@ -102,13 +104,13 @@ export class OutgoingList {
 
   #take({ verdicts, end, room }: CheckedMessage): void {
     const [batch] = this.#waiting;
-    if (!batch || (verdicts.length === 0 && !end)) throw breach();
+    if (!batch || (verdicts.length === 0 && !end)) throw verdictsError();
     for (const verdict of verdicts) this.#judge(batch, verdict);
     if (!end) return;
     this.#passUpTo(batch, batch.entries.length);
     this.#waiting.shift();
     if (!room) return;
-    if (!this.#isAsked || this.#waiting.length > 0) throw breach();
+    if (!this.#isAsked || this.#waiting.length > 0) throw verdictsError();
     this.#isChecked = true;
     this.#options.tally.emit({ type: 'checked', ...this.totals, dryRun: this.#options.dryRun, ...room });
   }
@@ -124,7 +126,7 @@ export class OutgoingList {
   #judge(batch: Batch, verdict: Verdict): void {
     const entry = batch.entries[verdict.index];
     const offset = verdict.fate === 'refused' ? 0 : verdict.offset;
-    if (!entry || verdict.index < batch.judged || offset > (entry.size ?? 0)) throw breach();
+    if (!entry || verdict.index < batch.judged || offset > (entry.size ?? 0)) throw verdictsError();
     this.#passUpTo(batch, verdict.index);
     batch.judged += 1;
     this.#show(entry, verdict);
@@ -150,6 +152,6 @@ function keyOf({ path, size, mtimeNs }: Entry): string {
   return `${path}\0${size}\0${mtimeNs}`;
 }
 
-function breach(): FtxError {
+function verdictsError(): FtxError {
   return new FtxError('protocol', 'The receiver sent verdicts on entries that it was not asked about.');
 }

@@ -16,6 +16,7 @@
  */
 import { formatAddress } from '../../core/address.js';
 import { FtxError, toFtxError } from '../../core/errors.js';
+import type { Entry } from '../../core/entry.js';
 import type { Source } from '../../core/source.js';
 import type { Totals } from '../../core/events.js';
 import type { Channel } from '../../protocol/channel.js';
@@ -39,6 +40,8 @@ export interface SenderSessionOptions {
   readonly signal: AbortSignal;
   /** Send nothing, and ask what would become of each entry. */
   readonly dryRun?: boolean | undefined;
+  /** Whether an entry is to be sent at all; false for what an earlier session has brought to its end. */
+  readonly isWanted?: ((entry: Entry) => boolean) | undefined;
   /** Called with the totals of the list, once the receiver has checked it. */
   readonly onCounted?: ((totals: Totals) => void) | undefined;
 }
@@ -98,7 +101,7 @@ async function checkAll(
   channel: Channel,
   sources: Sources,
   { capabilities }: Hello,
-  { tally, timeouts, dryRun = false, onCounted }: SenderSessionOptions,
+  { tally, timeouts, dryRun = false, isWanted = () => true, onCounted }: SenderSessionOptions,
 ): Promise<AsyncIterable<Source>> {
   if (!capabilities.includes(CHECK_CAPABILITY)) {
     if (dryRun)
@@ -106,21 +109,25 @@ async function checkAll(
         'refused',
         `${formatAddress(channel.address)} is an older receiver, which cannot tell what would happen. Update ftx there, or send without a dry run.`,
       );
-    return sources();
+    return filterSources(sources(), isWanted);
   }
   const list = new OutgoingList({ channel, tally, answerMs: timeouts.controlMs, dryRun });
-  const only = await list.check(sources());
+  const only = await list.check(filterSources(sources(), isWanted));
   onCounted?.(list.totals);
   if (only) return toAsync([only]);
-  return dryRun ? toAsync([]) : leaveOut(sources(), list);
+  if (dryRun) return toAsync([]);
+  return filterSources(sources(), (entry) => isWanted(entry) && !list.hasRefused(entry));
 }
 
 async function* toAsync(sources: readonly Source[]): AsyncGenerator<Source> {
   for (const source of sources) yield await Promise.resolve(source);
 }
 
-async function* leaveOut(sources: AsyncIterable<Source>, list: OutgoingList): AsyncGenerator<Source> {
-  for await (const source of sources) if (!list.hasRefused(source.entry)) yield source;
+async function* filterSources(
+  sources: AsyncIterable<Source>,
+  isWanted: (entry: Entry) => boolean,
+): AsyncGenerator<Source> {
+  for await (const source of sources) if (isWanted(source.entry)) yield source;
 }
 
 /** Offers one source after the other, and resolves when all are at their end. */

@@ -20,6 +20,13 @@ export async function inspectInput(path: string, name?: string): Promise<FoundFi
   }
 }
 
+/** inspectInput for each path in turn; `name` goes with a single path. */
+export async function inspectInputs(paths: readonly string[], name?: string): Promise<FoundFile[]> {
+  const found = [];
+  for (const path of paths) found.push(await inspectInput(path, name));
+  return found;
+}
+
 async function tryToRead(path: string, stats: BigIntStats): Promise<void> {
   const opened = stats.isDirectory() ? opendir(path) : open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   await (await opened).close();

@@ -9,11 +9,13 @@ import type { Source } from '../../core/source.js';
 import { showPath } from '../disk/disk-error.js';
 import { createFileSource } from './file-source.js';
 import { readError, type FoundFile } from '../disk/read-file.js';
-import { inspectInput, specialFileError } from './input.js';
+import { inspectInputs, specialFileError } from './input.js';
 
 export interface ReadOptions {
-  /** What the one path is called at the receiver, instead of its own name. */
+  /** What the path is called at the receiver, instead of its own name. Goes with a single path. */
   readonly name?: string | undefined;
+  /** What inspectInputs has just found at the paths; without it they are inspected when the walk begins. */
+  readonly found?: readonly FoundFile[] | undefined;
   /**
    * Told of each entry below a folder that cannot be sent; the walk goes on.
    * Without it the first one ends the walk.
@@ -40,11 +42,7 @@ interface Walk {
  * `not-found`, `unreadable`, `unsupported` or `usage`.
  */
 export async function* readSources(paths: readonly string[], options: ReadOptions = {}): AsyncGenerator<Source> {
-  if (options.name !== undefined && paths.length !== 1) {
-    throw new FtxError('usage', '--name goes with exactly one file or folder.');
-  }
-  const inputs = [];
-  for (const path of paths) inputs.push(await inspectInput(path, options.name));
+  const inputs = options.found ?? (await inspectInputs(paths, options.name));
   const walk: Walk = {
     report: options.onProblem ?? rethrow,
     signal: options.signal,

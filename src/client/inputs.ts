@@ -1,0 +1,75 @@
+/** The sources of one send: the files and folders at its paths, or its stream. */
+import type { Readable } from 'node:stream';
+import { FtxError } from '../core/errors.js';
+import type { Source } from '../core/source.js';
+import { inspectInputs } from '../storage/source/input.js';
+import { streamSource } from '../storage/source/stream-source.js';
+import { readSources, type ReadOptions } from '../storage/source/tree.js';
+
+/** The path that stands for standard input. */
+export const STANDARD_INPUT = '-';
+
+export interface InputOptions {
+  /** Files and folders; `-` alone is `input`. */
+  readonly paths: readonly string[];
+  /** What the path is called at the receiver. Goes with a single path, and `input` needs it. */
+  readonly name: string | undefined;
+  readonly input: Readable | undefined;
+  readonly classic: boolean;
+  readonly stateDir: string;
+  readonly signal: AbortSignal;
+}
+
+export interface Inputs {
+  /** Walks through everything that is to be sent. `onProblem` is told of what cannot be sent below a folder. */
+  walk(onProblem: ReadOptions['onProblem']): AsyncIterable<Source>;
+  /** Has the next walk look at the paths again, because time has passed. */
+  lookAgain(): void;
+}
+
+/**
+ * Looks at each path before the receiver hears of it. What is found serves the
+ * first walk. A later walk looks again, because it must see what has changed.
+ * Throws FtxError `not-found`, `unreadable`, `unsupported`, or `usage` if a
+ * path does not go with the options.
+ */
+export async function openInputs(options: InputOptions): Promise<Inputs> {
+  const { paths, name, input, classic, signal, stateDir } = options;
+  assertNameFits(paths, name);
+  if (name !== undefined && paths.includes(STANDARD_INPUT)) return openStream(input, name, classic);
+  let found: ReadOptions['found'] = await inspectInputs(paths, name);
+  if (classic && found.some(({ stats }) => !stats.isFile()))
+    throw new FtxError(
+      'usage',
+      `${paths.join()}: is a folder, and classic carries one file. Send its files one by one.`,
+    );
+  return {
+    walk(onProblem) {
+      const sources = readSources(paths, { name, found, signal, stateDir, onProblem });
+      found = undefined;
+      return sources;
+    },
+    lookAgain: () => void (found = undefined),
+  };
+}
+
+function openStream(input: Readable | undefined, name: string, classic: boolean): Inputs {
+  if (!input) throw new FtxError('usage', 'The path - stands for an input, and none was given.');
+  if (classic) throw new FtxError('usage', 'A classic receiver needs the size first: send a file, not standard input.');
+  return { walk: () => only(streamSource(input, name)), lookAgain: () => undefined };
+}
+
+async function* only(source: Source): AsyncGenerator<Source> {
+  yield await Promise.resolve(source);
+}
+
+/** Throws FtxError `usage` unless a name goes with the paths. */
+export function assertNameFits(paths: readonly string[], name: string | undefined): void {
+  if (name !== undefined && paths.length !== 1)
+    throw new FtxError(
+      'usage',
+      'A name (--name) is for a single path: send the paths one by one to give each its own.',
+    );
+  if (name === undefined && paths.includes(STANDARD_INPUT))
+    throw new FtxError('usage', 'Standard input (-) has no name of its own: give it one with --name.');
+}
