@@ -87,7 +87,7 @@ async function changePeers<T>(home: string, change: (peers: ChangingPeers) => T)
       const known = await readKnownPeers(home);
       const peers = { hosts: new Map(known.hosts), senders: new Map(known.senders) };
       const result = change(peers);
-      // Many who meet one receiver at once wait for each other here, and not for the disk.
+      // Sessions that meet one receiver at once wait for each other here, and not for the disk.
       if (formatPeers(peers) !== formatPeers(known)) await placeFile(path, formatPeers(peers), rename);
       return result;
     });

@@ -1,4 +1,4 @@
-/** Who this installation is, and whom it knows. */
+/** The identity of this installation, and the peers that it knows. */
 import { isFingerprint, spellFingerprint, type Fingerprint } from '../core/fingerprint.js';
 import { nameHost } from '../core/address.js';
 import { findHome } from './state-dir.js';
@@ -40,7 +40,7 @@ export async function listPeers(home?: string): Promise<readonly KnownPeer[]> {
   ];
 }
 
-/** Whoever is met there next is remembered anew. Resolves with whether it was known. Throws FtxError `home`. */
+/** Forgets the receiver at an address. The next one that is met there is remembered anew. Resolves with whether one was known. Throws FtxError `home`. */
 export async function forgetPeer(
   to: { readonly host: string; readonly port: number },
   home?: string,

@@ -27,7 +27,7 @@ export async function placeFile(
   }
 }
 
-/** Removes what somebody who was killed was about to place: its name ends in a dot and his mark. */
+/** Removes files that a killed process was about to place: their names end in a dot and the mark of the process. */
 export async function removeOrphaned(home: string): Promise<void> {
   const names = await readdir(home).catch(() => []);
   const abandoned = names.filter((name) => isOwnerDead(extname(name).slice(1)));

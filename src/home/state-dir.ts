@@ -1,4 +1,4 @@
-/** Where an installation keeps its things: the home with its secrets, and the state that it can do without. */
+/** The folders of an installation: the home with its secrets, and the state, which can be lost without harm. */
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -12,7 +12,7 @@ export function findHome(given?: string): string {
   return join(base, 'ftx');
 }
 
-/** Where this user's programs keep what they can do without: `$FTX_HOME/state`, or by the XDG base directories. */
+/** The state folder: `$FTX_HOME/state`, or by the XDG base directories. */
 export function findStateDir(env: NodeJS.ProcessEnv = process.env): string {
   if (env['FTX_HOME']) return join(env['FTX_HOME'], 'state');
   return join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'ftx');

@@ -1,13 +1,13 @@
-/** How many files this process may have open, and who gets how many of them. */
+/** Shares out the file descriptors that this process may have. */
 import { readFileSync } from 'node:fs';
 
-/** What the process itself has open, with the port and the modules that it loads later. */
+/** Descriptors of the process itself, with the port and the modules that it loads later. */
 const OWN = 24;
-/** A file past the page cache and through it, its journal, and its folder. */
+/** Descriptors of one open entry: its file past the page cache and through it, its journal, and its folder. */
 const PER_ENTRY = 4;
 const SOCKET = 1;
 const MIN_SENDERS = 4;
-/** Of what is kept open for a moment, or without need: a small part of what there is. */
+/** The most descriptors that are kept open for a moment, or without need. */
 const MAX_FEW = 64;
 const MAX_LINGERING = 24;
 
@@ -25,11 +25,11 @@ export interface DescriptorBudget {
 export interface EntryGrant {
   /** How many the sender may have open at once, at least one. */
   readonly entries: number;
-  /** To be called once. */
+  /** Call once. */
   readonly release: () => void;
 }
 
-/** For one receiver with at most so many senders. */
+/** The budget of one receiver. `maxConnections`: senders at the same time. `limit`: descriptors of the process. */
 export function createDescriptorBudget(maxConnections: number, limit = readDescriptorLimit()): DescriptorBudget {
   const few = countSpareDescriptors(limit);
   const maxLingering = Math.min(MAX_LINGERING, few);

@@ -27,10 +27,10 @@ const NO_INODE = [
   'no-space',
   "the receiver's disk can take no more files; remove some there, then send again",
 ] as const;
-/** What needs room for a name or an account, and not for content. */
+/** System calls that create a name, which needs an inode and not room for content. */
 const NAMING: readonly unknown[] = ['open', 'mkdir', 'link', 'symlink', 'rename'];
 
-/** A disk may have room for bytes and none for another file, which who looks at the free bytes would not understand. */
+/** ENOSPC from a call that creates a name means "no inodes left". The message says so, because `df` still shows free bytes. */
 function lacksInode(error: unknown, errno: string): boolean {
   return errno === 'ENOSPC' && error instanceof Error && 'syscall' in error && NAMING.includes(error.syscall);
 }

@@ -1,4 +1,4 @@
-/** Whether what is stored survives a power cut; a receiver decides it once, for all that it stores. */
+/** Whether stored entries survive a power cut. A receiver decides it once, for everything that it stores. */
 import { constants, fsync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { errnoOf } from '../../core/errors.js';
@@ -13,19 +13,19 @@ export interface Durability {
 
 export const DURABLE: Durability = { file: (handle) => handle.sync(), folder: syncFolder };
 
-/** The system writes it down when it gets round to it. */
+/** Nothing is synchronised: the system writes to the disk when it likes. */
 export const LEFT_TO_THE_SYSTEM: Durability = { file: () => Promise.resolve(), folder: () => Promise.resolve() };
 
 interface Sync {
   readonly running: Promise<void>;
-  /** For those who came while it ran: their names may have missed it. */
+  /** The sync after this one, for callers that came while this one ran: it may have missed their names. */
   next?: Promise<void>;
 }
 
-/** Process-wide, by path, for as long as somebody waits. */
+/** Process-wide, by path: the syncs that somebody waits for. */
 const syncs = new Map<string, Sync>();
 
-/** Makes the names in a folder durable. All who come while one is under way share the one after it. */
+/** Makes the names in a folder durable. All calls during one sync share the sync after it. */
 export function syncFolder(path: string): Promise<void> {
   // Windows cannot open a folder as a file; NTFS journals its names itself.
   if (process.platform === 'win32') return Promise.resolve();
@@ -63,7 +63,7 @@ async function syncByPath(path: string): Promise<void> {
   }
 }
 
-/** A third of the trips to another thread that opening, synchronising and closing take. */
+/** Takes one trip to another thread. To open, synchronise and close takes three. */
 function syncDescriptor(fd: number): Promise<void> {
   return new Promise((resolve, reject) => fsync(fd, (error) => (error ? reject(error) : resolve())));
 }

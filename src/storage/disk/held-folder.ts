@@ -17,7 +17,7 @@ import {
 import { errnoOf } from '../../core/errors.js';
 import { countSpareDescriptors } from './descriptors.js';
 
-/** Linux, unless its /proc is kept from us. */
+/** True on Linux, unless /proc is not to be had. */
 export const HOLDS_BY_DESCRIPTOR = existsSync('/proc/self/fd');
 /** Takes no right but to walk through the folder. Node has no name for it. */
 const O_PATH = 0o10000000;
@@ -25,7 +25,7 @@ const O_PATH = 0o10000000;
 const SPARE = countSpareDescriptors();
 
 export interface HeldFolder {
-  /** Leads to it, and nowhere else, as long as it is held. */
+  /** Leads to the folder, and nowhere else, as long as the folder is held. */
   readonly path: string;
   /** Device and inode. */
   readonly id: string;
@@ -50,7 +50,7 @@ export interface Way {
 /** Process-wide, by id: all who hold a folder share one descriptor, and so one path. */
 const open = new Map<string, OpenFolder>();
 const byPath = new Map<string, OpenFolder>();
-/** Those of them that nobody holds now, for whoever comes next, the one left first before all others. */
+/** Open folders that nobody holds now. They are kept for the next user; the one released first is closed first. */
 const idle = new Set<OpenFolder>();
 
 /** Holds what is at `path`, which is the last thing on the way that may be a link, and only if `followed`. */
@@ -62,7 +62,7 @@ export function holdFolder(path: string, followed = false): HeldFolder | Obstacl
   return use(open.get(idOf(stats)) ?? openFolder(path, followed));
 }
 
-/** Whether those who hold a folder without need should let it go. */
+/** Whether folders that are held without need should be released. */
 export function isCrowded(): boolean {
   return open.size - idle.size > SPARE / 2;
 }
@@ -93,7 +93,7 @@ function expectFolder(found: HeldFolder | Obstacle): HeldFolder {
   throw Object.assign(new Error('the folder is gone'), { code: found === 'missing' ? 'ENOENT' : 'ENOTDIR' });
 }
 
-/** The folder at the end of the way, if somebody has held it a moment ago: half of the work. */
+/** The folder at the end of the way, if it was held a moment ago. That is half of the work of holdWay. */
 export function holdKnown(way: Way): HeldFolder | undefined {
   let path = way.root;
   for (const component of way.components.slice(0, -1)) {
@@ -164,14 +164,14 @@ export function descriptorOf(path: string): number | undefined {
   return folder?.canSync ? folder.fd : undefined;
 }
 
-/** To be called once for each time it was held. */
+/** Call once for each time the folder was held. */
 export function releaseFolder(held: HeldFolder): void {
   const folder = open.get(held.id);
   if (!folder) return;
   folder.uses -= 1;
   if (folder.uses > 0) return;
   idle.add(folder);
-  // None once nobody holds a folder, so that its disk can be unmounted.
+  // No folder is kept once none is held, so that its disk can be unmounted.
   const keep = idle.size === open.size ? 0 : SPARE - (open.size - idle.size);
   for (const oldest of idle) {
     if (idle.size <= keep) return;

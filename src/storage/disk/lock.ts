@@ -1,22 +1,23 @@
-/** One process at a time: a link to nothing but the mark of its owner. */
+/** A lock that one process holds at a time: a symbolic link whose target is the mark of the process. */
 import { readlink, symlink, unlink } from 'node:fs/promises';
 import { errnoOf, FtxError } from '../../core/errors.js';
 import { makeOwnerMark, mayBeRunning } from './owner.js';
 
 export const LOCK_SUFFIX = '.lock';
-/** Of the lock on taking over a lock. */
+/** The suffix of the second lock, under which a dead process's lock is removed. */
 export const TAKEOVER_SUFFIX = LOCK_SUFFIX + LOCK_SUFFIX;
 const POLL_MS = 20;
 const WAIT_MS = 10_000;
 
 type Unlock = () => Promise<void>;
 
-/** Resolves with the way to give the lock back, undefined while another holds it. */
+/** Resolves with the function that releases the lock; undefined while another process holds it. */
 export async function takeLock(path: string): Promise<Unlock | undefined> {
   const unlock = await claim(path);
   if (unlock) return unlock;
   if (await isLocked(path)) return undefined;
-  // Somebody was killed. Two who see that must not both remove the lock: the later one would remove that of the other.
+  // The owner was killed. A second lock comes before the removal of the first: otherwise two processes could both
+  // clean up, and the slower one would remove the new lock of the faster one.
   const unlockTakeover = await takeLock(path + LOCK_SUFFIX);
   try {
     return unlockTakeover && (await takeOver(path));
@@ -35,12 +36,12 @@ export async function isLocked(path: string): Promise<boolean> {
   return mayBeRunning(await readOwner(path));
 }
 
-/** The mark of its owner, also of one who is gone; empty if it is no lock. */
+/** The mark in the lock, also of a process that is dead; empty if there is no lock. */
 export async function readOwner(path: string): Promise<string> {
   return readlink(path).catch(() => '');
 }
 
-/** A link, because it comes into being with its content. */
+/** Makes a link and not a file, because a link has its content from the moment it exists. */
 async function claim(path: string): Promise<Unlock | undefined> {
   const mark = makeOwnerMark();
   try {

@@ -1,15 +1,18 @@
-/** Who has made a file that is not finished, in its name: so what a killed process leaves can be told from what another is at. */
+/**
+ * Puts the owning process into the name of an unfinished file, so that leftovers of a killed process can be told from
+ * files that another process is writing.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { errnoOf } from '../../core/errors.js';
 
-/** Process numbers mean something on one machine only, and several may share a folder. */
+/** Several machines may share a folder, and a process number means something on one of them only. */
 const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
-/** In a container, whoever is started again has the number of the one before. */
+/** A process in a container often has the same number as the one that ran there before. */
 const LIFE = randomBytes(4).toString('hex');
 const OWNER = /^([0-9a-f]{8})-(\d{1,10})-([0-9a-f]{8})-[0-9a-f]{16}$/;
 
-/** Never twice the same. */
+/** Returns a new mark of this process. */
 export function makeOwnerMark(): string {
   return `${HOST}-${process.pid}-${LIFE}-${randomBytes(8).toString('hex')}`;
 }

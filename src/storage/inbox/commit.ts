@@ -31,7 +31,7 @@ export async function commitFile(
   });
 }
 
-/** Its name may stand for another file by now: of another receiver in the same folder, say. */
+/** Throws unless the name of the part file still leads to it. Another receiver in the same folder may have taken it away. */
 function assertOwnName({ handle, path }: { readonly handle: FileHandle; readonly path: string }, place: Place): void {
   const [own, there] = [fstatSync(handle.fd), lstatSync(path, { throwIfNoEntry: false })];
   if (there?.ino === own.ino && there.dev === own.dev) return;

@@ -11,10 +11,10 @@ import { makePartName } from '../names/part-name.js';
 import { createPlace, type HeldPlace, type Place } from './place.js';
 import type { EntryPath } from '../names/safe-path.js';
 
-/** Of Linux, with the NUL at the end. */
+/** The longest path on Linux, with the NUL at its end. */
 const PATH_MAX = 4096;
 
-/** Process-wide: who finds a folder that another session has just made must not call it durable before it is. */
+/** Process-wide, by path: folders that are being made. A session that finds such a folder waits until it is durable. */
 const underWay = new Map<string, Promise<void>>();
 
 /** A folder that an entry asks for, held; `other` is anything but a folder. */
@@ -27,7 +27,7 @@ export interface Folders {
   readonly made: Pick<MadeFolders, 'count'>;
   /** The folder at a held place, made unless it is there. */
   make(place: Place): Promise<Found>;
-  /** The session has said all: folders that it had made and never named get the permissions of any new one. */
+  /** To be called at the sender's goodbye. Folders that were made and never offered get the permissions of any new folder. */
   finish(): void;
 }
 
@@ -48,7 +48,7 @@ function notePlace(folder: string): () => void {
 export function createFolders(root: string, durability = DURABLE, maker: string = randomUUID()): Folders {
   const made = createMadeFolders(root, maker);
 
-  /** From folder to folder, each held until the next one is. */
+  /** Walks from folder to folder. Each one is held until the next one is. */
   async function walk(components: readonly string[]): Promise<HeldFolder> {
     let folder = holdRoot(root);
     for (const [depth, component] of components.entries()) {
@@ -66,7 +66,7 @@ export function createFolders(root: string, durability = DURABLE, maker: string 
     return folder;
   }
 
-  /** From the deepest up, what was made on the way to something that did not come. */
+  /** Removes, from the deepest up, the folders that were made for an entry that did not come. */
   function removeUnused(parents: readonly string[]): void {
     for (let depth = parents.length; depth > 0; depth--) {
       const components = parents.slice(0, depth);
@@ -198,7 +198,7 @@ function describeObstacle(error: unknown): string {
   }
 }
 
-/** Makes one folder, as durable in the one it is in as that says. */
+/** Makes one folder and, if `durability` asks for it, syncs its parent so that the name survives a power cut. */
 export async function makeFolder(path: string, durability: Durability, mode?: number): Promise<void> {
   await mkdir(path, mode);
   try {

@@ -1,4 +1,4 @@
-/** Part files that sessions have left behind: to be shown, and removed when nobody goes on with them. */
+/** Part files that sessions have left behind: lists them, and removes those that nobody goes on with. */
 import { lstat, readdir, stat, unlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { FtxError } from '../../core/errors.js';
@@ -12,7 +12,7 @@ import { isOrphaned, isOwned, PART_SUFFIX } from '../names/part-name.js';
 import { JOURNAL_SUFFIX, parseBinding } from './resumable-part.js';
 import { RESERVED_PREFIX } from '../names/safe-path.js';
 
-/** Those below the folder that can go on, in no order. Throws FtxError `not-found`. */
+/** The transfers below the folder that can go on, in no order. Throws FtxError `not-found`. */
 export async function* listParts(dir: string): AsyncGenerator<LeftPart> {
   await stat(dir).catch((cause: unknown) => {
     throw new FtxError('not-found', `${dir}: there is no such folder. Name it with --dir.`, { cause });
@@ -46,7 +46,7 @@ export async function removeOldParts(dir: string, keepMs: number): Promise<strin
   return removed;
 }
 
-/** Whoever takes a file away at the same moment has done what was wanted. */
+/** Resolves with whether this call removed the file. Another process may have removed it at the same moment. */
 async function removeIfOver(file: string, keepMs: number): Promise<boolean> {
   const remove = () =>
     unlink(file).then(
@@ -59,7 +59,7 @@ async function removeIfOver(file: string, keepMs: number): Promise<boolean> {
   const isOver =
     (await readAgeMs(file).catch(() => 0)) > keepMs ||
     (file.endsWith(TAKEOVER_SUFFIX) && isOwnerDead(await readOwner(file)));
-  // Nobody is at it, nor begins to be.
+  // Under its lock, no session works on the part, and none begins to.
   const unlock = isOver ? await takeLock(lockOf(file)) : undefined;
   if (!unlock) return false;
   return remove().finally(unlock);

@@ -1,4 +1,4 @@
-/** Folders that sessions have made on the way to something and that have not got their mode and time yet. */
+/** Folders that sessions have made for the entries in them, and that have not got their own mode and time yet. */
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,9 +12,9 @@ import { makePartName } from '../names/part-name.js';
 export const PRIVATE_MODE = 0o1700;
 const ALL_MODE_BITS = 0o7777;
 const KEY_BYTES = 6;
-/** 19 MB. Of who makes more without ever offering them, the first ones stay as they were made. */
+/** Bounds memory to 19 MB: beyond this number, the oldest folders keep their private mode. */
 const MAX_UNFINISHED = 500_000;
-/** Of one session, and the characters of all their paths. Who has more of them made does offer folders. */
+/** Limits of one session's unnamed folders: their number, and the length of all their paths. A real sender with more than that offers its folders itself. */
 const MAX_UNNAMED = 1_000;
 const MAX_UNNAMED_CHARS = 64 * 1024;
 
@@ -25,16 +25,16 @@ const MAX_UNNAMED_CHARS = 64 * 1024;
 const unfinished = new Set<number>();
 const secret = randomBytes(16);
 
-/** Of one session. Paths are below the root. */
+/** The folders that one session has made. Paths are below the root. */
 export interface MadeFolders {
-  /** How many of them are there. */
+  /** The number of folders. */
   readonly count: number;
   note(path: string): void;
   /** The folder has been offered. Whether its maker has not finished it before. */
   markOffered(path: string): boolean;
   /** Removes it if it was made on the way to something that did not come; false if it is to stay. */
   removeIfUnused(components: readonly string[]): boolean;
-  /** What nobody has named gets the permissions of any new folder. Never fails. */
+  /** Folders that were never offered get the permissions of any new folder. Never fails. */
   applyUsualModes(): void;
 }
 
@@ -99,11 +99,11 @@ function applyUsualMode(root: string, components: readonly string[], findMode: (
       releaseFolder(folder);
     }
   } catch {
-    // Somebody has moved or removed it meanwhile, and sees to it.
+    // Another program has moved or removed the folder meanwhile.
   }
 }
 
-/** By trying: to ask for the umask is to set it, for a moment and for all threads. */
+/** Makes a folder to learn its mode, because process.umask() sets the umask for a moment, for all threads. */
 function findUsualMode(folder: string): number {
   const probe = join(folder, makePartName());
   mkdirSync(probe);

@@ -1,4 +1,4 @@
-/** What a receiver's folder may hold in all: `--quota`. */
+/** The quota of a receive folder: the bytes that it may hold in all (`--quota`). */
 import { lstatSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,11 +7,11 @@ import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
 import type { PartFile } from '../../core/sink.js';
 import { showBytes, showPath } from '../disk/disk-error.js';
 
-/** Between two counts of a folder that is full; or this many times as long as a count takes, if that is more. */
+/** A full folder is counted again after this time at the earliest, or after RECOUNT_FACTOR times as long as a count takes. */
 const RECOUNT_MS = 5_000;
 const RECOUNT_FACTOR = 10;
 
-/** One for all sessions that write to the same folder. */
+/** The quota of one folder. All sessions that write to the folder share it. */
 export interface Quota {
   /** Bytes. */
   readonly limit: number;
@@ -21,25 +21,25 @@ export interface Quota {
    * may have taken something out of it.
    */
   left(wanted: number): Promise<number>;
-  /** Throws FtxError `no-space` when so many may not come. */
+  /** Throws FtxError `no-space` when `bytes` more would go over the quota. */
   assertRoom(path: string, bytes: number): Promise<void>;
-  /** Writes so many more. Throws FtxError `no-space` when they may not come. */
+  /** Runs `write`, which adds `bytes` to the folder. Throws FtxError `no-space` when they would go over the quota. */
   add(path: string, bytes: number, write: () => Promise<void>): Promise<void>;
-  /** So many are gone again. */
+  /** Notes that `bytes` were removed from the folder. */
   release(bytes: number): void;
 }
 
-/** Counts the folder. */
+/** Counts the folder, and resolves with its quota. `limit`: bytes. */
 export async function createQuota(dir: string, limit: number, count = countBytes): Promise<Quota> {
   let used = await count(dir);
-  /** Of these, what no count may have seen yet. */
+  /** Bytes of `used` whose write is still running, which a recount may miss. */
   let onTheWay = 0;
   let mayCountAt = 0;
   let counting: Promise<void> | undefined;
-  /** Since the last count was begun, which may have seen it or not. */
+  /** Bytes given back since the running recount began. */
   let released = 0;
 
-  /** None when there is more than there may be, as when the quota is a new one. */
+  /** Bytes that may still come. 0 when the folder already holds more than the quota. */
   const free = () => Math.max(0, limit - used);
 
   async function countAgain(): Promise<void> {
@@ -47,7 +47,7 @@ export async function createQuota(dir: string, limit: number, count = countBytes
     released = 0;
     const started = performance.now();
     const counted = await count(dir);
-    // What came or went meanwhile may be counted too much, until the next time, and never too little.
+    // Bytes that came or went during the count may be counted twice until the next recount, and never too little.
     used = counted + (used - before) + released;
     const now = performance.now();
     mayCountAt = now + Math.max(RECOUNT_MS, RECOUNT_FACTOR * (now - started));

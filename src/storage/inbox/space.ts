@@ -1,18 +1,18 @@
-/** Room on the disk, promised to running transfers before their first byte. */
+/** Free space of the disk, reserved for running transfers before their first byte. */
 import { statfs } from 'node:fs/promises';
 import { FtxError } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
 import type { PartFile } from '../../core/sink.js';
 import { showBytes, showPath } from '../disk/disk-error.js';
 
-/** What a transfer leaves free for everybody else, and for its own folders and journals. */
+/** Bytes that every transfer leaves free, for other programs and for its own folders and journals. */
 const MARGIN_BYTES = 64 * BLOCK_BYTES;
-/** Less than this is taken without a look, out of the margin: it costs less to store than to look. */
+/** Smaller files are stored without a reservation, out of the margin: asking for the free space would cost more. */
 export const MIN_BYTES = BLOCK_BYTES;
-/** Other senders are kept away from at most so many times what this one has brought: to promise is free, to bring is not. */
+/** A sender claims at most this many times the bytes that it has brought. An announcement costs nothing, and bytes do. */
 const CLAIM_FACTOR = 32;
 
-/** One for all sessions that write to the same disk. */
+/** The free space of one disk. All sessions that write to the disk share it. */
 export interface Space {
   /** For one sender. */
   join(): SenderSpace;
@@ -26,9 +26,9 @@ export interface SenderSpace {
 }
 
 export interface Reservation {
-  /** So many of them are on the disk now. Throws FtxError `no-space` when there is no room for the rest any more. */
+  /** Notes that `bytes` more have been written. Throws FtxError `no-space` when there is no room for the rest any more. */
   use(bytes: number): Promise<void>;
-  /** Gives the rest back. */
+  /** Releases the bytes that were not written. */
   release(): void;
 }
 
@@ -43,7 +43,7 @@ interface Promised {
 interface Request {
   readonly path: string;
   readonly bytes: () => number;
-  /** Of the free bytes, those that are not for this request. */
+  /** The free bytes that this request may not use. */
   readonly taken: () => number;
   readonly grant: () => void;
 }
@@ -58,7 +58,7 @@ export function createSpace(dir: string, readFree = readFreeBytes): Space {
     return Math.max(0, free - taken());
   };
 
-  /** One after the other: of two who want the last room, one gets it. */
+  /** Requests are answered one after the other: of two that want the last space, one gets it. */
   function ask({ path, bytes, taken, grant }: Request): Promise<void> {
     const asked = last.then(async () => {
       const forIt = await readLeft(taken);
@@ -93,7 +93,7 @@ interface PromisedOnce extends Readonly<Promised> {
   set(left: number, claimed: number): void;
 }
 
-/** Kept up to date in all sums that it is part of. */
+/** An amount that is part of several sums. A change of the amount changes the sums. */
 function createPromised(sums: readonly Promised[]): PromisedOnce {
   const now: Promised = { left: 0, claimed: 0 };
   return {
@@ -113,7 +113,7 @@ function createPromised(sums: readonly Promised[]): PromisedOnce {
   };
 }
 
-/** The more of it has come, the more of the rest is claimed; `ask` for that throws when others were there before. */
+/** Claims more of the missing bytes, the more have come. `ask` throws when other senders have claimed the space before. */
 function createReservation(
   promised: PromisedOnce,
   ask: (wanted: () => number, grant: () => void) => Promise<void>,
@@ -152,7 +152,7 @@ function noSpaceError(path: string, bytes: number, free: number): FtxError {
   return new FtxError('no-space', `${showPath(path)}: ${missing}. Make room there, then send again.`);
 }
 
-/** The part file, giving back what was reserved as it is used. */
+/** The part file. Each write uses up some of the reservation, and the end releases the rest. */
 export function withReservation(part: PartFile, reservation: Reservation): PartFile {
   return {
     ...part,

@@ -5,10 +5,10 @@ import { createLatencyGuard } from '../disk/latency.js';
 import { assertUnchanged, readError, READ_FLAGS, readFile, shortError, type FoundFile } from '../disk/read-file.js';
 import { createSourceJournal } from './source-journal.js';
 
-/** Opening a file up to this takes longer than reading it. */
+/** A file of at most this many bytes is read at once, in one call. */
 const SMALL_BYTES = 64n * 1024n;
 
-/** Where the files of this process are. */
+/** Tells whether the disk of the sent files answers promptly. */
 const disk = createLatencyGuard();
 
 /** `stateDir` is where digests are kept for a transfer that breaks off; without it none are. */
