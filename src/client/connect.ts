@@ -6,12 +6,12 @@
  * compared with the key that is known at this address, and another key ends
  * the connection before a word of ftx is said. After the greeting the two are
  * introduced: a receiver that does not know this sender asks for a code in its
- * hello, and then both prove to each other that they know the same one.
+ * hello, and then both prove to each other that they know the same code.
  *
  * A code that is wanted but not known goes a longer way, because nobody waits
  * on an open connection while a person looks at another screen. The
  * introduction fails with `unpaired`, which closes the connection. connect()
- * then asks for the code, dials again, and is introduced with it. The code is
+ * then asks for the code, dials again, and introduces itself with the code. The code is
  * kept in the CodeDesk, which outlives the connection: an attempt that follows
  * a lost connection does not ask for it again.
  */
@@ -28,7 +28,7 @@ import type { CodeDesk } from './code-desk.js';
 import type { Meeting } from './trust.js';
 
 export interface ConnectOptions {
-  /** Do without TLS and without knowing who receives. */
+  /** Connect without TLS, and without knowing who receives. */
   readonly plain: boolean;
   /** The only identity to accept, `sha256:` and 64 hex digits, whatever is remembered. */
   readonly peer?: string | undefined;
@@ -49,7 +49,7 @@ export interface Link extends Greeted {
   readonly identity: Fingerprint | undefined;
 }
 
-/** Milliseconds to connect. */
+/** Milliseconds that the TCP connection may take. */
 const DIAL_MS = 10_000;
 
 /** Connects to the port. Throws FtxError `unknown-host`, `no-connection`, or the reason of the signal. */
@@ -58,7 +58,7 @@ export function dialReceiver(to: Address, signal: AbortSignal): Promise<TcpConne
 }
 
 /**
- * Connects to the receiver at `to` and has both sides know each other.
+ * Connects to the receiver at `to`, and introduces both sides to each other.
  * Throws FtxError as dialReceiver does, `usage` for a malformed `peer`, `home`,
  * `identity` if another receiver answers than the known one, `unpaired` if
  * there is no code or a wrong one, `protocol`, `lost`, `timeout`, or what the

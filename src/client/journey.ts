@@ -12,7 +12,7 @@ export interface Journey {
 
 export function createJourney(): Journey {
   const atEnd = new Set<string>();
-  /** How far each entry was when it was gone on with. */
+  /** The offset in bytes from which each entry was resumed. */
   const resumed = new Map<string, number>();
   let steps = 0;
   let connected = false;

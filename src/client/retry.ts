@@ -8,17 +8,17 @@ export interface RetryOptions {
   /** How often in a row, without any progress between, to try again. */
   readonly retries: number;
   readonly signal: AbortSignal;
-  /** How far the transfer is, in any measure that grows when it need not be sent again. */
+  /** How far the transfer is: a number that grows when the receiver has more for good. */
   readonly progress: () => number;
-  /** Whether there was a connection at any time. */
+  /** Whether any attempt so far has had a connection. */
   readonly wasConnected: () => boolean;
   /** Called before each wait. */
   readonly onRetry: (failure: FtxError, attempt: number, delayMs: number) => void;
-  /** From 0 to 1. */
+  /** Returns a number from 0 to 1, as Math.random does. */
   readonly random?: () => number;
 }
 
-/** Runs `attempt` until it succeeds, or fails in a way that will not pass by itself, or too often. */
+/** Runs `attempt` until it succeeds. Throws its FtxError when the code is not retried, or `retries` are used up. */
 export async function withRetries(options: RetryOptions, attempt: () => Promise<void>): Promise<void> {
   const { retries, signal, progress, wasConnected, onRetry, random = Math.random } = options;
   for (let tries = 0, seen = progress(); ;) {
@@ -37,7 +37,7 @@ export async function withRetries(options: RetryOptions, attempt: () => Promise<
   }
 }
 
-/** Between half and one and a half of it: many who were turned away together must not come back together. */
+/** Between 0.5 and 1.5 times `ms`, so that senders that were turned away together do not come back together. */
 function spread(ms: number, random: number): number {
   return Math.round((ms * (0.5 + random)) / 100) * 100;
 }

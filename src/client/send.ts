@@ -1,4 +1,32 @@
-/** Dials, then one sender session over the sources. */
+/**
+ * `ftx send` as a function: from paths to a result.
+ *
+ * assertOptionsFit() and openInputs() (inputs.ts) find what is wrong before
+ * anybody is called: options that do not fit together, and paths that are
+ * missing. Then each attempt goes the same way. connect.ts dials, judges the
+ * receiver's key, greets and pairs; its result is a receiver that is ready for
+ * offers. There the session begins (session/send/sender.ts).
+ *
+ * The session walks the paths twice. The first walk makes the list, so that the
+ * receiver can refuse entries, and a lack of space, before the first byte, and
+ * so that the total is known. The second walk offers and sends. A single entry,
+ * and an older receiver that checks no list, need one walk only. What was found
+ * at the paths before the call serves the first walk; every later walk looks at
+ * them again, because it must see what has changed. Three loops share the
+ * sending: one offers, one reads answers, one sends contents. A classic receiver
+ * gets its one file without a list (session/classic/send.ts).
+ *
+ * The tally turns what happens into events and counts them. journey.ts listens,
+ * and keeps over all attempts which entries are at their end: a retry leaves
+ * them out. The bytes of a file that broke off are kept by the receiver, which
+ * says in its answer to the new offer how far it is. retry.ts waits between
+ * attempts, and counts them anew after progress.
+ *
+ * core/errors.ts judges each error code: refusal or failure, retried or not. A
+ * failure of one entry is an event and a count in the result. A failure of the
+ * whole session is retried, and thrown at the end. cli/exit-codes.ts makes an
+ * exit status of either.
+ */
 import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DEFAULT_RETRIES, DEFAULT_TIMEOUT_MS } from '../core/defaults.js';
@@ -24,11 +52,11 @@ export interface SendOptions {
   readonly name?: string | undefined;
   /** Speak to a classic receiver: one regular file. */
   readonly classic?: boolean | undefined;
-  /** Do without encryption and without knowing who receives: on trusted networks, with a receiver that does so too. */
+  /** Send without encryption, and without knowing who receives. For trusted networks; the receiver has to be plain too. */
   readonly plain?: boolean | undefined;
-  /** The only identity to send to, `sha256:` and 64 hex digits. Default: the one that is known there, or the first. */
+  /** The only identity to send to, `sha256:` and 64 hex digits. Default: the identity that is known at the address, or else the first that answers there. */
   readonly peer?: string | undefined;
-  /** Whether a receiver has to prove that it knows the code, unless it has done so before; without, only who asks for the code has to. */
+  /** Whether every receiver has to prove that it knows the code, unless it has done so before. Default: only a receiver that asks for the code. */
   readonly pair?: boolean | undefined;
   /** Asks a person or a file for the code that the receiver shows, when the receiver asks for it; undefined if there is none. */
   readonly askCode?: (() => Promise<string | undefined>) | undefined;
@@ -36,10 +64,11 @@ export interface SendOptions {
   readonly home?: string | undefined;
   /** Milliseconds a connection may stand still. Default 60,000. */
   readonly timeoutMs?: number | undefined;
-  /** Send nothing, and have the receiver tell what would become of everything: `planned` and `refused` events. */
+  /** Send nothing. The receiver tells what would become of each entry: `planned` and `refused` events. */
   readonly dryRun?: boolean | undefined;
   /** How often in a row to try again when the connection is lost. Default 5; 0 for never. */
   readonly retries?: number | undefined;
+  /** The content of the path `-`. */
   readonly input?: Readable | undefined;
   /** Where digests of large files are kept until they are stored. Default: the user's state folder. */
   readonly stateDir?: string | undefined;
@@ -47,7 +76,7 @@ export interface SendOptions {
   readonly onEvent?: EventListener | undefined;
 }
 
-/** What came of all entries. */
+/** Counts and bytes of all entries, by how they ended. */
 export type SendResult = SessionResult;
 
 /** All events of one send carry the same number. */
@@ -72,7 +101,7 @@ export async function send(given: SendOptions): Promise<SendResult> {
   const work = { inputs, journey, tally, timeouts: timeoutsFor(options.timeoutMs) };
   try {
     if (options.classic) await sendToClassic(options, work);
-    // A later attempt has less to send, but the whole stays what it was.
+    // A later attempt counts less, because it leaves out what is at its end. The total of the first attempt stays.
     else await sendAll(options, work, (counted) => (total ??= counted));
     return finishTally(tally);
   } finally {
@@ -135,7 +164,7 @@ async function sendAll(options: CompleteOptions, work: Work, onCounted: (totals:
   await withRetries({ ...journey, retries, signal, onRetry: createRetryReport(work, retries) }, attempt);
 }
 
-/** Reports each entry that cannot be read once, although every walk finds it again. */
+/** Reports an entry that cannot be read. Made anew for each walk, so that a later walk does not report what an earlier one has. */
 function createProblemReport({ journey, tally }: Work) {
   const ended = journey.ended();
   return (path: string, { code, message }: FtxError) => {
@@ -146,7 +175,7 @@ function createProblemReport({ journey, tally }: Work) {
 function openDesk({ pair, askCode }: CompleteOptions, { inputs, tally }: Work): CodeDesk {
   return openCodeDesk(pair, async () => {
     const code = await askCode?.();
-    // The time of a person who looks for the code is not that of the transfer, and files may have changed meanwhile.
+    // The time that a person takes to find the code does not count as time of the transfer; files may change in it.
     tally.restart();
     inputs.lookAgain();
     return code;
@@ -154,9 +183,9 @@ function openDesk({ pair, askCode }: CompleteOptions, { inputs, tally }: Work): 
 }
 
 /**
- * False for a stream, which cannot be read twice; for a dry run, which would
- * report everything twice; and for inputs that share a name, because nobody
- * could tell which of them has arrived.
+ * No retry for a stream, which cannot be read twice; for a dry run, which would
+ * report twice; and for paths that share a name, because a journey could not
+ * tell which of them is at its end.
  */
 function canRetry({ paths, input, dryRun }: CompleteOptions): boolean {
   return !input && !dryRun && new Set(paths.map((path) => basename(resolve(path)))).size === paths.length;

@@ -14,7 +14,7 @@ const EXPLICIT_VERSION = 0xa0;
 const ECDSA_WITH_SHA256 = Buffer.from('2a8648ce3d040302', 'hex');
 /** 2.5.4.3. */
 const COMMON_NAME = Buffer.from('550403', 'hex');
-/** RFC 5280 4.1.2.5: the end of time, for a certificate without one. What is trusted is the key, not a date. */
+/** The date of a certificate that does not end: RFC 5280 4.1.2.5. ftx trusts the key and checks no date. */
 const NO_END = '99991231235959Z';
 const BEGIN = '20000101000000Z';
 
@@ -34,7 +34,7 @@ export function createCertificate(publicKey: KeyObject, privateKey: KeyObject, n
   );
   const validity = der(SEQUENCE, der(GENERALIZED_TIME, Buffer.from(BEGIN)), der(GENERALIZED_TIME, Buffer.from(NO_END)));
   const serial = randomBytes(16);
-  // A first byte from 01 to 7f: positive, and in its shortest form.
+  // The first byte is from 01 to 7f, so that the serial is positive and in its shortest form.
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 1;
   const toBeSigned = der(
     SEQUENCE,

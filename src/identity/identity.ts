@@ -11,7 +11,7 @@ export interface Identity {
   readonly certificate: string;
 }
 
-/** The same for everybody: a certificate says nothing of who made it but its key. */
+/** The subject is the same in every certificate, so that a certificate tells nothing about its owner but the key. */
 const SUBJECT = 'ftx';
 const PEM = /-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----\n?/g;
 
@@ -30,7 +30,7 @@ export function createIdentity(): Identity {
   };
 }
 
-/** As it is kept in one file. */
+/** The text of the file that keeps the identity: the key, then the certificate. */
 export function formatIdentity({ key, certificate }: Identity): string {
   return key + certificate;
 }

@@ -16,7 +16,7 @@ export function spellCode(code: string): string {
   return `${code.slice(0, GROUP_DIGITS)}-${code.slice(GROUP_DIGITS)}`;
 }
 
-/** As people type it, with or without what stands between the groups. Throws FtxError `unpaired`, which does not repeat it. */
+/** Reads a code as people type it, with or without spaces and hyphens. Throws FtxError `unpaired`, whose message does not repeat the text. */
 export function parseCode(text: string): string {
   const digits = text.replace(/[\s-]/g, '');
   if (CODE.test(digits)) return digits;
@@ -27,18 +27,18 @@ export function parseCode(text: string): string {
 }
 
 export interface CodeTry {
-  /** The code was right, and with this is used up. Throws FtxError `unpaired` if its time was over or another sender was faster. */
+  /** The code was right: uses it up. Throws FtxError `unpaired` if the time of the code is over, or another sender was faster. */
   claim(): void;
-  /** It was wrong, or nobody knows: how many tries that leaves, and whether the code is lost with it. */
+  /** The code was wrong, or the sender broke off. Returns how many tries are left, and whether the last of them is lost now. */
   fail(): { readonly left: number; readonly burned: boolean };
 }
 
-/** Bookkeeping of one code; three tries in all, whoever makes them. */
+/** Bookkeeping of one code: three tries in all, for all senders together. */
 export interface OneTimeCode {
   readonly isOpen: boolean;
   /** Counts the try before anything is compared. Throws FtxError `unpaired` when there is none left. */
   begin(): CodeTry;
-  /** Its time is over. Returns whether somebody could still have used it. */
+  /** Ends the time of the code. Returns whether a sender could still have used the code. */
   expire(): boolean;
 }
 

@@ -5,11 +5,11 @@
 import { client, ready, server } from '@serenity-kit/opaque';
 import type { Fingerprint } from '../core/fingerprint.js';
 
-/** Who pairs, over which connection: all of it has to be the same on both sides. */
+/** The two sides that pair, and their connection. Pairing succeeds only if both sides give the same values. */
 export interface Parties {
   readonly sender: Fingerprint;
   readonly receiver: Fingerprint;
-  /** What only the two ends of the connection can know. */
+  /** Bytes that only the two ends of the connection can know. */
   readonly binding: Uint8Array;
 }
 
@@ -27,12 +27,12 @@ export interface Verifier {
 }
 
 /**
- * Stretching slows down who has stolen a record of passwords. Here the record
- * is made for one try and the code is kept beside it, for minutes: there is
- * nothing to slow down, and a stranger must not be able to make us work.
+ * Key stretching slows down a thief of stored password records. Here a record is
+ * made for one try, and the code is kept beside it for minutes. So stretching
+ * would protect nothing, and would let strangers make the receiver work.
  */
 const keyStretching = { 'argon2id-custom': { iterations: 1, memory: 1024, parallelism: 1 } };
-/** There is one account only. */
+/** OPAQUE wants the name of an account; ftx has one account only. */
 const userIdentifier = 'ftx';
 
 function identify({ sender, receiver, binding }: Parties): { client: string; server: string } {
@@ -53,7 +53,7 @@ export async function createProver(code: string, parties: Parties): Promise<Prov
   };
 }
 
-/** Undefined if the request is malformed. The keys behind the answer are made for it alone, so that tries have nothing in common. */
+/** Undefined if the request is malformed. Each call makes new keys, so that an answer tells nothing about another try. */
 export async function createVerifier(code: string, parties: Parties, request: string): Promise<Verifier | undefined> {
   await ready;
   const identifiers = identify(parties);
@@ -71,7 +71,7 @@ export async function createVerifier(code: string, parties: Parties, request: st
   };
 }
 
-/** What a user of OPAQUE does once over a safe channel, a receiver does with itself. */
+/** Returns the registration record of the code. In OPAQUE a user registers once over a safe channel; here the receiver plays both parts. */
 function register(code: string, serverSetup: string, identifiers: { client: string; server: string }): string {
   const { clientRegistrationState, registrationRequest } = client.startRegistration({ password: code });
   const { registrationResponse } = server.createRegistrationResponse({
@@ -88,7 +88,7 @@ function register(code: string, serverSetup: string, identifiers: { client: stri
   }).registrationRecord;
 }
 
-/** The library throws at whatever a peer gets wrong. */
+/** The result of `work`, or undefined if the library throws, as it does at malformed or wrong messages of a peer. */
 function orUndefined<T>(work: () => T): T | undefined {
   try {
     return work();

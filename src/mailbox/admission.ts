@@ -1,20 +1,20 @@
-/** Who is let in, and who makes room: pure bookkeeping, without a socket or a clock of its own. */
+/** Which callers get a place, and which give theirs up: pure bookkeeping, without a socket or a clock of its own. */
 import type { Address } from '../core/address.js';
 
 /** A caller counts as a stranger until it settles. */
 export interface Guest {
-  /** It has said its first word: it gets time for the rest. */
+  /** To be called when the caller has said its first word. Silent strangers are dropped before it. */
   readonly speak: () => void;
-  /** It has said what it came for: from now on it makes room only for others, and only when it has been quiet for too long. */
+  /** To be called when the caller has said what it came for. From now on it gives up its place only after it was quiet for too long. */
   settle(): void;
-  /** It has brought something, or is being served. */
+  /** To be called when the caller has brought something, or is being served. */
   stir(): void;
-  /** Safe to call more than once, and after it was dropped. */
-  leave(): void;
+  /** Releases the place. Safe to call more than once, and after the caller was dropped. */
+  release(): void;
 }
 
 export interface Admission {
-  /** `drop` is called when the place goes to somebody else. Undefined when there is no place to be had. */
+  /** Undefined when there is no place. `drop` is called when the place goes to another caller. */
   admit(address: Address, drop: () => void): Guest | undefined;
 }
 
@@ -27,11 +27,11 @@ export interface AdmissionOptions {
   readonly now: () => number;
 }
 
-/** Time in which everybody gets to introduce themselves, so that a crowd that comes at once neither is taken for a flood nor displaces itself. */
+/** Milliseconds that every caller has to introduce itself. A crowd that comes at once is not taken for a flood, and does not displace itself. */
 const PATIENCE_MS = 1_000;
 const MIN_STRANGERS = 8;
 
-/** How many callers may stand around without a word when so many are served. */
+/** How many strangers may be inside when `maxGuests` callers are served. */
 export function countStrangersAllowed(maxGuests: number): number {
   return Math.max(MIN_STRANGERS, Math.floor(maxGuests / 4));
 }
@@ -44,25 +44,27 @@ interface Stranger {
 }
 
 interface Settled {
-  /** When it has last stirred. */
+  /** When the guest last stirred. */
   since: number;
   readonly drop: () => void;
 }
 
 /**
- * A newcomer finds a place as long as there is a stranger to take it from. It
- * is the network with the most strangers that gives one up, so a flood displaces
- * itself and nobody else: the oldest that is silent, or else the oldest. To one
- * of its own network it does so only when that one has had its time. Who only
- * keeps a place without using it gives it up to somebody who may.
+ * A newcomer gets a place as long as there is a stranger to take it from. The
+ * stranger comes from the network with the most strangers, so that a flood
+ * displaces itself and nobody else. In this network, the oldest silent stranger
+ * goes first, then the stranger that has spoken first. A stranger that has spoken makes
+ * room for a newcomer of its own network only after PATIENCE_MS. Before any of
+ * them, while there are few strangers, a settled guest that has been quiet for
+ * `quietMs` makes room.
  */
 export function createAdmission({ maxGuests, maxStrangers, quietMs, now }: AdmissionOptions): Admission {
   const strangers = createStrangers();
   const settled = createSettled(now);
-  /** For so many of them quiet guests make room: a flood of callers that say nothing must not displace them all. */
+  /** Quiet guests make room only for this many strangers: a flood of silent callers must not displace all guests. */
   const fewStrangers = Math.min(MIN_STRANGERS, Math.ceil(maxGuests / 4));
 
-  /** False when there is none to be made. */
+  /** False when no room can be made. */
   function makeRoom(network: string): boolean {
     const hadItsTime = ({ since }: Stranger) => now() - since >= PATIENCE_MS;
     let next = strangers.findNext();
@@ -85,7 +87,7 @@ export function createAdmission({ maxGuests, maxStrangers, quietMs, now }: Admis
       stir() {
         if (settled.forget(guest)) settled.add(guest);
       },
-      leave() {
+      release() {
         strangers.forget(stranger);
         settled.forget(guest);
       },
@@ -104,7 +106,7 @@ export function createAdmission({ maxGuests, maxStrangers, quietMs, now }: Admis
 }
 
 function createSettled(now: () => number) {
-  /** Who has been quiet for longest comes first. */
+  /** The guest that has been quiet for longest comes first. */
   const guests = new Set<Settled>();
   return {
     count: () => guests.size,
@@ -114,7 +116,7 @@ function createSettled(now: () => number) {
       guest.since = now();
       guests.add(guest);
     },
-    /** Drops one that has been quiet for so long, if there is one. */
+    /** Drops the quietest guest if it has been quiet for `quietMs`. False if there is none. */
     dismissQuiet(quietMs: number): boolean {
       const quietest = guests.values().next().value;
       if (!quietest || now() - quietest.since < quietMs) return false;
@@ -125,7 +127,7 @@ function createSettled(now: () => number) {
   };
 }
 
-/** Of one network, the oldest first. */
+/** The strangers of one network, the oldest first. */
 interface Neighbours {
   readonly silent: Set<Stranger>;
   readonly speaking: Set<Stranger>;
@@ -163,7 +165,7 @@ function createStrangers() {
       forget(stranger);
       stranger.drop();
     },
-    /** Who gives way first. */
+    /** The stranger that gives way first. */
     findNext(): Stranger | undefined {
       let largest: Neighbours | undefined;
       for (const neighbours of networks.values())

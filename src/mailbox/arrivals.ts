@@ -1,9 +1,9 @@
 import { observeReads, type Connection } from '../core/connection.js';
 
-/** More than the pings of a quiet sender add up to in an hour, and less than the slowest content brings in that time. */
+/** Bytes that show a sender at work: more than the pings of an hour, and less than the slowest content brings within the idle time. */
 const NOTABLE_BYTES = 4096;
 
-/** The connection; `onArrival` is called whenever another NOTABLE_BYTES have been read from it. */
+/** Returns the connection, and calls `onArrival` whenever another NOTABLE_BYTES have been read from it. */
 export function noteArrivals(connection: Connection, onArrival: () => void): Connection {
   let bytes = 0;
   return observeReads(connection, (arrived) => {

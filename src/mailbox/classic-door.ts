@@ -20,7 +20,7 @@ export function createClassicDoor({ inbox, options, timeouts }: ClassicDoorOptio
       const bringer = { kind: 'none', address: connection.address.host } as const;
       return receiveClassic(connection, {
         ...describeSession(visit, number(), timeouts, options),
-        // The sender has no say in the name, so its file never replaces another; and it cannot go on with a part.
+        // A classic sender does not choose the name, so its file never replaces another. A classic sender cannot resume.
         sink: inbox.session({ bringer, onConflict: 'rename', isResumable: false }),
         maxSize: options.maxSize,
         name: nameClassicFile(new Date()),

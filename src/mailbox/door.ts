@@ -21,20 +21,20 @@ export interface Visit {
 
 export interface Door {
   /**
-   * Serves one caller to the end of its session, or tells it why not; then
-   * the result is undefined. `number` gives the session its number. Never rejects.
+   * Serves one caller to the end of its session. The result is undefined when
+   * the door has refused the caller. `number` returns the number of the session. Never rejects.
    */
   serve(accepted: Accepted, visit: Visit, number: () => number): Promise<SessionResult | undefined>;
 }
 
-/** What the sessions behind all doors have in common. */
+/** The session options that all doors share. */
 export function describeSession(
   visit: Visit,
   session: number,
   timeouts: Timeouts,
   { onEvent }: MailboxOptions,
 ): Pick<ReceiverSessionOptions, 'session' | 'timeouts' | 'signal' | 'onEvent'> {
-  // The time for the greeting began with the connection.
+  // The caller's time for the greeting has been running since it connected.
   const greetingMs = Math.max(1, timeouts.greetingMs - (performance.now() - visit.since));
   return {
     session,

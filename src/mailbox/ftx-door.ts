@@ -23,7 +23,7 @@ export interface FtxDoorOptions {
   readonly options: MailboxOptions;
   readonly timeouts: Timeouts;
   readonly budget: DescriptorBudget;
-  /** Whether callers have to be encrypted; if not, none is. */
+  /** Whether every caller has to be encrypted. If not, no caller is encrypted. */
   readonly isEncrypted: boolean;
   /** Undefined: anyone gets in. */
   readonly gate: Gate | undefined;
@@ -62,7 +62,7 @@ export function createFtxDoor({ inbox, options, timeouts, budget, isEncrypted, g
         });
       } finally {
         grant.release();
-        pass?.leave();
+        pass?.release();
       }
     },
   };

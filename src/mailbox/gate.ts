@@ -1,4 +1,4 @@
-/** Who gets into a receiver that is not open to all. */
+/** The gate decides which senders get into a receiver that is not open to all. */
 import { type Address, formatAddress } from '../core/address.js';
 import { FtxError, toFtxError } from '../core/errors.js';
 import { spellFingerprint, type Fingerprint } from '../core/fingerprint.js';
@@ -18,24 +18,24 @@ export interface Caller {
   readonly peer: Fingerprint;
   readonly address: Address;
   readonly binding: Uint8Array;
-  /** Numbers its session in events. */
+  /** The number of the session in events. */
   readonly session: number;
-  /** Ends its session: it is not known any more. */
+  /** Ends the session, because the sender is not known any more. */
   readonly drop: () => void;
 }
 
 /** A sender that may begin a session. */
 export interface Pass {
-  /** Set for a stranger, who has to pair before anything else; resolves with whether it did. */
+  /** Set for a stranger, which has to pair before anything else. Resolves with whether the stranger has paired. */
   readonly pair?: (channel: Channel) => Promise<boolean>;
-  /** Its session is over. */
-  leave(): void;
+  /** To be called when the session is over. */
+  release(): void;
 }
 
 export interface Gate {
-  /** Remembered senders when it was opened. */
+  /** The number of remembered senders when the gate was opened. */
   readonly senders: number;
-  /** For who does not get in, what to tell the caller; an event has said why. */
+  /** Returns a pass, or the FtxError to tell a caller that does not get in. The `failed` event has the reason for the owner. */
   admit(caller: Caller): Promise<Pass | FtxError>;
   close(): void;
 }
@@ -55,7 +55,7 @@ export interface GateOptions {
   readonly onEvent: EventListener;
 }
 
-/** Throws FtxError `home` when nobody can tell who is known. */
+/** Throws FtxError `home` when the list of known peers cannot be read. */
 export async function openGate(options: GateOptions): Promise<Gate> {
   const { home, pairing, onEvent } = options;
   const { senders } = await readKnownPeers(home);
@@ -70,20 +70,20 @@ export async function openGate(options: GateOptions): Promise<Gate> {
     senders: senders.size,
     async admit(caller) {
       try {
-        // Read anew each time: who was forgotten a moment ago does not get in.
+        // The list is read anew each time, so that a sender that was forgotten a moment ago does not get in.
         const known = await readKnownPeers(home);
-        if (known.senders.has(caller.peer)) return { leave: held.add(caller) };
+        if (known.senders.has(caller.peer)) return { release: held.add(caller) };
       } catch (error) {
         return refuse(caller, toFtxError(error), CANNOT_TELL);
       }
       if (!pairing?.code.isOpen) return refuse(caller, describeStranger(caller), NOT_KNOWN);
-      let leave: () => void = () => undefined;
-      const onPaired = () => (leave = held.add(caller));
-      // Told when the session has told why.
-      const onBurned = () => (leave = () => onEvent({ type: 'code', state: 'burned' }));
+      let release: () => void = () => undefined;
+      const onPaired = () => (release = held.add(caller));
+      // The event `code` comes at the end of the session, after the event that says why the try failed.
+      const onBurned = () => (release = () => onEvent({ type: 'code', state: 'burned' }));
       return {
         pair: (channel) => pairStranger(channel, pairing, { ...options, caller, onPaired, onBurned }),
-        leave: () => leave(),
+        release: () => release(),
       };
     },
     close() {
@@ -105,7 +105,7 @@ async function pairStranger(channel: Channel, pairing: Pairing, stranger: Strang
   let accepts: ((proof: string) => boolean) | undefined;
   const verifying: Verifying = {
     async answer(request) {
-      // Before anything else, so that no two that come at once share a try.
+      // The try is counted before anything else, so that two senders that come at once do not share a try.
       attempt = pairing.code.begin();
       const { createVerifier } = await import('../identity/pake.js');
       const parties = { sender: caller.peer, receiver: own, binding: caller.binding };
@@ -148,20 +148,20 @@ function describeStranger({ peer, address }: Caller): FtxError {
   return new FtxError('unpaired', `${who} To let it in, stop this receiver and start it again with --pair.`);
 }
 
-/** Those whose sessions run; who is forgotten meanwhile is dropped. */
+/** Holds the known senders whose sessions run, and drops a sender that is forgotten meanwhile. */
 function holdKnown(home: string) {
   const callers = new Set<Caller>();
   let timer: NodeJS.Timeout | undefined;
 
   async function check(): Promise<void> {
-    // A list that cannot be read now is told of at the next connection, and revokes nobody.
+    // A list that cannot be read now revokes nobody. The next connection reports it.
     const known = await readKnownPeers(home).catch(() => undefined);
     if (!known) return;
     for (const { peer, drop } of callers) if (!known.senders.has(peer)) drop();
   }
 
   return {
-    /** Returns what lets go of it. */
+    /** Returns the function that releases the caller. */
     add(caller: Caller): () => void {
       callers.add(caller);
       timer ??= setInterval(() => void check(), REVOKE_MS);

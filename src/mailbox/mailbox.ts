@@ -1,17 +1,20 @@
 /**
- * One listening port: who is let in, which door serves each caller, and how it
- * all ends.
+ * One listening port: which callers are let in, which door serves each, and how
+ * the mailbox ends.
  *
  * A connection comes from net/listen. admission.ts finds a place for it, or a
  * caller that gives up its place; without one, turn-away.ts tells the caller
  * to try again. From then on the connection is a Visit. net/accept finds out
  * who calls from the first byte, through TLS if that is what it is, and the
  * visit goes to a door: ftx-door.ts asks the gate (gate.ts: known senders,
- * pairing) and runs a session of ftx/1; classic-door.ts takes one file. Both
- * get a Sink from the inbox, which decides what becomes of each entry. A caller
+ * pairing) and runs a session of ftx/1; classic-door.ts takes one file. A caller
  * without a door hears so in its own protocol (turn-away.ts).
  *
- * The place is released when the visit is over. The mailbox adds up what came
+ * Both doors get a Sink from the inbox, which decides what becomes of each
+ * entry: storage/names/safe-path.ts refuses names, and storage/inbox/commit.ts
+ * makes a file durable and puts it under its final name.
+ *
+ * The place is released when the visit is over. The mailbox adds up the results
  * of the sessions. close() stops listening, lets visits finish for a while and
  * then ends them; when the last is over, `closed` resolves.
  */
@@ -33,13 +36,13 @@ import type { Gate } from './gate.js';
 import type { MailboxOptions } from './options.js';
 import { BUSY, createTurnAway, refuseProtocol, SHUTTING_DOWN, type TurnAway } from './turn-away.js';
 
-/** What came of all sessions. */
+/** Counts and bytes of all sessions together. */
 export type ReceiveResult = SessionResult;
 
 export interface MailboxParts {
   readonly options: MailboxOptions;
   readonly inbox: Inbox;
-  /** Undefined: serves unencrypted senders only. Otherwise encrypted ones, and classic. */
+  /** Undefined: serves unencrypted senders only. Otherwise serves encrypted senders, and classic senders. */
   readonly own: Identity | undefined;
   /** Undefined: serves anyone. */
   readonly gate: Gate | undefined;
@@ -84,7 +87,7 @@ export class Mailbox {
     return this.#listener;
   }
 
-  /** Stops accepting, and ends after `graceMs` what is still running. */
+  /** Stops accepting, and after `graceMs` ends the visits that are still running. */
   close(graceMs: number): void {
     this.#listener?.close();
     if (this.#state.state === 'closing') clearTimeout(this.#state.grace);
@@ -109,7 +112,7 @@ export class Mailbox {
     const visit = { connection, guest, stop, since: performance.now(), hasOffered: false };
     this.#visits.add(visit);
     void this.#serve(visit).then(() => {
-      guest.leave();
+      guest.release();
       this.#visits.delete(visit);
       this.#finishIfDone();
     });
@@ -120,7 +123,7 @@ export class Mailbox {
     if (!accepted) return;
     const { caller, connection, secured } = accepted;
     if (caller === 'ftx') return this.#serveAt(this.#doors.ftx, accepted, visit);
-    // Classic callers come unencrypted: inside TLS there is ftx alone.
+    // A classic caller inside TLS is refused: TLS carries ftx only.
     if (caller === 'classic' && !secured && this.#doors.classic)
       return this.#serveAt(this.#doors.classic, accepted, visit);
     refuseProtocol(connection, caller);
@@ -134,7 +137,7 @@ export class Mailbox {
     if (visit.hasOffered && this.#parts.options.once) this.close(this.#timeouts.idleMs);
   }
 
-  /** Undefined when the caller said nothing, or not in time, or cannot be understood. */
+  /** Finds out who calls. Undefined when the caller says nothing in time, or cannot be understood. */
   async #accept({ connection, guest, stop: { signal } }: Visit): Promise<Accepted | undefined> {
     const abort = () => this.#turnAway.dismiss(connection, signal.reason as FtxError);
     signal.addEventListener('abort', abort);
@@ -166,7 +169,7 @@ function createDoors({ options, inbox, own, gate }: MailboxParts, timeouts: Time
   };
 }
 
-/** Adds up what came of the sessions. */
+/** Adds up the results of the sessions. */
 function createSum() {
   const started = performance.now();
   const total = { stored: 0, sent: 0, refused: 0, failed: 0, bytes: 0 };

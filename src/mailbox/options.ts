@@ -1,4 +1,4 @@
-/** How a mailbox is set up: the options that a caller of the library gives, and the complete ones that the mailbox works with. */
+/** The options of receive(): as a program gives them, and complete, as the mailbox uses them. */
 import type { Access, EventListener } from '../core/events.js';
 import {
   DEFAULT_CODE_MS,
@@ -16,9 +16,9 @@ import type { ConflictPolicy } from '../core/inbox.js';
 export interface ReceiveOptions {
   /** Where files go; made if it is missing. */
   readonly dir: string;
-  /** Default 6000; 0 takes a free one. */
+  /** Default 6000; 0 takes a free port. */
   readonly port?: number | undefined;
-  /** One address of this machine; all of them when absent. */
+  /** The address of this machine to listen on. Default: all addresses. */
   readonly host?: string | undefined;
   /** What happens to a file whose name is taken. Default `rename`. */
   readonly onConflict?: ConflictPolicy | undefined;
@@ -26,7 +26,7 @@ export interface ReceiveOptions {
   readonly maxSize?: number | undefined;
   /** Files, links and folders that one session may bring. Default 1,000,000. */
   readonly maxFiles?: number | undefined;
-  /** Bytes that the folder may hold in all, with what is there already. Default: as much as the disk. */
+  /** Bytes that the folder may hold in all, files that are there already included. Default: no limit but the disk. */
   readonly quota?: number | undefined;
   /** Connections at the same time; one more is told to try again. Default 1024. */
   readonly maxConnections?: number | undefined;
@@ -34,19 +34,19 @@ export interface ReceiveOptions {
   readonly classic?: boolean | undefined;
   /** Take senders without encryption only, for trusted networks. Default: encrypted ones, and classic. */
   readonly plain?: boolean | undefined;
-  /** Who gets in. Default `open`; the others take neither plain nor classic senders. */
+  /** Which senders get in. Default `open`, anyone. The other values take neither plain nor classic senders. */
   readonly access?: Access | undefined;
-  /** With the access `pair`: hears the code for one new sender, which stands in no event. */
+  /** With the access `pair`: called with the code for one new sender. No event contains the code. */
   readonly onCode?: ((code: string) => void) | undefined;
-  /** Milliseconds the code is good for. Default 10 minutes. */
+  /** Milliseconds for which the code is valid. Default 10 minutes. */
   readonly codeMs?: number | undefined;
   /** Folder with the own identity and the known peers. Default: FTX_HOME, or `ftx` in the XDG data folder. */
   readonly home?: string | undefined;
-  /** Whether to wait, before anything is called stored, until the disk has it. Default true. */
+  /** Whether an entry is called stored only after it is written through to the disk. Default true. */
   readonly sync?: boolean | undefined;
   /** Close after the first session in which something was offered. */
   readonly once?: boolean | undefined;
-  /** Milliseconds after which a broken transfer that nobody has gone on with is removed. Default 7 days. */
+  /** Milliseconds after which the part of a broken transfer is removed, if no sender has resumed it. Default 7 days. */
   readonly keepPartsMs?: number | undefined;
   /** Milliseconds a connection may stand still. Default 60,000. */
   readonly timeoutMs?: number | undefined;

@@ -17,7 +17,7 @@ export interface Receiver {
   readonly dir: string;
   /** This machine's addresses that a sender can use. */
   readonly addresses: readonly string[];
-  /** What senders remember of it; null when it takes unencrypted ones only. */
+  /** The identity that senders remember; null if the receiver takes unencrypted senders only. */
   readonly identity: Fingerprint | null;
   /** Stops accepting, lets running transfers finish for at most `graceMs` (default 0), then drops them. */
   close(graceMs?: number): Promise<void>;

@@ -1,4 +1,4 @@
-/** What a caller hears that is not served, in the language that it speaks: PROTOCOL.md section 2. */
+/** What a caller that is not served hears, in the protocol that it speaks: PROTOCOL.md section 2. */
 import type { Connection } from '../core/connection.js';
 import { FtxError } from '../core/errors.js';
 import { acceptCaller } from '../net/accept.js';
@@ -30,7 +30,7 @@ export const SHUTTING_DOWN = new FtxError(
   'The receiver is being stopped. Send again when it is back.',
 );
 
-/** Tells a caller that speaks ftx: the greeting, then an error in place of hello. Closes the connection. */
+/** Sends a caller that speaks ftx the greeting, and then the error in place of hello. Closes the connection. */
 export function refuseFtx(connection: Connection, { code, message }: FtxError): void {
   connection.write([GREETING, encodeControl({ type: 'error', id: 0, code, message })]).catch(() => undefined);
   connection.destroy(new FtxError(code, message));
@@ -49,7 +49,7 @@ const HTTP_REFUSAL = [
   HTTP_BODY,
 ].join('\r\n');
 
-/** Tells a caller whose protocol this port does not serve. Closes the connection. */
+/** Answers a caller whose protocol this port does not serve. Closes the connection. */
 export function refuseProtocol(connection: Connection, caller: Exclude<Caller, 'ftx'>): void {
   connection.write([encodeRefusal(caller)]).catch(() => undefined);
   connection.destroy(new FtxError('protocol', `This port does not serve ${caller}.`));
@@ -71,18 +71,18 @@ export function encodeRefusal(caller: Exclude<Caller, 'ftx'>): Uint8Array {
 
 /** Refuses callers before a door has taken them, when the mailbox is full or being closed. */
 export interface TurnAway {
-  /** Finds out which language the caller speaks, and then tells it. */
+  /** Finds out which protocol the caller speaks, and then sends the reason in it. */
   refuse(connection: TcpConnection, reason: FtxError): void;
-  /** Tells a caller at once that has said nothing yet or is in the middle of its TLS handshake. */
+  /** Sends the reason at once, to a caller that has said nothing yet or is in its TLS handshake. */
   dismiss(connection: TcpConnection, reason: FtxError): void;
-  /** Dismisses everybody who has not said anything yet. */
+  /** Dismisses the callers that refuse() is still waiting for. */
   close(reason: FtxError): void;
 }
 
 export interface TurnAwayOptions {
   /** Whether this receiver takes encrypted senders: then a silent caller most likely speaks TLS. */
   readonly isEncrypted: boolean;
-  /** Callers that may be listened to at once only to be refused; one more is dismissed. */
+  /** How many callers refuse() waits for at once; one more is dismissed. */
   readonly maxWaiting: number;
   /** Milliseconds that such a caller has for its first byte. */
   readonly greetingMs: number;
@@ -105,7 +105,7 @@ export function createTurnAway({ isEncrypted, maxWaiting, greetingMs }: TurnAway
 
   return {
     refuse(connection, reason) {
-      // To a caller that speaks TLS, the greeting of ftx would be garbage: its first byte is waited for.
+      // A caller that speaks TLS would read the greeting of ftx as garbage. So the first byte of the caller decides.
       if (!isEncrypted || waiting.size >= maxWaiting) return dismiss(connection, reason);
       waiting.add(connection);
       void listenAndRefuse(connection, reason)

@@ -9,7 +9,7 @@ const stored = (path: string): TransferEvent => {
 const resumed = (path: string, bytes: number): TransferEvent => ({ type: 'resumed', session, path, bytes, size: 9 });
 const progress = (path: string): TransferEvent => ({ type: 'progress', session, path, bytes: 1, size: 9, total: null });
 
-it('grows by what the receiver has for good, and not by what was only sent', () => {
+it('progress grows by what the receiver has for good, and not by what was only sent', () => {
   const journey = createJourney();
   journey.note(progress('a'));
   expect(journey.progress()).toBe(0);
@@ -23,7 +23,7 @@ it('grows by what the receiver has for good, and not by what was only sent', () 
   expect(journey.progress()).toBe(3);
 });
 
-it('tells what was at its end when it is asked, and not later', () => {
+it('ended() is a snapshot: entries that end later are not in it', () => {
   const journey = createJourney();
   const before = journey.ended();
   journey.note(stored('a'));

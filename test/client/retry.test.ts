@@ -45,7 +45,7 @@ it('tries again with growing delays, and then gives up', async () => {
   });
 });
 
-it('spreads those who were turned away together', async () => {
+it('spreads the retries of senders that were turned away together', async () => {
   const first = await run(
     3,
     () => fail('busy'),
@@ -100,11 +100,11 @@ it('tries to connect again where there was a connection', async () => {
   expect(await finish()).toMatchObject({ code: 'no-connection', attempts: 3 });
 });
 
-it('does not try at all with 0', async () => {
+it('does not try again with 0 retries', async () => {
   expect(await run(0, () => fail('lost')).finish()).toMatchObject({ attempts: 1 });
 });
 
-it('stops waiting when told to', async () => {
+it('stops waiting when the signal is aborted', async () => {
   const { stop, outcome } = run(5, () => fail('lost'));
   await vi.advanceTimersByTimeAsync(10);
   stop.abort(new FtxError('aborted', 'stopped'));

@@ -13,19 +13,19 @@ describe('an identity', () => {
     expect([parsed.subject, parsed.issuer, parsed.validTo]).toEqual(['CN=ftx', 'CN=ftx', 'Dec 31 23:59:59 9999 GMT']);
   });
 
-  it('survives its file', () => {
+  it('is read back from the text of its file', () => {
     const identity = createIdentity();
     expect(parseIdentity(formatIdentity(identity))).toEqual(identity);
   });
 
-  it('is none without both parts, or with parts of two', () => {
+  it('is not read from a text that lacks a part, or has the parts of two identities', () => {
     const [one, two] = [createIdentity(), createIdentity()];
     expect([one.key, one.certificate, '', one.key + two.certificate, 'x'.repeat(1000)].map(parseIdentity)).toEqual(
       Array.from({ length: 5 }, () => undefined),
     );
   });
 
-  it('is another one each time', () => {
+  it('is different each time one is created', () => {
     expect(createIdentity().fingerprint).not.toBe(createIdentity().fingerprint);
   });
 });
@@ -47,7 +47,7 @@ describe('a fingerprint', () => {
     expect(() => parseFingerprint(text)).toThrow(/"ftx id"/);
   });
 
-  it('has no case', () => {
+  it('is read in upper and lower case', () => {
     expect(parseFingerprint(`SHA256:${'AB'.repeat(32)}`)).toBe(`sha256:${'ab'.repeat(32)}`);
   });
 });

@@ -17,7 +17,7 @@ async function pair(sender: { code?: string; parties?: Partial<Parties> } = {}, 
   return { proof, accepted: proof !== undefined && verifier!.accepts(proof), verifier: verifier! };
 }
 
-describe('two that know the same code', () => {
+describe('two sides that know the same code', () => {
   it('prove it to each other', async () => {
     expect(await pair()).toMatchObject({ accepted: true });
   });
@@ -30,15 +30,15 @@ describe('two that know the same code', () => {
     expect((await pair({ parties })).proof).toBeUndefined();
   });
 
-  it('never say the same twice', async () => {
+  it('never send the same message twice', async () => {
     const [one, two] = [await pair(), await pair()];
     expect(one.proof).not.toBe(two.proof);
     expect(two.verifier.accepts(one.proof!)).toBe(false);
   });
 });
 
-describe('whoever does not know it', () => {
-  it('gets no proof from a sender that does not', async () => {
+describe('a side that does not know the code', () => {
+  it('gets no proof from the sender', async () => {
     expect((await pair({ code: '00000000' })).proof).toBeUndefined();
   });
 

@@ -38,17 +38,17 @@ describe('a full house', () => {
     expect(flood.map(({ isDropped }) => isDropped)).toEqual([true, false, false, false]);
   });
 
-  it('has none when everybody has said what they came for', () => {
+  it('has no place for a newcomer when every guest has settled', () => {
     const { call, callMany } = open(4);
     const senders = callMany(4, '192.0.2.1');
     for (const { guest } of senders) guest?.settle();
     expect(call('192.0.2.2').guest).toBeUndefined();
     expect(dropped(senders)).toBe(0);
-    senders[0]?.guest?.leave();
+    senders[0]?.guest?.release();
     expect(call('192.0.2.2').guest).toBeDefined();
   });
 
-  it('takes the place from the address that has most strangers, however often that one calls', () => {
+  it('takes the place from the address that has most strangers, however often that address calls', () => {
     const { call, callMany } = open(10);
     const sender = call('192.0.2.2');
     const flood = callMany(500, '192.0.2.1');
@@ -90,7 +90,7 @@ describe('a crowd from one address that comes to a small house at once', () => {
     expect(dropped(first)).toBe(0);
   });
 
-  it('does so when they take too long for it', () => {
+  it('displaces its oldest when they take too long to introduce themselves', () => {
     const { call, callMany, pass } = open(4);
     const first = callMany(4, '192.0.2.1');
     speakAll(first);
@@ -105,7 +105,7 @@ describe('a crowd from one address that comes to a small house at once', () => {
     expect(call('192.0.2.2').guest).toBeDefined();
   });
 
-  it('finds room that those take who say nothing', () => {
+  it('takes the places of strangers that say nothing', () => {
     const { call, callMany } = open(4);
     const [silent, ...speaking] = callMany(4, '192.0.2.1');
     speakAll(speaking);
@@ -153,7 +153,7 @@ describe('settled guests that are quiet', () => {
     expect(dropped(quiet)).toBe(0);
   });
 
-  it('make room when there is none, who has been quiet for longest first', () => {
+  it('make room when the house is full, the quietest first', () => {
     const { call, callMany, pass } = open(3);
     const guests = callMany(3, '192.0.2.1');
     settleAll(guests);
@@ -205,7 +205,7 @@ describe('settled guests that are quiet', () => {
 
 it('never has more inside than there is room for, and drops nobody who has left, or has settled and is not quiet', () => {
   const step = fc.record({
-    act: fc.constantFrom('call', 'speak', 'settle', 'stir', 'leave', 'wait', 'rest'),
+    act: fc.constantFrom('call', 'speak', 'settle', 'stir', 'release', 'wait', 'rest'),
     host: fc.integer({ min: 1, max: 4 }),
     which: fc.nat(30),
   });
@@ -227,7 +227,7 @@ it('never has more inside than there is room for, and drops nobody who has left,
           else if (act === 'wait' || act === 'rest') time = pass(act === 'wait' ? 700 : QUIET_MS / 2);
           else if (caller?.guest && !wasDropped && !gone.has(caller)) {
             caller.guest[act]();
-            if (act === 'leave') gone.add(caller);
+            if (act === 'release') gone.add(caller);
             else if (act === 'settle' ? !settled.has(caller) : act === 'stir' && settled.has(caller))
               settled.set(caller, time);
           }

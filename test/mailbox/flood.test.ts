@@ -112,7 +112,7 @@ describe('senders that offer and then only ping', () => {
   const words = Buffer.concat([Buffer.from('ftx/1\n'), HELLO, OFFER]);
   const PING = encodeControl({ type: 'ping', id: 0 });
 
-  it('do not keep a real one out, and are told to try again', async () => {
+  it('do not keep a real sender out, and are told to try again', async () => {
     const inbox = await open({ maxConnections: 8, plain: true, timeoutMs: 1000 });
     const hogs = await flood(8, inbox.receiver.port, words);
     const heard: Buffer[] = [];
@@ -174,7 +174,7 @@ it('a caller that offers nothing does not end a receiver that is there for one s
   expect(await readNames(dir)).toEqual(['real.bin']);
 });
 
-it('a crowd of senders is stored by a house that has room for few, one after the other', async () => {
+it('a mailbox with room for few senders stores the files of a crowd, one sender after the other', async () => {
   const { count, sendReal } = await open({ maxConnections: 4 });
   const crowd = await Promise.all(Array.from({ length: 60 }, sendReal));
   expect(crowd.map(({ stored }) => stored)).toEqual(crowd.map(() => 1));

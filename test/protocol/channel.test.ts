@@ -46,7 +46,7 @@ const expected = names
   .flatMap((message): (Message | string)[] => (message.type === 'data' ? [message, 'hello'] : [message]));
 
 describe('receive', () => {
-  it('reads every message at every split point, pings left out', async () => {
+  it('returns every message, split at any byte, and no ping', async () => {
     for (let at = 0; at <= wire.length; at++) {
       const { connection } = scriptedConnection([wire.subarray(0, at), wire.subarray(at)]);
       expect(await readAll(channelOver(connection)), `split at ${at}`).toEqual(expected);
@@ -59,7 +59,7 @@ describe('receive', () => {
     expect(await readAll(channelOver(connection))).toEqual(expected);
   });
 
-  it('tells an end between messages from one within, at every byte', async () => {
+  it('returns undefined for an end between messages, and throws lost for an end within one, at every byte', async () => {
     const frame = parseHex(readFixtureText('data'));
     for (let length = 0; length < frame.length; length++) {
       const { connection } = scriptedConnection([frame.subarray(0, length)]);
@@ -96,12 +96,12 @@ describe('greet', () => {
     expect(seenByB.limits).toBeUndefined();
   });
 
-  it('lets nobody ask for a storm of pings', async () => {
+  it('refuses a hello with an idle time that would ask for a storm of pings', async () => {
     const hello = encodeControl({ type: 'hello', id: 0, ...HELLO, idleMs: 999 });
     expect(await codeOf(channelOver(scriptedConnection([GREETING, hello]).connection).greet(HELLO))).toBe('protocol');
   });
 
-  it.each([50, 10 ** 10])('says how long it waits as far as the protocol has words for it (%i)', async (idleMs) => {
+  it.each([50, 10 ** 10])('announces its idle time within the limits of the protocol (%i ms)', async (idleMs) => {
     const [left, right] = connectionPair();
     const [a, b] = [channelOver(left, { ...DEFAULT_TIMEOUTS, idleMs }), channelOver(right)];
     const [, seenByB] = await Promise.all([a.greet(HELLO), b.greet(HELLO)]);
@@ -134,7 +134,7 @@ describe('deadlines', () => {
     expect(await outcome).toBe('timeout');
   });
 
-  it('end a message that never gets finished, though bytes trickle in', async () => {
+  it('end a message that is never finished, although bytes trickle in', async () => {
     vi.useFakeTimers();
     const [left, right] = connectionPair();
     const outcome = codeOf(channelOver(left).receive());
@@ -147,7 +147,7 @@ describe('deadlines', () => {
     expect(await outcome).toBe('timeout');
   });
 
-  it('end a header that never gets finished, though bytes trickle in', async () => {
+  it('end a header that is never finished, although bytes trickle in', async () => {
     vi.useFakeTimers();
     const [left, right] = connectionPair();
     const outcome = codeOf(channelOver(left).receive());
@@ -187,7 +187,7 @@ describe('deadlines', () => {
     expect(await outcome).toBe('timeout');
   });
 
-  it('are told to the peer', async () => {
+  it('tell the peer the timeout before the connection is dropped', async () => {
     vi.useFakeTimers();
     const [left, right] = connectionPair();
     const outcome = codeOf(channelOver(left).receive());
@@ -199,7 +199,7 @@ describe('deadlines', () => {
     peer.destroy(lost());
   });
 
-  it('do not count the time in which nobody waits', async () => {
+  it('do not count the time in which nothing is being read or written', async () => {
     vi.useFakeTimers();
     const { connection } = scriptedConnection([wire]);
     const channel = channelOver(connection);
@@ -273,7 +273,7 @@ describe('what is said in one turn of the event loop', () => {
     expect(writes.map((bytes) => Uint8Array.from(bytes))).toEqual([encodeControl({ type: 'goodbye', id: 0 })]);
   });
 
-  it('makes those wait who say more than the peer takes, small blocks too, and nobody else', async () => {
+  it('makes sendBlock wait while the peer takes nothing, also for small blocks, and never the goodbye', async () => {
     const channel = channelOver(recorder(false).connection);
     let said = 0;
     void (async () => {

@@ -47,7 +47,7 @@ describe('a file of 8 PB', () => {
     expect(await readNames(dir)).toEqual([]);
   });
 
-  it('takes neither memory nor disk where there is no limit', async () => {
+  it('takes neither memory nor disk of a receiver without a limit', async () => {
     const dir = await tempDir();
     const sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'hostile' });
     const { channel, offer } = await connectSender({ ...createMemorySink(), ...sink });
@@ -65,7 +65,7 @@ describe('a file of 8 PB', () => {
     expect(blocks * 512).toBeLessThan(2 * MIB);
   });
 
-  it('does not keep a small one out of a receiver without a limit', async () => {
+  it('does not keep a small file out of a receiver without a limit', async () => {
     const dir = await tempDir();
     const path = join(await tempDir(), 'small');
     await writeContent(path, 1000);
@@ -114,7 +114,7 @@ describe('a sender', () => {
     expect(await receiver.result).toMatchObject({ refused: 100_000, failed: 0 });
   });
 
-  it('gets no further than its open offers, however large they are', async () => {
+  it('has no more entries open than the receiver allows, however large they are', async () => {
     const { receiver, channel, offer } = await connectSender();
     const before = measureMemory();
     const path = 'x'.repeat(60_000);
@@ -127,7 +127,7 @@ describe('a sender', () => {
 });
 
 describe('a receiver', () => {
-  it('that takes any number of offers is not offered everything at once', async () => {
+  it('that allows any number of open offers gets a bounded number at once', async () => {
     let asked = 0;
     function* sources(): Generator<Source> {
       for (; asked < 100_000; asked++) yield createMemorySource(`${asked}`, new Uint8Array(1));
@@ -143,7 +143,7 @@ describe('a receiver', () => {
     await sender.result;
   });
 
-  it('that asks for one block without end is left', async () => {
+  it('that asks for one block again without end loses the sender', async () => {
     const [left, right] = connectionPair();
     const sender = runSender(left, [createMemorySource('a', new Uint8Array(BLOCK_BYTES))]);
     const channel = await greetAs('receiver', right);

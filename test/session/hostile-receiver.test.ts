@@ -112,7 +112,7 @@ describe('a sender ends the session with a receiver that', () => {
 });
 
 describe('a sender', () => {
-  it('does not offer a folder before what is in it is at its end', async () => {
+  it('offers a folder after every entry in it has ended', async () => {
     receiver.destroy(lost());
     await connect([createMemorySource('d/a', Buffer.from('hello')), createMemoryDirectory('d')]);
     await expectSequence('offer');
@@ -126,7 +126,7 @@ describe('a sender', () => {
     expect(await sender.result).toMatchObject({ stored: 2 });
   });
 
-  it('sends nothing but the digest of what is there already', async () => {
+  it('sends only the digest of a file that is there already', async () => {
     await expectSequence('offer');
     await ready(1, 5);
     expect(await next()).toMatchObject({ type: 'end', digest: '26c7827d889f6da3' });
@@ -152,7 +152,7 @@ describe('a sender', () => {
     expect(await sender.result).toMatchObject({ stored: 1, failed: 1, firstFailure: { code: 'no-space' } });
   });
 
-  it('stops when it is told to in the middle of reading again what the receiver has', async () => {
+  it('stops at once when it is aborted while it reads blocks that the receiver has', async () => {
     receiver.destroy(lost());
     const blocks = 2_000;
     const block = new Uint8Array(BLOCK_BYTES);
@@ -185,7 +185,7 @@ describe('a sender', () => {
     expect(read).toBeLessThan(20);
   });
 
-  it('stops when it is told to', async () => {
+  it('stops when it is aborted', async () => {
     await expectSequence('offer');
     sender.stop.abort(new Error('stopped by the test'));
     expect(await sender.result).toMatchObject({ code: 'aborted', message: 'stopped by the test' });
@@ -202,12 +202,12 @@ describe('a receiver that pings but never answers', () => {
     await expectSequence('offer');
   });
 
-  it('is left when it owes an answer to an offer', async () => {
+  it('is dropped when it owes an answer to an offer', async () => {
     await vi.advanceTimersByTimeAsync(1.3 * DEFAULT_TIMEOUTS.controlMs);
     expect(await sender.result).toMatchObject({ code: 'timeout' });
   });
 
-  it('is left when it owes a stored', async () => {
+  it('is dropped when it owes a stored', async () => {
     await ready(1);
     await expectSequence('data', 'end');
     void receiver.receive().catch(() => undefined);
@@ -220,7 +220,7 @@ describe('a receiver that pings but never answers', () => {
     expect(await sender.result).toMatchObject({ code: 'timeout' });
   });
 
-  it('has more time for a file that it has to read, and is left when that is over', async () => {
+  it('has more time for a file that it has to read, and is dropped after that', async () => {
     receiver.destroy(lost());
     const blocks = 2_000;
     const entry = { path: 'a', kind: 'file', size: blocks * BLOCK_BYTES, mtimeNs: 0n, mode: 0o644 } as const;
@@ -245,7 +245,7 @@ describe('a receiver that pings but never answers', () => {
     expect(await sender.result).toMatchObject({ code: 'timeout' });
   });
 
-  it('is left when it does not say goodbye, and what it has stored counts', async () => {
+  it('is dropped when it does not say goodbye, and what it has stored counts', async () => {
     await ready(1);
     await expectSequence('data', 'end');
     await stored(1);
@@ -255,7 +255,7 @@ describe('a receiver that pings but never answers', () => {
   });
 });
 
-it('a receiver that is gone when it has stored everything has taken nothing back', async () => {
+it('a receiver that is gone after everything was stored does not fail the send', async () => {
   await expectSequence('offer');
   await ready(1);
   await expectSequence('data', 'end');

@@ -130,7 +130,7 @@ describe('a receiver', () => {
     expect(receiver.sink.parts.size).toBe(0);
   });
 
-  it('ignores what is still on the way for an entry that it has failed', async () => {
+  it('ignores frames that are still on the way for an entry that has failed', async () => {
     await connect();
     await offer(1);
     expect(await next()).toMatchObject({ type: 'ready' });
@@ -149,7 +149,7 @@ describe('a receiver', () => {
     expect(await receiver.result).toMatchObject({ stored: 1, failed: 1 });
   });
 
-  it('asks for a file that was there already when another offer has replaced that meanwhile', async () => {
+  it('asks for the content of a file that was there already when another offer has replaced the file meanwhile', async () => {
     const entries = new Map([['a', { kind: 'file', content: HELLO, mode: 0o644, mtimeNs: 0n }] as const]);
     await connect(createMemorySink({ onConflict: 'overwrite', entries }));
     await offer(1);
@@ -205,7 +205,7 @@ describe('a receiver', () => {
     expect(await receiver.result).toMatchObject({ stored: 0, failed: 1 });
   });
 
-  it('leaves a caller that greets and then says nothing', async () => {
+  it('drops a caller that greets and then sends nothing', async () => {
     await connect();
     vi.useFakeTimers();
     const [left, right] = connectionPair();

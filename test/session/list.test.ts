@@ -42,7 +42,7 @@ async function ask(sources: readonly Source[], options: MemorySinkOptions = {}) 
 }
 
 describe('a list', () => {
-  it('has what is refused told before anything is offered, and left out then', async () => {
+  it('tells every refusal before the first offer, and the sender does not offer refused entries', async () => {
     const sources = [...sourcesOf('a', '../b', 'c', 'CON', 'd/e'), createMemoryDirectory('d')];
     const { sent, received, sender, receiver } = await transfer(sources);
     expect(sent).toMatchObject({ stored: 4, refused: 2, firstFailure: { code: 'bad-name' } });
@@ -65,14 +65,14 @@ describe('a list', () => {
     }
   });
 
-  it('leaves out only the one that was refused of two with the same name', async () => {
+  it('leaves out only the refused entry of two with the same name', async () => {
     const sources = [createMemorySource('x', Buffer.alloc(100)), createMemorySource('x', HELLO)];
     const { sent, sink } = await transfer(sources, createMemorySink({ maxSize: 50 }));
     expect(sent).toMatchObject({ stored: 1, refused: 1 });
     expect(sink.entries.get('x')).toMatchObject({ content: Uint8Array.from(HELLO) });
   });
 
-  it('is not made for one entry, nor for none', async () => {
+  it('is not sent for a single entry, nor for none', async () => {
     for (const sources of [sourcesOf('a'), []]) {
       const { sent, sender } = await transfer(sources);
       expect(sent).toMatchObject({ stored: sources.length });
@@ -80,7 +80,7 @@ describe('a list', () => {
     }
   });
 
-  it('of which there is not room for all ends the send before its first byte, with all refusals told', async () => {
+  it('that is larger than the free space ends the send before its first byte, after every refusal was told', async () => {
     const { sent, received, sender, sink } = await transfer(sourcesOf('a', '../b', 'c'), createMemorySink({ free: 9 }));
     expect(sent).toMatchObject({ code: 'no-space', message: 'There is no room for all.' });
     expect(received).toMatchObject({ stored: 0, refused: 1, failed: 1 });
@@ -88,7 +88,7 @@ describe('a list', () => {
     expect(sink.entries.size).toBe(0);
   });
 
-  it('of too many entries is not even read to its end', async () => {
+  it('with too many entries is not read to its end', async () => {
     let made = 0;
     function* sources(): Generator<Source> {
       for (; made < 100_000; made++) yield createMemorySource(`a rather long name ${made}`, HELLO);
@@ -113,7 +113,7 @@ describe('a list', () => {
     expect(measureMemory() - before).toBeLessThan(MAX_GROWTH);
   });
 
-  it('may be another one than what is there later: what is new is judged when it is offered', async () => {
+  it('does not bind the offers: an entry that was not in the list is judged when it is offered', async () => {
     const walks = [sourcesOf('a', 'b', 'gone'), [...sourcesOf('a', '../late', 'b'), createMemorySource('new', HELLO)]];
     const { sent, sink } = await transfer({ [Symbol.iterator]: () => walks.shift()![Symbol.iterator]() });
     expect(sent).toMatchObject({ stored: 3, refused: 1 });
@@ -122,7 +122,7 @@ describe('a list', () => {
 });
 
 describe('a dry run', () => {
-  it('tells of every entry in order, and stores nothing', async () => {
+  it('plans every entry in order, and stores nothing', async () => {
     const entries = new Map([
       ['b', { kind: 'file', content: HELLO, mode: 0, mtimeNs: 0n }] as const,
       ['c', { kind: 'file', content: Buffer.alloc(7), mode: 0, mtimeNs: 0n }] as const,
@@ -145,18 +145,18 @@ describe('a dry run', () => {
     expect(receiver.sink.entries).toBe(entries);
   });
 
-  it('asks about one entry too, and about none nothing', async () => {
+  it('asks the receiver about a single entry too, and asks nothing about no entry', async () => {
     expect(told((await ask(sourcesOf('a'))).sender.events, 'planned')).toHaveLength(1);
     expect((await ask([])).sent).toMatchObject({ refused: 0, failed: 0 });
   });
 
-  it('fails where there is not room for all, after what it has told', async () => {
+  it('fails with no-space after the plans of all entries when they need more than the free space', async () => {
     const { sent, sender } = await ask(sourcesOf('a', 'b'), { free: 9 });
     expect(sent).toMatchObject({ code: 'no-space' });
     expect(told(sender.events, 'planned')).toHaveLength(2);
   });
 
-  it('is refused by an older receiver, which is asked for nothing', async () => {
+  it('fails with an older receiver, without an offer to it', async () => {
     const [left, right] = connectionPair();
     const sender = runSender(left, sourcesOf('a', 'b'), undefined, true);
     const channel = await greetAs('receiver', right);
@@ -289,7 +289,7 @@ describe('a sender ends the session with a receiver that', () => {
     expect(told(sender.events, 'stored')).toEqual([]);
   });
 
-  it('says what the whole comes to before it has seen it', async () => {
+  it('sends the total before it has got the whole list', async () => {
     await connect({
       *[Symbol.iterator]() {
         for (let number = 0; number < 100_000; number++) yield createMemorySource(`${number}`, HELLO);
@@ -300,7 +300,7 @@ describe('a sender ends the session with a receiver that', () => {
     expect(await sender.result).toMatchObject({ code: 'protocol' });
   });
 
-  it('closes in the middle of it, or fails as a whole', async () => {
+  it('closes in the middle of the list, or fails as a whole', async () => {
     await connect();
     await receiver.receive();
     receiver.destroy(lost());
@@ -319,7 +319,7 @@ describe('a sender ends the session with a receiver that', () => {
     expect(await sender.result).toMatchObject({ code: 'timeout' });
   });
 
-  it('is not asked about everything at once', async () => {
+  it('takes few lists at a time: the sender waits for verdicts in between', async () => {
     let made = 0;
     await connect({
       *[Symbol.iterator]() {
@@ -334,7 +334,7 @@ describe('a sender ends the session with a receiver that', () => {
     await sender.result;
   });
 
-  it('refuses for reasons of its own: that is its right, and its words are shown', async () => {
+  it('refuses with words of its own, which the user is shown', async () => {
     await connect();
     await checked({ verdicts: [{ index: 1, fate: 'refused', code: 'io', message: 'No.' }] });
     await receiver.receive();

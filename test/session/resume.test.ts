@@ -136,7 +136,7 @@ describe('a folder whose transfer broke off', () => {
     return { mode: Number(mode & 0o777n), hasItsTime: mtimeNs === time };
   }
 
-  it('is private meanwhile, and gets its permissions and time when it is gone on with', async () => {
+  it('is private until the transfer is resumed, and then gets its permissions and time', async () => {
     const { dir, openSource } = await setUp();
     const film = await openSource();
     const inTree = { ...film, entry: { ...film.entry, path: 'tree/film' } };
@@ -146,7 +146,7 @@ describe('a folder whose transfer broke off', () => {
     expect(await describeFolder(dir)).toEqual({ mode: 0o750, hasItsTime: true });
   });
 
-  it('is as any new one when its sender never names it', async () => {
+  it('gets the permissions of any new folder when its sender never offers it', async () => {
     const { dir } = await setUp();
     await mkdir(join(dir, 'usual'));
     const usual = (await lstat(join(dir, 'usual'))).mode;
@@ -164,7 +164,7 @@ describe('the journal of a sender', () => {
     expect(await readdir(join(stateDir, 'digests'))).toEqual([]);
   });
 
-  it('that cannot be kept costs nothing but a second reading', async () => {
+  it('that cannot be written costs only a second reading of the file', async () => {
     const { dir, file, openSource, received } = await setUp();
     const stats = await lstat(file, { bigint: true });
     const source = () => createFileSource({ file, path: 'film', stats }, '/dev/null/nowhere');
@@ -183,7 +183,7 @@ describe('a file that is there already', () => {
     expect(await readdir(dir)).toEqual(['film']);
   });
 
-  it('with other content of the same size and time stands beside the new one', async () => {
+  it('with other content of the same size and time stays, and the new file gets another name', async () => {
     const { dir, file, openSource, received } = await setUp();
     await writeFile(received, makeContent(SIZE, 9));
     const { mtime } = await lstat(file);
@@ -214,7 +214,7 @@ describe('a file that is there already with other content, beside the part of on
   });
 });
 
-it('a small file of which it is told that it failed is removed by then', async () => {
+it('a small file that failed is removed before its failure is told', async () => {
   const { dir } = await setUp();
   const [left, right] = connectionPair();
   const seen: string[][] = [];
@@ -255,7 +255,7 @@ describe('a comparison', () => {
     expect(work).toBe(3);
   });
 
-  it('that nobody waits for any more is not read to its end', async () => {
+  it('stops reading when its entry has ended', async () => {
     const content = new Uint8Array(2 * BLOCK_BYTES);
     let blocks = 0;
     const receiver = { ...createMemorySink() };

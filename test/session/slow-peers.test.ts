@@ -95,7 +95,7 @@ describe('a sender whose block trickles', () => {
     expect(await receiver.result).toMatchObject({ stored: 1, failed: 0 });
   });
 
-  it('is not taken for one whose connection stood still for less than the idle time', async () => {
+  it('goes on after its connection stood still for less than the idle time', async () => {
     const { raw, isOver } = await beginBlock();
     for (let at = 0; at < content.length; at += content.length / 8) {
       void raw.write([content.subarray(at, at + content.length / 8)]);
@@ -104,7 +104,7 @@ describe('a sender whose block trickles', () => {
     expect(isOver()).toBe(false);
   });
 
-  it('is left also when nobody wants the block any more', async () => {
+  it('is dropped also when its entry has ended already', async () => {
     const { raw, isOver } = await beginBlock({ path: '../a' });
     const seconds = await trickle(raw, content, 1, isOver);
     expect(seconds).toBeLessThanOrEqual((2 * idleMs) / 1000 + 2);
@@ -122,7 +122,7 @@ it.each([2 ** 31 - 1, 10 ** 12])('a side that waits for %i ms for anything takes
 });
 
 describe('a sender that pings', () => {
-  it('and offers nothing is left', async () => {
+  it('and offers nothing is dropped', async () => {
     const { receiver, channel } = await connectSender();
     const isOver = watch(receiver.result);
     void channel.receive().catch(() => undefined);
@@ -132,7 +132,7 @@ describe('a sender that pings', () => {
     expect(await receiver.result).toMatchObject({ firstFailure: { code: 'timeout' } });
   });
 
-  it('and offers nothing more is left as well', async () => {
+  it('and offers nothing more is dropped as well', async () => {
     const { receiver, channel } = await connectSender();
     await channel.send({ type: 'offer', id: 1, entry: { ...FILE, path: 'd', kind: 'directory', size: 0 } });
     expect(await channel.receive()).toMatchObject({ type: 'stored' });
@@ -141,7 +141,7 @@ describe('a sender that pings', () => {
     expect(await receiver.result).toMatchObject({ stored: 1, failed: 1, firstFailure: { code: 'timeout' } });
   });
 
-  it('because its source is slow is waited for', async () => {
+  it('while its source is slow is not dropped', async () => {
     const { receiver, channel } = await connectSender();
     const isOver = watch(receiver.result);
     await channel.send({ type: 'offer', id: 1, entry: { ...FILE, size: null } });
@@ -152,7 +152,7 @@ describe('a sender that pings', () => {
   });
 });
 
-it('a sender that falls silent in the middle is left, however often it is told how things go', async () => {
+it('a sender that falls silent in the middle of a file is dropped, although the receiver goes on sending status frames', async () => {
   const [raw, right] = connectionPair();
   const receiver = runReceiver(right);
   const hello = encodeControl({ type: 'hello', id: 0, agent: 'test', capabilities: ['status'], idleMs });
@@ -161,7 +161,7 @@ it('a sender that falls silent in the middle is left, however often it is told h
   expect(await receiver.result).toMatchObject({ failed: 1, firstFailure: { code: 'timeout' } });
 });
 
-it('a sender that reads no answers is not heard, and then left', async () => {
+it('a sender that reads no answers is not read from any more, and then dropped', async () => {
   const [raw, right] = connectionPair();
   const receiver = runReceiver(right);
   const isOver = watch(receiver.result);
@@ -181,7 +181,7 @@ it('a sender that reads no answers is not heard, and then left', async () => {
 });
 
 describe('a receiver', () => {
-  it('that pings but takes no data is left', async () => {
+  it('that pings but takes no data is dropped', async () => {
     const [left, raw] = connectionPair();
     const sender = runSender(left, [createMemorySource('a', content)]);
     const channel = await greetAs('receiver', raw);
@@ -195,7 +195,7 @@ describe('a receiver', () => {
     expect(await sender.result).toMatchObject({ code: 'timeout' });
   });
 
-  it('that has a slow disk is waited for', async () => {
+  it('that has a slow disk is not dropped', async () => {
     const [left, raw] = connectionPair();
     const sender = runSender(left, [createMemorySource('a', content)]);
     const channel = await greetAs('receiver', raw);

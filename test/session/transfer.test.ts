@@ -107,7 +107,7 @@ describe('damage on the way', () => {
     expect(contentOf(sink, 'a')?.equals(content)).toBe(true);
   });
 
-  it('that stays fails the entry with checksum, and the next one is stored', async () => {
+  it('that comes again each time fails the entry with checksum, and the next entry is stored', async () => {
     const sources = [createMemorySource('a', randomBytes(BLOCK_BYTES)), createMemorySource('b', randomBytes(5))];
     const { sent, received, sink } = await transfer(sources, undefined, damage(Infinity));
     expect(sent).toMatchObject({ stored: 1, failed: 1, firstFailure: { code: 'checksum' } });
@@ -116,7 +116,7 @@ describe('damage on the way', () => {
     expect(sink.parts.size).toBe(0);
   });
 
-  it('of a stream fails the entry, for it cannot be read twice', async () => {
+  it('of a stream fails the entry, because a stream cannot be read twice', async () => {
     const { sent, sink } = await transfer(
       [createMemorySource('s', randomBytes(BLOCK_BYTES), { size: null })],
       undefined,
@@ -160,7 +160,7 @@ describe('a source', () => {
     },
   );
 
-  it('is told by the receiver of a disk that fails', async () => {
+  it('hears from the receiver that its disk failed', async () => {
     const sink = createMemorySink({ maxSize: BLOCK_BYTES });
     const { sent } = await transfer([createMemorySource('s', new Uint8Array(3 * BLOCK_BYTES), { size: null })], sink);
     expect(sent).toMatchObject({ refused: 1, firstFailure: { code: 'too-large' } });

@@ -1,4 +1,19 @@
-/** The sender's side of a session, in the order of PROTOCOL.md section 4. */
+/**
+ * The sender's side of a session, in the order of PROTOCOL.md section 4.
+ *
+ * First the receiver checks the whole list (outgoing-list.ts). Then three loops
+ * run at the same time until every entry is at its end:
+ *
+ * - offerAll() offers entries, as long as the receiver allows one more open entry.
+ * - readAnswers() gives each answer to the table of open entries
+ *   (outgoing-entries.ts), which puts content that the receiver waits for into
+ *   the SendQueue.
+ * - ContentSender.run() takes content from the queue, and reads and sends it.
+ *
+ * The first loop and the third wait on the Condition `changed`, which is notified
+ * when the table or the queue changes. The first loop that fails ends the
+ * others with its reason.
+ */
 import { formatAddress } from '../../core/address.js';
 import { FtxError, toFtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
@@ -23,15 +38,15 @@ export interface SenderSessionOptions {
   readonly timeouts: Timeouts;
   /** Ends the session. */
   readonly signal: AbortSignal;
-  /** Only ask what would become of everything. */
+  /** Send nothing, and ask what would become of each entry. */
   readonly dryRun?: boolean | undefined;
   /** Whether an entry is to be sent at all; false for what an earlier session has brought to its end. */
   readonly isWanted?: ((entry: Entry) => boolean) | undefined;
-  /** Told what the whole comes to, once it is known. */
+  /** Called with the totals of the list, once the receiver has checked it. */
   readonly onCounted?: ((totals: Totals) => void) | undefined;
 }
 
-/** All that is to be sent; more than one thing is gone through twice, first for the list and then to be sent. */
+/** Everything that is to be sent. It is called twice if there is more than one source: for the list, and for the contents. */
 export type Sources = () => AsyncIterable<Source>;
 
 /**
@@ -81,7 +96,7 @@ function isLoss({ code }: FtxError): boolean {
   return code === 'lost' || code === 'timeout';
 }
 
-/** What is left to be offered once the receiver has seen the list. */
+/** Has the receiver check the list, and returns the sources that are left to be offered. */
 async function checkAll(
   channel: Channel,
   sources: Sources,
@@ -125,7 +140,7 @@ async function offerAll(sources: AsyncIterable<Source>, entries: OutgoingEntries
   entries.finish();
 }
 
-/** Hands every answer on, until the receiver's goodbye. */
+/** Gives every answer to the table or the shares, until the receiver's goodbye. */
 async function readAnswers(channel: Channel, entries: OutgoingEntries, shares: SessionShares): Promise<void> {
   for (;;) {
     const message = await channel.receive();
