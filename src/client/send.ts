@@ -10,9 +10,11 @@
  * The session walks the paths twice. The first walk makes the list, so that the
  * receiver can refuse entries, and a lack of space, before the first byte, and
  * so that the total is known. The second walk offers and sends. A single entry,
- * and an older receiver that checks no list, need one walk only. Three loops
- * share the sending: one offers, one reads answers, one sends contents. A
- * classic receiver gets its one file without a list (session/classic/send.ts).
+ * and an older receiver that checks no list, need one walk only. What was found
+ * at the paths before the call serves the first walk; every later walk looks at
+ * them again, because it must see what has changed. Three loops share the
+ * sending: one offers, one reads answers, one sends contents. A classic receiver
+ * gets its one file without a list (session/classic/send.ts).
  *
  * The tally turns what happens into events and counts them. journey.ts listens,
  * and keeps over all attempts which entries are at their end: a retry leaves
@@ -162,7 +164,7 @@ async function sendAll(options: CompleteOptions, work: Work, onCounted: (totals:
   await withRetries({ ...journey, retries, signal, onRetry: createRetryReport(work, retries) }, attempt);
 }
 
-/** Reports each entry that cannot be read once, although every walk finds it again. */
+/** Reports an entry that cannot be read. Made anew for each walk, so that a later walk does not report what an earlier one has. */
 function createProblemReport({ journey, tally }: Work) {
   const ended = journey.ended();
   return (path: string, { code, message }: FtxError) => {

@@ -56,13 +56,13 @@ export function createOneTimeCode({ now, lifetimeMs }: { now: () => number; life
       return isValid() && left > 0;
     },
     begin() {
-      if (!isValid() || left === 0) throw refuse();
+      if (!isValid() || left === 0) throw codeOverError();
       left -= 1;
       running += 1;
       return {
         claim() {
           running -= 1;
-          if (!isValid()) throw refuse();
+          if (!isValid()) throw codeOverError();
           used = true;
         },
         fail() {
@@ -78,7 +78,7 @@ export function createOneTimeCode({ now, lifetimeMs }: { now: () => number; life
   };
 }
 
-function refuse(): FtxError {
+function codeOverError(): FtxError {
   return new FtxError(
     'unpaired',
     'The code is used up, or its time is over. Ask for a new one: "ftx receive --pair" on the other machine shows it.',
