@@ -37,7 +37,9 @@ function findStatuses({ name, direction }: Phase): readonly number[] {
 
 describe.each(['stall', 'cut', 'close'] as const)('a connection with a %s', (fault) => {
   it('in each phase ends both sides, and the file comes with the next one', async () => {
-    const receiver = await startPlainReceiver(TIMEOUT);
+    // Only a stall has to be waited for. A short limit brings early pings, which move the phases on a busy machine.
+    const limit = fault === 'stall' ? TIMEOUT : [];
+    const receiver = await startPlainReceiver(limit);
     const folder = await tempDir();
     const pattern = join(folder, 'pattern');
     await writeContent(pattern, SIZE);
@@ -51,7 +53,7 @@ describe.each(['stall', 'cut', 'close'] as const)('a connection with a %s', (fau
         const file = join(folder, names[number]!);
         await writeContent(file, SIZE, number);
         const proxy = await startProxy(receiver.port, { [phase.direction]: { [fault]: phase.at } });
-        return sendPlain(proxy.address, file, ...TIMEOUT);
+        return sendPlain(proxy.address, file, ...limit);
       }),
     );
     for (const [number, { status, stderr }] of exits.entries()) {
