@@ -62,10 +62,15 @@ export async function receiveFile(
 ): Promise<string> {
   const opened = await sink.open(offerFile(path, content.length));
   const part = opened.state === 'part' ? opened : expectPart(await opened.receiveBeside!());
-  for (let at = 0; at < content.length; at += BLOCK_BYTES) {
-    await part.write(toMemory(content.subarray(at, at + BLOCK_BYTES)), at);
+  try {
+    for (let at = 0; at < content.length; at += BLOCK_BYTES) {
+      await part.write(toMemory(content.subarray(at, at + BLOCK_BYTES)), at);
+    }
+    return (await part.commit(content.length)).as;
+  } finally {
+    // As a session does: a part that cannot be written must not hold its folder.
+    await part.discard();
   }
-  return (await part.commit(content.length)).as;
 }
 
 export function describeSink<Store>(name: string, contract: SinkContract<Store>): void {
