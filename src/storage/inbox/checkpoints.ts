@@ -2,21 +2,23 @@
 import type { BlockJournal } from '../disk/block-journal.js';
 import type { DiskPart } from './part-file.js';
 
-/** A crash costs at most this many blocks, or those of this time, whichever comes first. Each checkpoint waits for the disk. */
+/** Confirmed blocks after which a checkpoint starts. A crash costs the blocks since the last checkpoint, but each checkpoint waits for the disk. */
 const CHECKPOINT_BLOCKS = 32;
+/** Milliseconds after which the next confirmed block starts a checkpoint, however few blocks there are. */
 const CHECKPOINT_MS = 1_000;
 
 export interface Checkpoints {
+  /** Notes that a block has been written whole and has this digest. Starts a checkpoint when one is due. */
   note(block: number, digest: bigint): void;
-  /** To be called before a block is written over: a crash in between must not leave the old digest with new bytes. */
+  /** Takes a block out of the record. Call it before the block is written over: a crash must not leave the old digest with new bytes. */
   forget(block: number): Promise<void>;
-  /** Notes no more, and waits for what is under way. */
+  /** Starts no more checkpoints, and waits for the one that is running. Never fails. */
   stop(): Promise<void>;
-  /** Makes everything noted durable. Whether there is anything to keep. */
+  /** Records everything that was noted. Resolves with whether block 0 is durable, without which nothing is worth keeping. Never fails. */
   finish(): Promise<boolean>;
 }
 
-/** Blocks first, then the record: the journal is never ahead of the part file, whatever happens to either. */
+/** Each checkpoint syncs the part file before it writes the journal, so that the journal holds no block that is not durable. */
 export function createCheckpoints(part: DiskPart, journal: BlockJournal): Checkpoints {
   const recorded = new Set(journal.known.keys());
   let noted: [number, bigint][] = [];
@@ -39,7 +41,7 @@ export function createCheckpoints(part: DiskPart, journal: BlockJournal): Checkp
   function start(): void {
     isRunning = true;
     running = checkpoint()
-      // A journal that cannot be written costs the later session its head start, not this one its file.
+      // Without its journal, a later session resumes less. This session can still store its file.
       .catch(() => void (broken = true))
       .finally(() => (isRunning = false));
   }

@@ -13,7 +13,11 @@ import type { Place } from './place.js';
 
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
-/** Seals, closes and names a part file; returns the path it got. On an error the part may remain, the name does not. */
+/**
+ * Gives a part file its mode and time, makes it durable, closes it, and moves it to its final name. Resolves with the
+ * path that it got. After an error the part file may remain, and the final name stands for what it stood for before;
+ * only if the last sync fails, an overwritten file may be the new one. Throws FtxErrors, or what the system throws.
+ */
 export async function commitFile(
   part: { readonly handle: FileHandle; readonly path: string },
   place: Place,
@@ -39,7 +43,7 @@ function assertOwnName({ handle, path }: { readonly handle: FileHandle; readonly
   throw new FtxError('io', message);
 }
 
-/** Makes a symlink, durable under the path it returns. */
+/** Makes a symlink. Resolves with the path that it got once it is durable there. Throws FtxError `exists`. */
 export function commitLink(place: Place, policy: ConflictPolicy, target: string): Promise<string> {
   return moveToFinalName(place, policy, {
     replace: (path) => replaceByLink(target, join(place.folder, makePartName()), path),
@@ -48,15 +52,16 @@ export function commitLink(place: Place, policy: ConflictPolicy, target: string)
 }
 
 interface Moves {
+  /** Takes the path from the file or link that has it. */
   replace(path: string): Promise<void>;
-  /** False when something stands there. */
+  /** Takes the path if it is free. Resolves with false if something is there. */
   claim(path: string): Promise<boolean>;
 }
 
 async function moveToFinalName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<string> {
   if (policy === 'overwrite') {
     await moves.replace(join(place.folder, place.path.name));
-    // Should this fail, old or new stands there, either complete: removing it would lose both.
+    // If the sync fails, the old file or the new one is there, and it is complete. Removing it could lose both.
     await place.durability.folder(place.folder);
     return place.path.text;
   }
@@ -85,7 +90,7 @@ async function claimName(place: Place, policy: ConflictPolicy, moves: Moves): Pr
   throw existsError(text);
 }
 
-/** link(2) never replaces what it finds, which rename(2) does. */
+/** Moves a file unless `to` exists; resolves with false then. Uses link(2), because rename(2) replaces what is there. */
 async function moveExclusively(from: string, to: string): Promise<boolean> {
   try {
     if (!(await isClaimed(link(from, to)))) return false;
@@ -115,9 +120,9 @@ async function isClaimed(attempt: Promise<void>): Promise<boolean> {
 let lastRename: Promise<unknown> = Promise.resolve();
 
 /**
- * For file systems without hard links (FAT, many network shares). Node has no
- * RENAME_NOREPLACE, so looking and renaming are two steps: one at a time in
- * this process; against other programs a moment stays open.
+ * Moves a file unless `to` exists, where there are no hard links (FAT, many network shares). Node has no
+ * RENAME_NOREPLACE, so this takes two steps: looking and renaming. In this process, one move runs at a time. Another
+ * program can still create `to` between the two steps.
  */
 function renameExclusively(from: string, to: string): Promise<boolean> {
   const attempt = lastRename.then(async () => {

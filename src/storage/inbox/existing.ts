@@ -1,10 +1,10 @@
-/** What stands under a name in the receive folder, in the terms of names/conflict. */
+/** Looks at what has a name in the receive folder, for the decisions of names/conflict. */
 import { lstatSync, type BigIntStats } from 'node:fs';
 import type { Existing } from '../names/conflict.js';
 
-/** Looks at a path and follows no link there. Undefined if nothing is there. */
+/** Returns kind, size and time of what is at the path; undefined if nothing is there. A link at the path is not followed. */
 export function readExisting(path: string): Existing | undefined {
-  // Synchronous, because the folder has just been looked at: this takes 3 µs, and by way of a thread 40.
+  // Synchronous, because the folder was just looked at and is in memory: the call takes 3 µs, a trip to a thread 40.
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return stats && { kind: kindOf(stats), size: Number(stats.size), mtimeNs: stats.mtimeNs };
 }

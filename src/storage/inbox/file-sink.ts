@@ -9,10 +9,11 @@
  *    follows no link. It makes the folders that are missing, private and durable, and made-folders.ts remembers them. If
  *    the file does not come, those of them that nothing else uses are removed again.
  * 3. Decision. names/conflict looks at what stands under the name: receive the file, refuse it, or compare it first with
- *    the one that is there (present-file.ts).
- * 4. Part file. resumable-part.ts opens one that a later session of the same peer can go on with: a lock, a journal and
- *    the blocks that are durable already. For a small file, a stream or an unknown peer, part-file.ts makes one that
- *    ends with the session. quota.ts and space.ts then refuse what the folder or the disk has no room for.
+ *    the file that is there (present-file.ts).
+ * 4. Part file. resumable-part.ts opens a part file that a later session of the same peer can go on with. A lock, a
+ *    journal and the blocks that are durable already belong to it. For a small file, a stream or an unknown peer,
+ *    part-file.ts makes a part file that ends with the session. quota.ts and space.ts then refuse a file that the
+ *    folder or the disk has no room for.
  * 5. Blocks. Each write passes space.ts, quota.ts, place.ts and resumable-part.ts, is counted, and reaches the disk
  *    through part-file.ts and disk/block-writer. It is not durable yet. checkpoints.ts syncs a resumable part file every
  *    32 blocks or every second, and only then records them in the journal. After a failed write the file can no longer
@@ -39,7 +40,7 @@
  * - inbox/made-folders `unfinished`, `secret`: folders that still lack the mode and time of their offer
  * - inbox/resumable-part `inUse`: part files that a session has open
  * - inbox/commit `lastRename`: renames on file systems without hard links, one at a time
- * - source/file-source `disk`: whether the disk of what is sent answers at once
+ * - source/file-source `disk`: whether the disk of the sent files answers promptly
  */
 import type { Entry } from '../../core/entry.js';
 import type { Placed, Sink } from '../../core/sink.js';
@@ -57,28 +58,28 @@ import type { Space } from './space.js';
 export type { ConflictPolicy } from '../names/conflict.js';
 
 export interface FileSinkOptions {
-  /** Absolute, as prepareFolder returns it. */
+  /** The receive folder. Absolute, as prepareFolder returns it. */
   readonly dir: string;
   readonly onConflict: ConflictPolicy;
-  /** Bytes; Infinity for no limit. */
+  /** The size of the largest file, in bytes; Infinity for no limit. */
   readonly maxSize: number;
-  /** Who sends: only the same peer goes on with a part file. Without it none is kept. */
+  /** The sender. Only the same peer goes on with a part file. Without a peer, no part file is kept. */
   readonly peer?: string;
-  /** Room on the disk; without it a full one shows only when it is full. */
+  /** The free space of the disk. Without it, files are received until the disk is full. */
   readonly space?: Space;
-  /** Whether to wait until the disk has what is stored. Default true. */
+  /** Whether an entry counts as stored only once it is on the disk. Default true. */
   readonly sync?: boolean | undefined;
-  /** What the folder may hold; without it as much as the disk. */
+  /** The bytes that the folder may hold. Without it, the folder may fill the disk. */
   readonly quota?: Quota | undefined;
   /** Files, links and folders that one session may bring. Default: any number. */
   readonly maxFiles?: number;
-  /** Which names the folder takes for one; without it none. */
+  /** Maps the spellings that the folder takes for the same name to one text. Without it, each spelling is a name of its own. */
   readonly fold?: Fold | undefined;
 }
 
 /**
- * A Sink over a folder, one per session: it remembers which folders this
- * session made, because only those take the mode and time of an offer.
+ * Makes the Sink of one session over a folder. The Sink remembers which folders its sender has made, because only those
+ * take the mode and time of their offer.
  */
 export function createFileSink(options: FileSinkOptions): Sink {
   const { dir, peer, maxFiles = Infinity, sync = true } = options;
@@ -87,7 +88,7 @@ export function createFileSink(options: FileSinkOptions): Sink {
   const countEntry = createCounter(maxFiles, folders);
   let lastFolder: Promise<unknown> = Promise.resolve();
 
-  // In the order of the offers: making a folder changes the time of the one it is in.
+  // Folders are made in the order of their offers, because making a folder changes the time of its parent.
   function placeFolder(offer: Entry): Promise<Placed> {
     const placed = lastFolder.then(() => placeDirectory(session, offer));
     lastFolder = placed.catch(() => undefined);
@@ -113,7 +114,10 @@ export function createFileSink(options: FileSinkOptions): Sink {
   };
 }
 
-/** Folders count when they are offered or made, whichever are more: for one deep path many are made. */
+/**
+ * Counts the offers of a session, and throws FtxError `too-many` beyond `maxFiles`. Of the folders that were offered and
+ * those that were made, the larger number counts: one deep path makes many folders.
+ */
 function createCounter(maxFiles: number, folders: Folders): (offer: Entry) => void {
   let directories = 0;
   let others = 0;

@@ -1,4 +1,4 @@
-/** Folders below the receiver's root, made durable, with no symbolic link followed on the way. */
+/** Finds and makes folders below the receive folder. New folders are made durable, and no symbolic link is followed. */
 import { randomUUID } from 'node:crypto';
 import { open, unlink, mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -17,24 +17,29 @@ const PATH_MAX = 4096;
 /** Process-wide, by path: folders that are being made. A session that finds such a folder waits until it is durable. */
 const underWay = new Map<string, Promise<void>>();
 
-/** A folder that an entry asks for, held; `other` is anything but a folder. */
+/** The folder of an offered directory, held; `other` if something that is not a folder has its name. */
 export type Found =
-  { readonly folder: HeldFolder; /** Its maker has not finished it before. */ readonly isOwn: boolean } | 'other';
+  | {
+      readonly folder: HeldFolder;
+      /** Whether this offer gives the folder its mode and time. */
+      readonly isOwn: boolean;
+    }
+  | 'other';
 
 export interface Folders {
-  /** The place of an entry, held; its parents are made. Throws FtxError `bad-parent`. */
+  /** Holds the place of an entry, and makes the parents that are missing. Throws FtxError `bad-parent`, or `bad-name` if the path is too long. */
   find(path: EntryPath): Promise<HeldPlace>;
   readonly made: Pick<MadeFolders, 'count'>;
-  /** The folder at a held place, made unless it is there. */
+  /** Holds the folder at a held place, and makes it if it is missing. */
   make(place: Place): Promise<Found>;
   /** To be called at the sender's goodbye. Folders that were made and never offered get the permissions of any new folder. */
   finish(): void;
 }
 
-/** Process-wide, by path: places in a folder that may not be held at the moment. */
+/** Process-wide, by the path of a folder: the number of places in it. The folder need not be held at the moment. */
 const places = new Map<string, number>();
 
-/** Counts one more place in the folder. Returns the function that takes it off again. */
+/** Counts one more place in the folder. Returns the function that subtracts it again. */
 function notePlace(folder: string): () => void {
   places.set(folder, (places.get(folder) ?? 0) + 1);
   return () => {
@@ -44,7 +49,7 @@ function notePlace(folder: string): () => void {
   };
 }
 
-/** `maker` is who sends; without it, only the same session finishes the folders it has made. */
+/** `maker` names the sender, whose later sessions may finish the folders of this one. Without it, only this session can. */
 export function createFolders(root: string, durability = DURABLE, maker: string = randomUUID()): Folders {
   const made = createMadeFolders(root, maker);
 
@@ -74,7 +79,7 @@ export function createFolders(root: string, durability = DURABLE, maker: string 
     }
   }
 
-  /** The place of an entry, in a folder that is held for it. */
+  /** Returns the place of an entry. `folder`, which is held for the entry, is released with the place. */
   function openPlace(path: EntryPath, folder: HeldFolder): HeldPlace {
     const forget = notePlace(join(root, ...path.parents));
     const onClose = (isUsed: boolean) => {
@@ -101,7 +106,10 @@ export function createFolders(root: string, durability = DURABLE, maker: string 
   };
 }
 
-/** Through a descriptor folders could be made that no program reaches by their path. */
+/**
+ * Throws FtxError `bad-name` for a path that is too long for the system. The system itself would not refuse it, because
+ * folders are made through a descriptor; but no program could reach the entry by its path.
+ */
 export function assertLength(root: string, path: string): void {
   if (Buffer.byteLength(root) + Buffer.byteLength(path) + '/'.length < PATH_MAX) return;
   throw new FtxError('bad-name', `${showPath(path)}: the path is too long for the receiver's system.`);
@@ -114,7 +122,7 @@ export function badParentError(path: string, component: string): FtxError {
   );
 }
 
-/** Looks anew for every entry, so that a link planted meanwhile is seen. */
+/** Holds the folder at `path`, and makes it if it is missing. Looks at the path each time, so that a link planted there is seen. */
 async function holdOrMake(path: string, durability: Durability, onMade: () => void): Promise<HeldFolder | 'other'> {
   for (;;) {
     const pending = underWay.get(path);
@@ -150,7 +158,7 @@ export async function prepareFolder(dir: string): Promise<string> {
   }
 }
 
-/** Permission bits do not tell all: read-only and special file systems refuse even root. */
+/** Makes and removes a file, because permission bits do not tell everything: a read-only file system refuses even root. */
 async function tryToWrite(folder: string): Promise<void> {
   const probe = join(folder, makePartName());
   const handle = await open(probe, 'wx', 0o600);
@@ -158,21 +166,21 @@ async function tryToWrite(folder: string): Promise<void> {
   await unlink(probe);
 }
 
-/** Not mkdir's own `recursive`, which makes no folder durable and never returns from `/proc/new` (Node 20). */
+/** Makes a folder and its parents. mkdir's own `recursive` makes no folder durable, and never returns from `/proc/new` (Node 20). */
 async function makeFolders(path: string): Promise<void> {
   if ((await makeUnlessThere(path)) || dirname(path) === path) return;
   await makeFolders(dirname(path));
   if (!(await makeUnlessThere(path))) throw Object.assign(new Error('it cannot be made'), { code: 'ENOENT' });
 }
 
-/** False when the folder it is to be in is missing. */
+/** Resolves with false if the parent of the folder is missing. */
 async function makeUnlessThere(path: string): Promise<boolean> {
   try {
     await makeFolder(path, DURABLE);
   } catch (error) {
     const errno = errnoOf(error) ?? '';
     if (errno === 'ENOENT') return false;
-    // What is there need not be a folder: the attempt to write will tell.
+    // Something that is not a folder may have the name. The attempt to write will show it.
     if (!['EEXIST', 'EISDIR'].includes(errno)) throw error;
   }
   return true;

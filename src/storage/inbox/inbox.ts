@@ -1,4 +1,4 @@
-/** The receive folder as an Inbox: what its sessions share, and the cleaning of broken transfers. */
+/** The receive folder as an Inbox. Its sessions share quota and free space, and old broken transfers are removed. */
 import { isFingerprint } from '../../core/fingerprint.js';
 import type { Bringer, Inbox } from '../../core/inbox.js';
 import { probeFold } from '../names/same-names.js';
@@ -11,26 +11,26 @@ import { createSpace } from './space.js';
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 export interface FolderInboxOptions {
-  /** Made if it is missing. */
+  /** The receive folder, which is made if it is missing. */
   readonly dir: string;
-  /** Bytes of the largest file to take. */
+  /** The size of the largest file, in bytes. */
   readonly maxSize: number;
   /** Files, links and folders that one session may bring. */
   readonly maxFiles: number;
-  /** Bytes that the folder may hold in all, with what is there already; undefined for as much as the disk. */
+  /** Bytes that the folder may hold, including the files that are there already; undefined if only the disk limits it. */
   readonly quota: number | undefined;
-  /** Whether to wait, before anything is called stored, until the disk has it. */
+  /** Whether an entry counts as stored only once it is on the disk. */
   readonly sync: boolean;
   /** Milliseconds after which a broken transfer that nobody has gone on with is removed. */
   readonly keepPartsMs: number;
 }
 
 export interface FolderInbox extends Inbox {
-  /** Absolute. */
+  /** The receive folder as an absolute path. */
   readonly dir: string;
 }
 
-/** Throws FtxError `cannot-create`, or what the system says of a folder that cannot be counted. */
+/** Opens the inbox over a folder, and makes the folder if it is missing. Throws FtxError `cannot-create`. */
 export async function openFolderInbox(options: FolderInboxOptions): Promise<FolderInbox> {
   const { maxSize, maxFiles, sync, keepPartsMs } = options;
   const dir = await prepareFolder(options.dir);
@@ -46,13 +46,13 @@ export async function openFolderInbox(options: FolderInboxOptions): Promise<Fold
   };
 }
 
-/** The bringer as journals of part files hold it. No address passes for the key that it spells. */
+/** Names the bringer for the journals of part files. A prefix keeps an address that looks like a fingerprint from passing for that key. */
 function nameBringer(bringer: Bringer): string {
   if (bringer.kind === 'key') return bringer.id;
   return isFingerprint(bringer.address) ? `address ${bringer.address}` : bringer.address;
 }
 
-/** Removes broken transfers that have been left for too long, now and once a day. */
+/** Removes broken transfers that are older than `keepMs`, now and once a day. */
 function startCleaning(dir: string, keepMs: number): NodeJS.Timeout {
   const clean = () => void removeOldParts(dir, keepMs).catch(() => undefined);
   clean();

@@ -37,7 +37,7 @@ async function readPart(journalFile: string): Promise<LeftPart | undefined> {
   };
 }
 
-/** Removes what nobody can go on with, and what has not changed for `keepMs`; resolves with the paths, below the folder. */
+/** Removes leftovers that nobody can go on with or that have not changed for `keepMs` milliseconds. Resolves with their paths below the folder. */
 export async function removeOldParts(dir: string, keepMs: number): Promise<string[]> {
   const removed: string[] = [];
   for await (const { file, path } of findLeftovers(dir)) {
@@ -74,14 +74,14 @@ async function readAgeMs(file: string): Promise<number> {
 }
 
 interface Leftover {
-  /** Leads to it as long as the next one has not been asked for. */
+  /** A path that leads to the leftover until the next leftover is asked for. */
   readonly file: string;
-  /** Below the folder. */
+  /** The path below the receive folder. */
   readonly path: string;
   readonly isLink: boolean;
 }
 
-/** No link is followed, also when one takes the place of a folder meanwhile; what cannot be read is passed over. */
+/** Finds part files, journals and locks. Follows no link, not even one that takes the place of a folder meanwhile. Folders that cannot be read are passed over. */
 async function* findLeftovers(root: string): AsyncGenerator<Leftover> {
   const ways: string[][] = [[]];
   for (let components; (components = ways.pop()) !== undefined;) {

@@ -6,8 +6,8 @@ import { holdWay, releaseFolder, removeIfEmpty, type HeldFolder } from '../disk/
 import { makePartName } from '../names/part-name.js';
 
 /**
- * What a folder is made with: what it is to keep from whom, only its own offer tells. The sticky bit, which means
- * nothing where nobody else gets in, tells it from one that its owner has made private, should this process be killed.
+ * The mode of a new folder. It is private, because only the folder's own offer tells who may look into it. The sticky
+ * bit marks the folder as unfinished, in case this process is killed: in a private folder the bit has no other effect.
  */
 export const PRIVATE_MODE = 0o1700;
 const ALL_MODE_BITS = 0o7777;
@@ -19,8 +19,9 @@ const MAX_UNNAMED = 1_000;
 const MAX_UNNAMED_CHARS = 64 * 1024;
 
 /**
- * Process-wide, the oldest first: who begins a broken transfer again still owes them their mode and time. As short
- * keys of path and maker, because a peer can have many long ones made; the secret keeps it from finding two alike.
+ * Process-wide, the oldest first: folders that lack the mode and time of their offer, which a later session may bring.
+ * Each is kept as a short hash of path and maker, because a peer can have many long paths made. The secret in the hash
+ * keeps a peer from finding two paths with the same one.
  */
 const unfinished = new Set<number>();
 const secret = randomBytes(16);
@@ -29,16 +30,17 @@ const secret = randomBytes(16);
 export interface MadeFolders {
   /** The number of folders. */
   readonly count: number;
+  /** Notes that the session has made the folder. */
   note(path: string): void;
-  /** The folder has been offered. Whether its maker has not finished it before. */
+  /** Notes that the folder was offered. Returns whether the same maker has made it and not offered it before. */
   markOffered(path: string): boolean;
-  /** Removes it if it was made on the way to something that did not come; false if it is to stay. */
+  /** Removes the folder if its maker never offered it, and if it is empty and not held. Returns false if it stays. */
   removeIfUnused(components: readonly string[]): boolean;
   /** Folders that were never offered get the permissions of any new folder. Never fails. */
   applyUsualModes(): void;
 }
 
-/** Whether an earlier process was killed before the folder had got its mode and time: whoever offers it next finishes it. */
+/** Whether an earlier process was killed before the folder got its mode and time. Then the next offer of the folder sets them. */
 export function wasLeftUnfinished({ path }: HeldFolder): boolean {
   const { mode, birthtimeMs } = statSync(path);
   return (mode & ALL_MODE_BITS) === PRIVATE_MODE && birthtimeMs < performance.timeOrigin;

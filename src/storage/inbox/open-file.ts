@@ -1,4 +1,4 @@
-/** What becomes of an offered file: a refusal, a comparison with the file that is there, or a part file within its limits. */
+/** Opens an offered file: refuses it, compares it with the file that is there, or makes a part file within the limits. */
 import { join } from 'node:path';
 import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
 import { FtxError } from '../../core/errors.js';
@@ -19,14 +19,15 @@ import { withReservation, type SenderSpace } from './space.js';
 export interface OpenOptions {
   readonly folders: Folders;
   readonly onConflict: ConflictPolicy;
-  /** Bytes. */
+  /** The size of the largest file, in bytes. */
   readonly maxSize: number;
-  /** Who sends: only the same peer goes on with a part file. Without it none is kept. */
+  /** The sender. Only the same peer goes on with a part file. Without a peer, no part file is kept. */
   readonly peer?: string | undefined;
   readonly space: SenderSpace | undefined;
   readonly quota?: Quota | undefined;
 }
 
+/** Opens an offered file. Throws FtxErrors, or what the system throws. */
 export async function openFile(session: OpenOptions, offer: Entry): Promise<PartFile | PresentFile> {
   const { onConflict, maxSize, folders, peer } = session;
   const path = parsePath(offer.path);
@@ -35,7 +36,7 @@ export async function openFile(session: OpenOptions, offer: Entry): Promise<Part
   const findPlace = () => folders.find(path);
   const part = { offer, onConflict, maxSize };
   const openAt = (place: HeldPlace) => openPart({ ...part, place }, session, peer);
-  // It begins at the first byte, as the protocol has it for a file that turned out to be another one.
+  // A file that differs from the one that is there is sent from its first byte, so it has no part to go on with.
   const openAnew = (place: HeldPlace) => openPart({ ...part, place }, session);
   return withHold(await findPlace(), async (place) => {
     const receiveBeside = async () => withHold(await findPlace(), openAnew);
@@ -45,7 +46,7 @@ export async function openFile(session: OpenOptions, offer: Entry): Promise<Part
   });
 }
 
-/** Lets go of the place unless a part file comes of it, which keeps it. */
+/** Opens a file at a held place. A part file keeps the place. Otherwise the place is released, or discarded after an error. */
 async function withHold<T extends PartFile | PresentFile>(
   place: HeldPlace,
   open: (place: HeldPlace) => Promise<T>,
@@ -62,7 +63,7 @@ async function withHold<T extends PartFile | PresentFile>(
 
 type Limits = Pick<OpenOptions, 'space' | 'quota'>;
 
-/** With a peer, one that the same peer can go on with later. */
+/** Makes a part file. With `peer`, the same peer can go on with it later if openResumablePart allows it. */
 async function openPart(
   options: PartFileOptions & { place: HeldPlace },
   limits: Limits,
@@ -74,7 +75,7 @@ async function openPart(
   return limitPart(part, limits, options.offer, resumable !== undefined);
 }
 
-/** Refuses what there is no room for, before its first byte if its size is known. */
+/** Holds the part file to quota and free space. Throws FtxError `no-space` for a file whose size is known to be too much. */
 async function limitPart(
   part: PartFile,
   { space, quota }: Limits,
@@ -93,7 +94,7 @@ async function limitPart(
   }
 }
 
-/** Undefined for a file that is to be received. */
+/** Returns the file that is there and may be the offered one; undefined if the offered file is to be received. Throws FtxError `exists`. */
 async function findPresent(
   policy: ConflictPolicy,
   offer: Entry,

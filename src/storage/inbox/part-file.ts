@@ -1,3 +1,4 @@
+/** A file that is being received, under a temporary name in the folder where it will be stored. */
 import { constants, fstatSync } from 'node:fs';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,19 +19,19 @@ export interface PartFileOptions {
   readonly place: Place;
   readonly offer: Entry;
   readonly onConflict: ConflictPolicy;
-  /** Bytes. */
+  /** The size of the largest file, in bytes. */
   readonly maxSize: number;
 }
 
-/** Where the bytes of a part file are; resumable-part.ts uses the same for one that outlives its session. */
+/** The file on the disk that a part file writes to. */
 export interface PartOnDisk {
-  /** Its own name in the folder of the place. */
+  /** The temporary name, in the folder of the place. */
   readonly name: string;
-  /** True when it is there from an earlier session. */
+  /** Whether an earlier session has left the file. */
   readonly isThere: boolean;
 }
 
-/** Lives as long as its session. Touches the disk at the first write, so that an offer by itself costs nothing. */
+/** Makes a part file that ends with its session. An offer alone costs nothing: the file is created by the first write, or by the commit. */
 export function createPartFile(options: PartFileOptions): PartFile {
   const part = new DiskPart(options, { name: makePartName(), isThere: false });
   return {
@@ -44,7 +45,7 @@ export function createPartFile(options: PartFileOptions): PartFile {
   };
 }
 
-/** A part file, and what keeping it for a later session takes. */
+/** A part file on the disk. resumable-part.ts uses `sync` and `close` to keep it for a later session. */
 export class DiskPart {
   readonly #options: PartFileOptions;
   readonly #name: string;
@@ -69,9 +70,9 @@ export class DiskPart {
     return this.#attempt(({ writer }) => writer.write(block, offset));
   }
 
-  /** Makes all that has been written durable. What it loses, commit will not report as stored. */
+  /** Makes everything that was written durable. If it fails, the commit fails too. */
   sync(): Promise<void> {
-    // Never again after a failure: a second fsync may say yes to what the first has lost.
+    // After a failure it is not tried again: a second fsync may succeed although the first has lost bytes.
     return this.#attempt(({ handle }) => handle.datasync());
   }
 
@@ -86,7 +87,7 @@ export class DiskPart {
     return (this.#ending ??= this.#remove());
   }
 
-  /** Closes it and leaves it where it is. */
+  /** Closes the file and leaves it on the disk. */
   close(): Promise<void> {
     return (this.#ending ??= this.#close().then(ignore));
   }
@@ -102,7 +103,7 @@ export class DiskPart {
     try {
       await work(await this.#open());
     } catch (error) {
-      // What was under way when the file was discarded fails for that reason alone.
+      // A write that was running when the file ended fails for that reason, whatever the system says.
       if (this.#isEnding()) throw endedError(place.path.text);
       this.#failure ??= diskError(error, place.path.text);
       throw this.#failure;
@@ -127,7 +128,7 @@ export class DiskPart {
     }
   }
 
-  /** Never fails: it runs after a failure, which is the one to report. */
+  /** Resolves with whether there is a file to remove. Never fails, because the failure before it is the one to report. */
   async #close(): Promise<boolean> {
     const part = await this.#opening?.catch(ignore);
     await part?.writer.close();
@@ -140,7 +141,7 @@ export class DiskPart {
     try {
       await unlink(this.#path);
     } catch {
-      // Nor does its folder have to be there.
+      // The file or its folder may be gone already.
     }
   }
 }

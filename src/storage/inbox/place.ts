@@ -1,4 +1,4 @@
-/** Where an entry is to stand. */
+/** The place of an entry: its folder, held while it is needed, and its name there. */
 import { FtxError } from '../../core/errors.js';
 import type { PartFile } from '../../core/sink.js';
 import { diskError, showPath } from '../disk/disk-error.js';
@@ -14,33 +14,33 @@ import {
 import type { EntryPath } from '../names/safe-path.js';
 
 export interface Place {
-  /** As the peer named it. The name it gets may be a sibling. */
+  /** The path as the peer named it. If the name is taken, the entry may get another name in the same folder. */
   readonly path: EntryPath;
-  /** A path to the folder it is in, good as long as the place is held. Throws like the system when the folder is gone. */
+  /** A path to the entry's folder, valid until the place ends. Throws what the system throws when the folder is gone. */
   readonly folder: string;
-  /** Of what is put there. */
+  /** How entries at this place are made durable. */
   readonly durability: Durability;
 }
 
 export interface HeldPlace extends Place {
   /** Throws FtxError `bad-parent` unless the peer's path still leads to the folder that is held. */
   assertUnmoved(): void;
-  /** Nobody has a path into the folder now: it need not be held until somebody asks for one. */
+  /** Releases the folder if many are held. Call it while no path into the folder is in use; `folder` holds it again. */
   releaseDescriptor(): void;
-  /** For good: what it was for is there. Safe to call more than once. */
+  /** Ends the place: the entry is there. Safe to call more than once. */
   release(): void;
-  /** For good: nothing came of it. Safe to call more than once, and after release. */
+  /** Ends the place: no entry came of it, so parents made for it may go. Safe to call more than once, and after release. */
   discard(): void;
 }
 
 export interface PlaceOptions {
-  /** The receiver's folder, absolute. */
+  /** The receive folder, absolute. */
   readonly root: string;
   readonly path: EntryPath;
-  /** The folder it is in, whose hold the place takes over. */
+  /** The entry's folder, which the caller has held and the place releases. */
   readonly folder: HeldFolder;
   readonly durability: Durability;
-  /** Called once. */
+  /** Called once, when the place ends. `isUsed`: the entry is there. */
   readonly onClose: (isUsed: boolean) => void;
 }
 
@@ -88,7 +88,7 @@ export function createPlace({ root, path, folder, durability, onClose }: PlaceOp
   };
 }
 
-/** The part file, which lets go of its place at its end. */
+/** Returns the part file; its place ends with it. Its commit throws FtxError `bad-parent` if the folder has been moved. */
 export function withPlace(part: PartFile, place: HeldPlace): PartFile {
   const discard = (): void => place.discard();
   async function commit(size: number) {

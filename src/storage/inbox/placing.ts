@@ -1,4 +1,4 @@
-/** Offered folders and links: each is made at once, durable, or refused. */
+/** Makes offered folders and links. Each is durable when it is made, or it is refused. */
 import { constants } from 'node:fs';
 import { open, readlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import type { Folders } from './folders.js';
 import type { Place } from './place.js';
 import type { Quota } from './quota.js';
 
-/** For its owner: to read and to walk through. */
+/** The permission bits that let the owner list a folder and walk through it. */
 const OWNER_LOOKS = 0o500;
 
 export interface PlacingOptions {
@@ -22,7 +22,10 @@ export interface PlacingOptions {
   readonly quota?: Quota | undefined;
 }
 
-/** As the work says, at a place that is held meanwhile and still is where the peer named it. */
+/**
+ * Runs `work` at the entry's place while its folder is held, after checking that the peer's path still leads there.
+ * `work` resolves with the path that the entry got.
+ */
 async function placing(folders: Folders, path: EntryPath, work: (place: Place) => Promise<string>): Promise<Placed> {
   const place = await folders.find(path);
   try {
@@ -40,7 +43,7 @@ export function placeLink({ folders, onConflict }: PlacingOptions, offer: Entry)
   const target = offer.target ?? '';
   assertLinkTarget(path, target);
   return placing(folders, path, async (place) => {
-    // The same once more, as when a transfer is begun again.
+    // The same link is there already, as when a transfer is repeated.
     if (await hasTarget(place, target)) return path.text;
     return commitLink(place, onConflict, target);
   });
@@ -49,13 +52,13 @@ export function placeLink({ folders, onConflict }: PlacingOptions, offer: Entry)
 async function hasTarget(place: Place, target: string): Promise<boolean> {
   const path = join(place.folder, place.path.name);
   if (!(await lstatIfAny(path))?.isSymbolicLink() || (await readlink(path)) !== target) return false;
-  // Whoever made it need not have made it durable, which a placed entry is.
+  // Another program may have made the link, and not durable. A placed entry has to be durable.
   await place.durability.folder(place.folder);
   return true;
 }
 
 export function placeDirectory({ folders, quota }: PlacingOptions, offer: Entry): Promise<Placed> {
-  // A folder that its owner cannot look into cannot be counted.
+  // The quota cannot count a folder that its owner cannot look into.
   const mode = quota ? offer.mode | OWNER_LOOKS : offer.mode;
   return placing(folders, parsePath(offer.path), async (place) => {
     const found = await folders.make(place);
@@ -70,11 +73,11 @@ export function placeDirectory({ folders, quota }: PlacingOptions, offer: Entry)
 }
 
 async function applyAttributes({ path }: HeldFolder, { durability }: Place, offer: Entry): Promise<void> {
-  // Windows opens no folders, and has neither these permissions nor a use for the time of a folder.
+  // Windows cannot open a folder as a file, does not have these permissions, and does not use the time of a folder.
   if (process.platform === 'win32') return;
   let handle: FileHandle | undefined;
   try {
-    // The path of a held folder is a link by itself, and the only one that is followed.
+    // The path of a folder held by descriptor is a link itself (/proc/self/fd/…). No other link is followed.
     const flags = HOLDS_BY_DESCRIPTOR ? 0 : constants.O_NOFOLLOW;
     handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | flags);
     setMode(handle, offer.mode);

@@ -1,4 +1,4 @@
-/** What would become of a list of entries, before the first of them is offered. Writes nothing. */
+/** Tells what would become of a list of entries, before the first of them is offered. Writes nothing. */
 import { accessSync, constants, lstatSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { FtxError } from '../../core/errors.js';
@@ -20,7 +20,7 @@ import { MIN_BYTES, type SenderSpace } from './space.js';
 export interface PlanOptions {
   readonly dir: string;
   readonly onConflict: ConflictPolicy;
-  /** Bytes. */
+  /** The size of the largest file, in bytes. */
   readonly maxSize: number;
   readonly maxFiles: number;
   readonly peer?: string | undefined;
@@ -29,15 +29,15 @@ export interface PlanOptions {
   readonly fold?: Fold | undefined;
 }
 
-/** The folder that an entry would be in, or the last one on the way there that there is. */
+/** The parent folder of an entry, or the deepest folder on the way to it that exists (`isThere` false). */
 interface Parent {
   readonly folder: string;
   readonly isThere: boolean;
 }
 
 /**
- * Looks at paths, not at held folders: whoever plants a link meanwhile spoils an
- * answer, and nothing is written on its word.
+ * Makes the Plan of one list. It looks at paths and not at held folders: a link that is planted meanwhile makes an
+ * answer wrong, but nothing is written because of an answer.
  */
 export function createPlan(options: PlanOptions, isDryRun: boolean): Plan {
   const { maxFiles, fold } = options;
@@ -77,7 +77,7 @@ export function tooManyError(maxFiles: number): FtxError {
   );
 }
 
-/** All that can be told from the offer alone. */
+/** Checks what the offer alone tells. Throws FtxError `bad-name`, `too-large` or `bad-link`. */
 function checkOffer({ dir, maxSize }: PlanOptions, { path, kind, size, target }: Entry): EntryPath {
   const parsed = parsePath(path);
   assertLength(dir, path);
@@ -99,7 +99,7 @@ function assertNamesApart(names: NameSet, { text, components }: EntryPath): void
   }
 }
 
-/** Remembers the last one: entries of one folder come one after the other. */
+/** Returns findParent with a memory for the last folder, because the entries of a folder come one after the other. */
 function createParentFinder(dir: string): (path: EntryPath) => Parent {
   let known: { readonly folder: string; readonly parent: Parent } | undefined;
   return (path) => {
@@ -153,7 +153,7 @@ function decide(policy: ConflictPolicy, offer: Entry, place: string, there: Exis
   }
 }
 
-/** Throws FtxError `no-space`. */
+/** Compares the needed bytes with the free bytes of disk and quota. Throws FtxError `no-space`. */
 async function findRoom({ space, quota }: PlanOptions, needed: number): Promise<Capacity> {
   const ofDisk = Math.max(0, (await space?.left()) ?? Infinity);
   const ofQuota = (await quota?.left(needed)) ?? Infinity;

@@ -1,3 +1,4 @@
+/** A file that is there already and may be the offered one. */
 import type { BigIntStats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,12 +10,13 @@ import type { HeldPlace, Place } from './place.js';
 
 export interface PresentOptions {
   readonly place: Place;
-  /** Finds the place again, when the file is read. */
+  /** Finds and holds the place again, when the file is read. */
   readonly findPlace: () => Promise<HeldPlace>;
+  /** Receives the offered file after all. Missing where a file with other content is refused. */
   readonly receiveBeside?: () => Promise<PartFile>;
 }
 
-/** The file that stands at a place, to be compared with what is offered. */
+/** Opens the file at a place, to be compared with the offered one. Throws what the system throws if it is gone. */
 export async function openPresent({ place, findPlace, receiveBeside }: PresentOptions): Promise<PresentFile> {
   const stats = await lstat(join(place.folder, place.path.name), { bigint: true });
   return {
@@ -32,7 +34,7 @@ async function* readPresent(
   const place = await findPlace();
   try {
     const known = { file: join(place.folder, place.path.name), path: place.path.text, stats };
-    // Whoever wrote it need not have made it durable, and "stored" says that it is.
+    // Another program may have written the file, and not durable. The answer "stored" promises a durable file.
     yield* readFile(known, 0, async (handle) => {
       await place.durability.file(handle);
       await place.durability.folder(place.folder);

@@ -16,9 +16,8 @@ export interface Quota {
   /** Bytes. */
   readonly limit: number;
   /**
-   * Bytes that may still come. When that is less than what is wanted, the
-   * folder is counted again first, unless that was done a moment ago: others
-   * may have taken something out of it.
+   * Resolves with the bytes that may still come. If they are fewer than `wanted`, the folder is counted again first,
+   * because something may have been taken out of it. This is skipped if the last count was a moment ago.
    */
   left(wanted: number): Promise<number>;
   /** Throws FtxError `no-space` when `bytes` more would go over the quota. */
@@ -68,7 +67,7 @@ export async function createQuota(dir: string, limit: number, count = countBytes
     left,
     assertRoom,
     async add(path, bytes, write) {
-      // In a loop, because others add some while this one waits; none while it does not.
+      // A loop, because other sessions may add bytes during each wait.
       while (free() < bytes) await assertRoom(path, bytes);
       used += bytes;
       onTheWay += bytes;
@@ -91,7 +90,7 @@ export function quotaError(what: string, bytes: number, limit: number, left: num
   return new FtxError('no-space', `${showPath(what)}: ${much}. Take something out of it, or raise --quota there.`);
 }
 
-/** The sizes of all files below the folder; what cannot be read counts as nothing. */
+/** Adds up the sizes of all files below the folder. Files and folders that cannot be read count as 0 bytes. */
 async function countBytes(dir: string): Promise<number> {
   let bytes = 0;
   const folders = [dir];
@@ -114,14 +113,14 @@ function sizeOf(path: string): number {
   }
 }
 
-/** The part file, counting what it adds to the folder. `isKept` tells whether it stays there when it is suspended. */
+/** Returns the part file; the bytes that it adds to the folder count against the quota. `isKept`: it stays in the folder when it is suspended. */
 export function withQuota(
   part: PartFile,
   quota: Quota,
   { path, size }: Pick<Entry, 'path' | 'size'>,
   isKept: boolean,
 ): PartFile {
-  /** How far it has been written or begun to be; before that, bytes are only written over. */
+  /** The offset up to which bytes are there or being written. A write below it adds nothing to the folder. */
   let end = Math.min(part.durable.length * BLOCK_BYTES, size ?? Infinity);
   let counted = end;
   const keep = (): void => void (counted = 0);

@@ -1,4 +1,4 @@
-/** A part file that a later session of the same sender goes on with. */
+/** A part file that a later session of the same sender can go on with. */
 import { createHash } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
@@ -14,13 +14,13 @@ import { PART_SUFFIX } from '../names/part-name.js';
 import { RESERVED_PREFIX } from '../names/safe-path.js';
 
 export const JOURNAL_SUFFIX = '.journal';
-/** How long to wait for an earlier session that is just ending. */
+/** Milliseconds to wait for a session that has the part file and is just ending. */
 const MAX_WAIT_MS = 2_000;
 
-/** Process-wide: a part file belongs to one session at a time. Each promise resolves when it is free. */
+/** Process-wide, by path: part files that a session has open. Each promise resolves when the part file is free. */
 const inUse = new Map<string, Promise<void>>();
 
-/** What a part file is of: only the same offer of the same peer goes on with it. */
+/** The offer and the peer that a part file belongs to. Only the same offer of the same peer goes on with it. */
 export interface PartBinding {
   readonly path: string;
   readonly size: number;
@@ -38,7 +38,7 @@ function bindTo({ path, size, mtimeNs }: Entry, peer: string): { binding: string
   return { binding, stem: RESERVED_PREFIX + createHash('sha256').update(binding).digest('hex').slice(0, 16) };
 }
 
-/** Removes what is left of a transfer that a crash has ended after the file got its name: nobody would go on with it. */
+/** Removes the part file of an offer that is stored already. A crash has left it after the file got its name, and nobody would go on with it. */
 export async function discardResumablePart(
   { offer, place }: Pick<PartFileOptions, 'offer' | 'place'>,
   peer: string,
@@ -55,7 +55,7 @@ export async function discardResumablePart(
   await unlock();
 }
 
-/** Undefined while another session has it, of this or another receiver, or when the file is not worth it. */
+/** Opens the part file of an offer. Undefined for a small file or a stream, and while another session, of this or another receiver, has it open. */
 export async function openResumablePart(options: PartFileOptions, peer: string): Promise<PartFile | undefined> {
   const { offer, place } = options;
   if (!isWorthKeeping(offer)) return undefined;
@@ -67,7 +67,7 @@ export async function openResumablePart(options: PartFileOptions, peer: string):
     return await openClaimed(options, stem, binding, release);
   } catch (error) {
     await release();
-    // Whoever plants something at these names spoils a later session's head start, not this one's file.
+    // Something planted at these names costs later sessions their start. This session can still receive the file.
     if (['ELOOP', 'EISDIR'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;
   }
@@ -77,7 +77,7 @@ function isWorthKeeping({ size }: Entry): boolean {
   return size !== null && size >= MIN_RESUMABLE_BYTES;
 }
 
-/** Bytes of the offer that an earlier session of the same peer has left in the folder; nothing is opened for writing. */
+/** Counts the bytes of the offer that an earlier session of the same peer has left in the folder. Opens nothing for writing. */
 export async function findDurableBytes(folder: string, offer: Entry, peer: string): Promise<number> {
   if (!isWorthKeeping(offer)) return 0;
   const { binding, stem } = bindTo(offer, peer);
@@ -90,7 +90,7 @@ export async function findDurableBytes(folder: string, offer: Entry, peer: strin
   return Math.min(blocks * BLOCK_BYTES, offer.size ?? 0);
 }
 
-/** The last block counts only in a file that has all of it. */
+/** Counts the blocks in the first `bytes` bytes of a file. A short last block counts only if all of it is there. */
 function countBlocks(bytes: number, { size }: Entry): number {
   return bytes === size ? Math.ceil(bytes / BLOCK_BYTES) : Math.floor(bytes / BLOCK_BYTES);
 }
@@ -114,7 +114,7 @@ async function openWithJournal(
 ) {
   const path = join(options.place.folder, name);
   const durable = readDurable(journal, path, options.offer);
-  // A part without a journal, or the other way round, is of no use to anyone.
+  // A part file without a journal is of no use, nor is a journal without a part file.
   if (durable.length === 0) {
     await journal.clear();
     await unlink(path).catch(() => undefined);
@@ -123,7 +123,7 @@ async function openWithJournal(
   return createResumable(part, journal, durable, release);
 }
 
-/** The digests that the journal vouches for, as far as the part file reaches. */
+/** Returns the digests of the blocks that both the journal and the part file hold, from block 0 on without a gap. */
 function readDurable({ known }: BlockJournal, path: string, offer: Entry): bigint[] {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (!stats?.isFile() || stats.nlink !== 1) return [];
@@ -131,7 +131,7 @@ function readDurable({ known }: BlockJournal, path: string, offer: Entry): bigin
   return Array.from({ length: count }, (_, block) => known.get(block) ?? 0n);
 }
 
-/** Waits for a session that is ending. Resolves with the way to give the path back, undefined if it stays in use. */
+/** Takes the path for this session, and waits for a session that is just ending. Resolves with the function that releases it; undefined if it stays in use. */
 async function claim(path: string, lockPath: string): Promise<(() => Promise<void>) | undefined> {
   const other = inUse.get(path);
   if (other) await waitAtMost(other);
@@ -165,7 +165,7 @@ function createResumable(
   const checkpoints = createCheckpoints(part, journal);
   let ending: Promise<void> | undefined;
 
-  /** Whatever comes first of commit, discard and suspend is the end. */
+  /** Ends the part file by the first call of commit, discard or suspend. Later calls wait for the same end. */
   function end(work: () => Promise<void>): Promise<void> {
     return (ending ??= work().finally(release));
   }
@@ -184,7 +184,7 @@ function createResumable(
       await part.write(block, offset);
     },
     async commit(size) {
-      // An fsync that is under way may fail, and the system tells of a lost write only once.
+      // The system reports a lost write only once. A running fsync may be the one to which it is reported.
       await checkpoints.stop();
       const placed = part.commit(size);
       await end(() =>

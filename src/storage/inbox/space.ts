@@ -14,14 +14,14 @@ const CLAIM_FACTOR = 32;
 
 /** The free space of one disk. All sessions that write to the disk share it. */
 export interface Space {
-  /** For one sender. */
+  /** Returns the space as one sender gets it. */
   join(): SenderSpace;
 }
 
 export interface SenderSpace {
-  /** Sets the bytes aside. Throws FtxError `no-space` when they are not there. */
+  /** Reserves bytes for the file at `path`. Throws FtxError `no-space` when there are not enough. */
   reserve(path: string, bytes: number): Promise<Reservation>;
-  /** Bytes that are there and neither promised to this sender nor claimed by another; Infinity where the system does not tell. */
+  /** Resolves with the free bytes that this sender may still reserve; Infinity where the system does not tell. */
   left(): Promise<number>;
 }
 
@@ -32,11 +32,11 @@ export interface Reservation {
   release(): void;
 }
 
-/** Bytes that are not on the disk yet. */
+/** Reserved bytes that are not on the disk yet. */
 interface Promised {
-  /** All of them: the same sender is promised no byte twice. */
+  /** All of the reserved bytes. They count against further reservations of the same sender. */
   left: number;
-  /** Those that count against other senders. */
+  /** The reserved bytes that count against other senders as well. */
   claimed: number;
 }
 
@@ -78,7 +78,7 @@ export function createSpace(dir: string, readFree = readFreeBytes): Space {
       if (bytes < MIN_BYTES) return { use: () => Promise.resolve(), release: () => undefined };
       const promised = createPromised([all, own]);
       await ask({ path, bytes: () => bytes, taken, grant: () => promised.set(bytes, 0) });
-      // Without the margin, of which what is being written at this moment may have taken some.
+      // The margin does not count here, because bytes that are being written may have taken some of it.
       const others = () => all.claimed - promised.claimed;
       return createReservation(promised, (wanted, grant) => ask({ path, bytes: wanted, taken: others, grant }));
     }
@@ -135,7 +135,7 @@ function createReservation(
     async use(bytes) {
       used += bytes;
       promised.set(Math.max(0, promised.left - bytes), Math.max(0, promised.claimed - bytes));
-      // Not for each block: every claim is a look at the disk.
+      // Not every block makes a claim, because a claim asks the system for the free bytes.
       if (!isAsking && promised.claimed < due(CLAIM_FACTOR / 2)) await claim();
     },
     release: () => promised.set(0, 0),
