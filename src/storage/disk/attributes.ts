@@ -1,28 +1,29 @@
+/** Sets mode and time of open files, and looks at what is at a path. */
 import { fchmodSync, futimesSync, type Stats } from 'node:fs';
 import { lstat, type FileHandle } from 'node:fs/promises';
 import { errnoOf } from '../../core/errors.js';
 
-/** What a 64-bit count of nanoseconds reaches: the years 1677 to 2262. */
+/** The largest 64-bit count of nanoseconds. Times before 1677 or after 2262 are set to the nearest time within. */
 const TIME_NS_MAX = 2n ** 63n - 1n;
 const SECOND_NS = 1_000_000_000n;
 const NO_PERMISSIONS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
-// Synchronous, because on an open file they take 2 µs and wait for no disk; handing each to a thread takes 40.
+// setMode and setTimes are synchronous: on an open file they take 2 µs and wait for no disk. A trip to a thread takes 40.
 
-/** The nine permission bits, never setuid, setgid or sticky. */
+/** Sets the nine permission bits of `mode`, and never setuid, setgid or sticky. Does nothing where the file system keeps no such bits. */
 export function setMode({ fd }: FileHandle, mode: number): void {
   try {
     fchmodSync(fd, mode & 0o777);
   } catch (error) {
-    // For a file of our own it means that the file system (FAT, some shares) keeps no such bits.
+    // For a file of this user, these errors mean that the file system (FAT, some shares) keeps no such bits.
     if (!NO_PERMISSIONS.includes(errnoOf(error) ?? '')) throw error;
   }
 }
 
-/** As near to `mtimeNs` as Node can set a time, and never off by a whole microsecond. */
+/** Sets both times as near to `mtimeNs` (nanoseconds since 1970) as Node can, and never off by a whole microsecond. */
 export function setTimes({ fd }: FileHandle, mtimeNs: bigint): void {
   const seconds = toSeconds(mtimeNs);
-  // As text: a negative number means "now" to Node.
+  // The time is text, because Node takes a negative number for "now".
   futimesSync(fd, seconds, seconds);
 }
 
@@ -35,7 +36,7 @@ export function setTimes({ fd }: FileHandle, mtimeNs: bigint): void {
 function toSeconds(ns: bigint): string {
   const size = ns < 0n ? -ns : ns;
   const clamped = size > TIME_NS_MAX ? TIME_NS_MAX : size;
-  // How many steps to a second floating point can count: of 238 ns until 2038, of 954 ns after that.
+  // The steps that floating point can count in a second: steps of 238 ns until 2038, and of 954 ns after that.
   const perSecond = clamped < 2n ** 31n * SECOND_NS ? 2n ** 22n : 2n ** 20n;
   const below = (clamped * perSecond) / SECOND_NS;
   const microsecond = (clamped / 1000n) * 1000n;
@@ -43,6 +44,7 @@ function toSeconds(ns: bigint): string {
   return `${ns < 0n ? '-' : ''}${Number(steps) / Number(perSecond)}`;
 }
 
+/** Looks at a path and follows no link there. Undefined if nothing is there. Throws what else the system throws. */
 export async function lstatIfAny(path: string): Promise<Stats | undefined> {
   try {
     return await lstat(path);

@@ -1,9 +1,9 @@
-/** A file that remembers the digests of blocks: which are durable in a part file, or known of a source. */
+/** A file that records digests of blocks: of the durable blocks in a part file, or of blocks that were read from a source. */
 import { constants } from 'node:fs';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 
-/** Index and digest of a block, 8 bytes each, big-endian; CRC-32 of them; 4 bytes of kind. */
+/** A record: number and digest of a block, 8 bytes each; the CRC-32 of both, begun with the kind; the kind. All big-endian. */
 const RECORD_BYTES = 24;
 const CHECKED_BYTES = 16;
 const KIND_KNOWN = 1;
@@ -13,24 +13,25 @@ const MAX_HEADER_BYTES = 64 * 1024;
 const OPEN = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 
 export interface BlockJournal {
-  /** Digests by the number of their block, from an earlier time. */
+  /** The digests that the file held when it was opened, by the number of their block. */
   readonly known: ReadonlyMap<number, bigint>;
   /** Forgets everything. */
   clear(): Promise<void>;
-  /** Adds records; they are as durable as the system makes them. */
+  /** Adds records. They are durable after the next sync. */
   append(digests: Iterable<readonly [block: number, digest: bigint]>): Promise<void>;
-  /** Makes the records durable, should the power fail. */
+  /** Makes all records durable, so that they survive a power cut. */
   sync(): Promise<void>;
-  /** Takes a record back, durably. */
+  /** Forgets the digest of a block, durably. */
   forget(block: number): Promise<void>;
-  /** Keeps the file. */
+  /** Closes the file and keeps it. */
   close(): Promise<void>;
+  /** Closes the file and removes it. */
   discard(): Promise<void>;
 }
 
 /**
- * Opens the journal at `path`, or begins a new one when it is missing, torn or
- * bound to something else than `binding`. A torn last record is left out.
+ * Opens the journal at `path`, or begins a new one when the file is missing or is not bound to `binding`. Records from
+ * the first damaged one on are dropped. Throws what the system throws, and ELOOP for something that is no journal.
  */
 export async function openJournal(path: string, binding: string): Promise<BlockJournal> {
   const handle = await open(path, OPEN, 0o600);
@@ -49,14 +50,14 @@ export async function openJournal(path: string, binding: string): Promise<BlockJ
   }
 }
 
-/** A link planted at the name is refused by the system with ELOOP; so is a pipe, or another name of some other file, here. */
+/** Throws ELOOP for a pipe, or a hard link to another file, that was planted at the name. For a symbolic link the system does. */
 async function assertOwnJournal(handle: FileHandle): Promise<void> {
   const stats = await handle.stat();
   if (stats.isFile() && stats.nlink === 1) return;
   throw Object.assign(new Error('something that is no journal has its name'), { code: 'ELOOP' });
 }
 
-/** What the journal at `path` is bound to and how many blocks it knows from the first on; undefined if it is none. */
+/** Reads the binding of the journal at `path`, and counts the blocks it knows from block 0 on. Undefined if it is no journal. Throws if it cannot be opened. */
 export async function readJournal(path: string): Promise<{ binding: string; blocks: number } | undefined> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
@@ -72,7 +73,7 @@ export async function readJournal(path: string): Promise<{ binding: string; bloc
   }
 }
 
-/** Blocks that are known without a gap. */
+/** Counts the blocks that are known from block 0 on, up to the first gap. */
 export function countFromStart(known: ReadonlyMap<number, bigint>): number {
   let count = 0;
   while (known.has(count)) count += 1;
@@ -84,7 +85,7 @@ interface OpenJournal {
   readonly handle: FileHandle;
   readonly known: Map<number, bigint>;
   readonly headerBytes: number;
-  /** Where the whole records end. */
+  /** The offset at which the undamaged records end. */
   readonly end: number;
 }
 
@@ -92,7 +93,7 @@ function createJournal({ path, handle, known, headerBytes, ...begin }: OpenJourn
   let end = begin.end;
   let last: Promise<unknown> = Promise.resolve();
 
-  /** One after the other: two that are written to the same place would leave one of them, or neither. */
+  /** Runs `work` after all earlier work. Two writes at once would go to the same offset, and lose one of them or both. */
   function inTurn(work: () => Promise<void>): Promise<void> {
     const done = last.then(work);
     last = done.catch(() => undefined);
@@ -140,7 +141,7 @@ function encodeRecord(block: number, digest: bigint, kind: number): Buffer {
   return record;
 }
 
-/** Up to the first record that is not whole: what follows it was written later, and may be torn as well. */
+/** Reads the records up to the first damaged one. Later records may be damaged as well. `end`: the offset where they end. */
 function readRecords(content: Buffer, from: number): { known: Map<number, bigint>; end: number } {
   const known = new Map<number, bigint>();
   let end = from;

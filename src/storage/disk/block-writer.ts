@@ -4,17 +4,17 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { errnoOf } from '../../core/errors.js';
 import { createWriteRuns, writeFully, type WriteRuns } from './write-runs.js';
 
-/** What O_DIRECT asks of offset, length and memory on every common disk. */
+/** On every common disk, O_DIRECT wants offset, length and memory to be multiples of this. */
 const ALIGNMENT_BYTES = 4096;
-/** Below this the page cache is faster: each direct write waits for the disk. */
+/** Smaller writes are faster through the page cache, because each direct write waits for the disk. */
 const MIN_DIRECT_BYTES = 256 * 1024;
-/** Absent where the system has no such thing. */
+/** Undefined on a system without O_DIRECT. */
 const O_DIRECT = (constants as { O_DIRECT?: number }).O_DIRECT;
 
 export interface BlockWriter {
   /** Writes all of the block at a byte offset. */
   write(block: Uint8Array, offset: number): Promise<void>;
-  /** Closes what it opened itself; never fails. */
+  /** Closes the descriptor that the writer has opened itself. Never fails. */
   close(): Promise<void>;
 }
 
@@ -24,11 +24,9 @@ interface Direct {
 }
 
 /**
- * Writes large aligned blocks straight to the disk, which costs a third of the
- * CPU and leaves next to nothing for fsync to do; everything else, and all of
- * it where the file system refuses O_DIRECT, through `handle`, which stays the
- * caller's. Memory must be page-aligned for it, as slices of a
- * WebAssembly.Memory are; other memory is written through the page cache.
+ * Writes large aligned blocks straight to the disk. This costs a third of the CPU, and leaves next to nothing for fsync
+ * to do. It needs page-aligned memory, such as slices of a WebAssembly.Memory. All other blocks go through `handle` and
+ * the page cache, and so do all blocks where the file system refuses O_DIRECT. The caller closes `handle`.
  */
 export function createBlockWriter(handle: FileHandle): BlockWriter {
   let opening: Promise<Direct | undefined> | undefined;
@@ -41,7 +39,7 @@ export function createBlockWriter(handle: FileHandle): BlockWriter {
       await direct.runs.write(block, offset);
       return true;
     } catch (error) {
-      // Some file systems take the flag and refuse the write.
+      // Some file systems accept O_DIRECT when the file is opened, and refuse the write.
       if (errnoOf(error) !== 'EINVAL') throw error;
       refused = true;
       return false;
@@ -65,7 +63,7 @@ function isAligned({ byteOffset, length }: Uint8Array, offset: number): boolean 
   return [byteOffset, length, offset].every((number) => number % ALIGNMENT_BYTES === 0);
 }
 
-/** The same file once more, by its descriptor: its name may stand for another one by now. */
+/** Opens the file once more for direct writes. It is opened by its descriptor, because its name may lead to another file by now. */
 async function openDirect({ fd }: FileHandle): Promise<Direct | undefined> {
   if (O_DIRECT === undefined) return undefined;
   const handle = await open(`/proc/self/fd/${fd}`, constants.O_WRONLY | O_DIRECT).catch(() => undefined);

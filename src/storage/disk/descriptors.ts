@@ -12,13 +12,13 @@ const MAX_FEW = 64;
 const MAX_LINGERING = 24;
 
 export interface DescriptorBudget {
-  /** Senders at the same time: there is one entry for each of them at any time. */
+  /** Senders at the same time. Each of them can have one entry open at any time. */
   readonly maxSenders: number;
-  /** Callers that are listened to only to be told in their language that there is no room. */
+  /** Callers beyond `maxSenders` at the same time: they are told, in their protocol, that there is no room. */
   readonly maxTurnedAway: number;
-  /** Connections that are closed, but not over yet. */
+  /** Connections that linger after their last message. */
   readonly maxLingering: number;
-  /** Half of the entries that are left go to the next sender. */
+  /** Grants a sender one entry, and up to half of the entries that are left, but at most `most` in all. */
   grantEntries(most: number): EntryGrant;
 }
 
@@ -33,7 +33,7 @@ export interface EntryGrant {
 export function createDescriptorBudget(maxConnections: number, limit = readDescriptorLimit()): DescriptorBudget {
   const few = countSpareDescriptors(limit);
   const maxLingering = Math.min(MAX_LINGERING, few);
-  // As many folders are held without need as callers are turned away.
+  // Twice `few`: for callers that are turned away, and for folders that are held without need.
   const spare = limit - OWN - 2 * few - maxLingering;
   const perSender = SOCKET + PER_ENTRY;
   const maxSenders = Math.min(maxConnections, Math.max(MIN_SENDERS, Math.floor(spare / (2 * perSender))));
@@ -50,11 +50,12 @@ export function createDescriptorBudget(maxConnections: number, limit = readDescr
   };
 }
 
+/** The descriptors for each kind of thing that is kept open for a moment, or without need. */
 export function countSpareDescriptors(limit = readDescriptorLimit()): number {
   return Math.min(MAX_FEW, Math.max(4, Math.floor(limit / 16)));
 }
 
-/** Infinity where the system does not tell. */
+/** The number of descriptors that this process may have; Infinity where the system does not tell. */
 export function readDescriptorLimit(readLimits = readOwnLimits): number {
   return Number(/^Max open files +(\d+)/m.exec(readLimits())?.[1] ?? Infinity);
 }

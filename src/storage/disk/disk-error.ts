@@ -1,3 +1,4 @@
+/** What the receiver's disk reports, as FtxErrors; and paths and sizes as messages show them. */
 import { FtxError, errnoOf, type ErrorCode, nameFailure } from '../../core/errors.js';
 
 const SHOWN_CHARACTERS = 200;
@@ -35,7 +36,7 @@ function lacksInode(error: unknown, errno: string): boolean {
   return errno === 'ENOSPC' && error instanceof Error && 'syscall' in error && NAMING.includes(error.syscall);
 }
 
-/** Whatever went wrong on the receiver's disk, as the FtxError for the entry at `path`. */
+/** Returns the FtxError for what went wrong on the receiver's disk with the entry at `path`. An FtxError stays as it is. */
 export function diskError(error: unknown, path: string): FtxError {
   if (error instanceof FtxError) return error;
   const errno = errnoOf(error);
@@ -44,14 +45,14 @@ export function diskError(error: unknown, path: string): FtxError {
   return new FtxError(code, `${showPath(path)}: ${sentence}.`, { cause: error });
 }
 
-/** A path of at most 200 characters, so that the reason after it survives any limit on messages. */
+/** Cuts the middle out of a path of more than 200 characters, so that the reason after it survives any limit on messages. */
 export function showPath(path: string): string {
   if (path.length <= SHOWN_CHARACTERS) return path.toWellFormed();
   const half = SHOWN_CHARACTERS / 2;
   return `${path.slice(0, half)}…${path.slice(-half)}`.toWellFormed();
 }
 
-/** `10 GiB`, `1.5 KiB`, `17 bytes`, `1 byte`. */
+/** Formats a number of bytes: `10 GiB`, `1.5 KiB`, `17 bytes`, `1 byte`. */
 export function showBytes(bytes: number): string {
   if (bytes < 1024) return bytes === 1 ? '1 byte' : `${bytes} bytes`;
   const power = Math.min(Math.floor(Math.log2(bytes) / 10), UNITS.length);

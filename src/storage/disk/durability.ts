@@ -49,7 +49,7 @@ async function syncNow(path: string): Promise<void> {
   try {
     await (held === undefined ? syncByPath(path) : syncDescriptor(held));
   } catch (error) {
-    // Some file systems cannot do it at all and say so like this (as PostgreSQL's fsync_fname has found).
+    // Some file systems cannot synchronise a folder at all, and say so with these errors (see PostgreSQL's fsync_fname).
     if (!(held === undefined ? ['EINVAL', 'EBADF'] : ['EINVAL']).includes(errnoOf(error) ?? '')) throw error;
   }
 }

@@ -1,28 +1,27 @@
 /**
- * Whether a disk answers so promptly that a call is better made at once: what
- * is in memory takes a few microseconds, and a trip to another thread 40. A
- * call that does keep the process waiting is followed by a pause in which all
- * go by way of threads, so that a slow disk costs a small part of the time.
- * One that was merely interrupted, by another process that wanted the
- * processor, is not.
+ * Decides whether calls to the disk are better made synchronously. A call takes a few microseconds when the data is in
+ * memory, and a trip to another thread takes 40. After a slow call comes a pause, in which all calls go to threads, so
+ * that a slow disk blocks this process for a small part of the time. A call that was only interrupted, because another
+ * process got the processor, does not count as slow.
  */
 
-/** Nothing that is in memory takes so long, unless it is interrupted. */
+/** A call for data in memory takes less than this, unless it is interrupted. */
 const SLOW_MS = 1;
-/** No interruption takes so long. */
+/** An interruption takes less than this. */
 const SURELY_SLOW_MS = 20;
-/** Interruptions are further apart: a call takes far less time than a process may keep the processor. */
+/** Interruptions are more calls apart than this, because a call takes far less time than a process may keep the processor. */
 const NEAR_CALLS = 8;
+/** A pause is this many times as long as the slow call before it. */
 const PAUSE_TIMES = 20;
 
 export interface LatencyGuard {
-  /** Whether the next calls may be made at once. */
+  /** Whether the next calls may be made synchronously. */
   isFast(): boolean;
-  /** Makes calls at once, and notes how long they take. */
+  /** Runs `calls`, which are synchronous, and notes how long they take. */
   time<T>(calls: () => T): T;
 }
 
-/** `now` gives milliseconds. */
+/** `now`: returns the time in milliseconds. */
 export function createLatencyGuard(now: () => number = () => performance.now()): LatencyGuard {
   let pauseEnds = -Infinity;
   let callsSinceSlow = Infinity;

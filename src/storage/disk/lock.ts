@@ -32,6 +32,7 @@ async function takeOver(path: string): Promise<Unlock | undefined> {
   return claim(path);
 }
 
+/** Whether a process that may be running holds the lock. */
 export async function isLocked(path: string): Promise<boolean> {
   return mayBeRunning(await readOwner(path));
 }
@@ -47,7 +48,7 @@ async function claim(path: string): Promise<Unlock | undefined> {
   try {
     await symlink(mark, path);
   } catch (error) {
-    // Where there are no links (FAT), there are no locks.
+    // Where there are no links (FAT), there are no locks, and every process gets them.
     return errnoOf(error) === 'EEXIST' ? undefined : () => Promise.resolve();
   }
   return async () => {
@@ -55,7 +56,7 @@ async function claim(path: string): Promise<Unlock | undefined> {
   };
 }
 
-/** Runs `work` while this process holds the lock. Throws FtxError `home` when another does not let go of it. */
+/** Waits for the lock, and runs `work` while this process holds it. Throws FtxError `home` when another process does not release it within 10 s. */
 export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
   const unlock = await waitForLock(path);
   try {

@@ -17,7 +17,7 @@ export function makeOwnerMark(): string {
   return `${HOST}-${process.pid}-${LIFE}-${randomBytes(8).toString('hex')}`;
 }
 
-/** Whether it is the mark of a process of this machine that has ended; false for what is no mark. */
+/** Whether `mark` is that of a process of this machine that has ended. False for text that is no mark. */
 export function isOwnerDead(mark: string): boolean {
   const [, host, pid, life] = OWNER.exec(mark) ?? [];
   if (host !== HOST) return false;
@@ -33,12 +33,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Whether it is the mark of a process of this machine that runs; false for what is no mark. */
+/** Whether `mark` is that of a process of this machine that runs. False for text that is no mark. */
 export function isOwnerAlive(mark: string): boolean {
   return OWNER.exec(mark)?.[1] === HOST && !isOwnerDead(mark);
 }
 
-/** Whether it is the mark of a process that runs, or that cannot be known to have ended. */
+/** Whether `mark` is that of a process that runs, or of one on another machine, which may run. */
 export function mayBeRunning(mark: string): boolean {
   return OWNER.test(mark) && !isOwnerDead(mark);
 }

@@ -1,13 +1,14 @@
-/** Buffers to use in turn: for the block being read, the consumer's, and the one before that, which may still be sent. */
+/** Reads one block ahead of the consumer. */
+
+/** The number of buffers that are used in turn: for the block being read, the consumer's block, and the block before, which may still be on its way out. */
 export const RING = 3;
 
-/** Fills a buffer for the block of this number, counted from 0; undefined after the last. */
+/** Reads the block of this number, counted from 0. Resolves with undefined after the last block. */
 export type ReadBlock = (number: number) => Promise<Uint8Array | undefined>;
 
 /**
- * The blocks in order, the next one being read while the consumer has the
- * current one: `readBlock` uses RING buffers in turn. `cancel` makes a read that is under way settle when the consumer
- * leaves early.
+ * Yields the blocks in order, and reads the next one while the consumer has the current one. `readBlock` uses RING
+ * buffers in turn. `cancel` makes a read that is under way settle when the consumer leaves early.
  */
 export async function* readAhead(
   readBlock: ReadBlock,
@@ -19,7 +20,7 @@ export async function* readAhead(
       const block = await next;
       if (block === undefined) return;
       next = readBlock(number);
-      // It is awaited in the next round; a failure before that is not an unhandled one.
+      // The next round awaits the read. If it fails before that, it is no unhandled rejection.
       next.catch(() => undefined);
       yield block;
     }

@@ -1,4 +1,4 @@
-/** Reads a regular file in blocks, and notices when it is not the same any more. */
+/** Reads a regular file in blocks, and notices when the file has changed. */
 import { constants, fstatSync, lstatSync, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { FtxError, errnoOf, nameFailure } from '../../core/errors.js';
@@ -6,7 +6,7 @@ import { BLOCK_BYTES } from '../../core/entry.js';
 import { showPath } from './disk-error.js';
 import { readAhead, RING, type ReadBlock } from './read-ahead.js';
 
-/** Should a pipe stand there now, opening it must not wait for a writer. */
+/** O_NONBLOCK, because a pipe may have taken the place of the file, and opening it must not wait for a writer. */
 export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** A file, folder or link as it was found on the disk. */
@@ -18,7 +18,10 @@ export interface FoundFile {
   readonly stats: BigIntStats;
 }
 
-/** Source.blocks of a file: `afterwards` gets the open file once all has been read. The file is looked at again after it. */
+/**
+ * Yields the content from byte `from` on, as Source.blocks does. After the last block, `afterwards` gets the open file,
+ * and then the file is checked once more. Throws FtxError `changed`, `unreadable` or `io`.
+ */
 export async function* readFile(
   known: FoundFile,
   from: number,
@@ -26,7 +29,7 @@ export async function* readFile(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const handle = await openFile(known);
   try {
-    // Synchronous: what was just opened is in memory, where a look takes 2 µs, and one by way of a thread 40.
+    // Synchronous, because the file was just opened and is in memory: the call takes 2 µs, a trip to a thread 40.
     assertUnchanged(known, fstatSync(handle.fd, { bigint: true }));
     yield* readAhead(createReader(handle, known, from));
     await afterwards?.(handle);
@@ -71,6 +74,7 @@ async function readFully(handle: FileHandle, buffer: Buffer, offset: number): Pr
   return done;
 }
 
+/** Throws FtxError `changed` unless `now` is of the file that was found, with the same size and time. */
 export function assertUnchanged({ path, stats }: FoundFile, now: BigIntStats): void {
   if (now.ino !== stats.ino || now.dev !== stats.dev) throw changedError(path, 'was replaced by another');
   const sizes = `from ${stats.size.toString()} to ${now.size.toString()} bytes`;
@@ -79,7 +83,7 @@ export function assertUnchanged({ path, stats }: FoundFile, now: BigIntStats): v
   if (now.mtimeNs !== stats.mtimeNs) throw changedError(path, 'was modified');
 }
 
-/** For a file that has the size it had and yet no more than so many bytes. */
+/** FtxError `changed` for a file that ends after `bytes` bytes, although its size is unchanged. */
 export function shortError({ path, stats }: FoundFile, bytes: number): FtxError {
   return changedError(path, `ended at ${bytes} of ${stats.size.toString()} bytes`);
 }
@@ -89,7 +93,7 @@ function changedError(path: string, change: string, cause?: unknown): FtxError {
   return new FtxError('changed', message, { cause });
 }
 
-/** Whatever went wrong while reading, as the FtxError for the entry at `path`. */
+/** Returns the FtxError for what went wrong while reading the entry at `path`. An FtxError stays as it is. */
 export function readError(error: unknown, path: string): FtxError {
   if (error instanceof FtxError) return error;
   switch (errnoOf(error)) {

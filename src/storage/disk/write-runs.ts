@@ -1,12 +1,12 @@
-/** Several blocks in one write. */
+/** Writes several neighbouring blocks in one call. */
 import type { FileHandle } from 'node:fs/promises';
 
 /**
- * Writes under way at a time. The system lets only one of them into a growing
- * file; the other is there when that one leaves.
+ * Writes that run at the same time. The system lets only one of them into a growing file at a time; the other one is
+ * ready when the first is done.
  */
 const MAX_UNDER_WAY = 2;
-/** Blocks in one write: more keep the disk no busier. */
+/** The most blocks in one write. More would keep the disk no busier. */
 const MAX_RUN = 4;
 
 export interface WriteRuns {
@@ -21,7 +21,7 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
-/** `handle` stays the caller's, who closes it when all writes are over. */
+/** The caller closes `handle`, after all writes. */
 export function createWriteRuns(handle: FileHandle): WriteRuns {
   const queue: Waiting[] = [];
   let underWay = 0;
@@ -50,7 +50,7 @@ export function createWriteRuns(handle: FileHandle): WriteRuns {
   };
 }
 
-/** How many of the first are neighbours in the file. */
+/** Counts the blocks at the head of the queue that are neighbours in the file, up to MAX_RUN. */
 function countRun(queue: readonly Waiting[]): number {
   let count = 1;
   for (let next = queue[count]; next && count < MAX_RUN; next = queue[++count]) {
@@ -69,12 +69,13 @@ async function writeRun(handle: FileHandle, run: readonly Waiting[]): Promise<vo
     first.offset,
   );
   const end = first.offset + bytesWritten;
-  // A full disk takes less than all; what is wrong shows when the rest is written.
+  // A full disk takes only a part of the bytes. Writing the rest then throws the reason.
   for (const { block, offset } of run)
     if (end < offset + block.length)
       await writeFully(handle, block.subarray(Math.max(0, end - offset)), Math.max(end, offset));
 }
 
+/** Writes all of the block at a byte offset, in as many calls as the system needs. */
 export async function writeFully(handle: FileHandle, block: Uint8Array, offset: number): Promise<void> {
   for (let done = 0; done < block.length;) {
     const { bytesWritten } = await handle.write(block, done, block.length - done, offset + done);
