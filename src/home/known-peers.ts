@@ -13,22 +13,22 @@ const WRITTEN_BY_OTHERS = 0o022;
 export interface KnownPeers {
   /** Receivers this installation has sent to, by `host:port`. */
   readonly hosts: ReadonlyMap<string, KnownHost>;
-  /** Senders it lets in where it lets in no others. */
+  /** Senders that a receiver of this installation lets in when it lets in known senders only. */
   readonly senders: ReadonlyMap<Fingerprint, KnownSender>;
 }
 
 export interface KnownHost {
   readonly identity: Fingerprint;
-  /** ISO 8601, when it was remembered. */
+  /** When the receiver was remembered, in ISO 8601. */
   readonly since: string;
-  /** Whether it has proved that it knew a code, and was not just the first to be met. */
+  /** Whether the receiver has proved that it knows a code. False if it was only the first one met at its address. */
   readonly paired: boolean;
 }
 
 export interface KnownSender {
-  /** The address it came from when it was let in. */
+  /** The address that the sender came from when it was let in. */
   readonly address: string;
-  /** ISO 8601, when that was. */
+  /** When the sender was let in, in ISO 8601. */
   readonly since: string;
 }
 
@@ -39,7 +39,7 @@ export async function readKnownPeers(home: string): Promise<KnownPeers> {
   return text === undefined ? { hosts: new Map(), senders: new Map() } : parsePeers(path, text);
 }
 
-/** Remembers a host and returns who it is: what another process has remembered meanwhile stays. */
+/** Remembers the identity of a host. Resolves with the identity that is remembered: another process may have remembered another one before. Throws FtxError `home`. */
 export async function rememberHost(
   home: string,
   host: string,
@@ -54,16 +54,17 @@ export async function rememberHost(
   });
 }
 
-/** Returns whether it was known. */
+/** Forgets a host. Resolves with whether it was known. Throws FtxError `home`. */
 export async function forgetHost(home: string, host: string): Promise<boolean> {
   return changePeers(home, ({ hosts }) => hosts.delete(host));
 }
 
+/** Remembers a sender, and the address that it came from. Throws FtxError `home`. */
 export async function rememberSender(home: string, identity: Fingerprint, address: string): Promise<void> {
   await changePeers(home, ({ senders }) => senders.set(identity, { address, since: new Date().toISOString() }));
 }
 
-/** Forgets those that `matches` says yes to, and returns them. */
+/** Forgets the senders for which `matches` returns true, and resolves with their identities. Throws FtxError `home`. */
 export async function forgetSenders(
   home: string,
   matches: (identity: Fingerprint) => boolean,

@@ -22,7 +22,7 @@ async function readIdentity(path: string): Promise<Identity | undefined> {
   throw new FtxError('home', `${path} is damaged. Restore it from a backup, or remove it to get a new identity.`);
 }
 
-/** What two processes make at once is made once: the first to link it wins. */
+/** Makes the identity. If two processes make one at the same time, the first to link its file wins, and both use that one. */
 async function makeIdentity(home: string, path: string): Promise<Identity> {
   const identity = createIdentity();
   try {

@@ -12,24 +12,24 @@ export async function readOwnIdentity(home?: string): Promise<Fingerprint> {
 
 interface KnownPeerBase {
   readonly identity: Fingerprint;
-  /** ISO 8601, when it was remembered. */
+  /** When the peer was remembered, in ISO 8601. */
   readonly since: string;
 }
 
 export type KnownPeer =
-  /** One that this installation has sent to. */
+  /** A receiver that this installation has sent to. */
   | (KnownPeerBase & {
       readonly role: 'receiver';
       /** `host:port`. */ readonly host: string;
-      /** Whether it was paired with, and not just met. */ readonly paired: boolean;
+      /** Whether the receiver has proved that it knows a code. */ readonly paired: boolean;
     })
-  /** One that this installation lets in where it lets in no others. */
+  /** A sender that a receiver of this installation lets in when it lets in known senders only. */
   | (KnownPeerBase & {
       readonly role: 'sender';
-      /** Where it came from when it was let in. */ readonly address: string;
+      /** The address that the sender came from when it was let in. */ readonly address: string;
     });
 
-/** Receivers sorted by host, then senders, the oldest first. Throws FtxError `home`. */
+/** Lists the receivers, sorted by host, and then the senders, the oldest first. Throws FtxError `home`. */
 export async function listPeers(home?: string): Promise<readonly KnownPeer[]> {
   const { hosts, senders } = await readKnownPeers(findHome(home));
   const receivers = [...hosts].map(([host, peer]) => ({ role: 'receiver' as const, host, ...peer }));
@@ -56,9 +56,8 @@ export function isIdentity(text: string): boolean {
 }
 
 /**
- * The sender is not let in again, also by receivers that are running.
- * `identity` is one that isIdentity() says yes to. Resolves with whether it was
- * known. Throws FtxError `home`.
+ * Forgets a sender, which is not let in again, not even by receivers that are running. `identity`: text for which
+ * isIdentity() returns true. Resolves with whether the sender was known. Throws FtxError `home`.
  */
 export async function forgetSender(identity: string, home?: string): Promise<boolean> {
   const wanted = identity.toLowerCase();

@@ -1,11 +1,11 @@
-/** Files in the home that are this user's alone. */
+/** Files in the home that only this user may read. */
 import { open, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import { errnoOf, FtxError, nameFailure } from '../core/errors.js';
 import { syncFolder } from '../storage/disk/durability.js';
 import { isOwnerDead, makeOwnerMark } from '../storage/disk/owner.js';
 
-/** Writes a file beside `path`, durable and for this user alone, and moves it there by `place`. */
+/** Writes `text` to a temporary file, durable and for this user alone, and has `place` move it to `path`. Throws what the system throws. */
 export async function placeFile(
   path: string,
   text: string,
@@ -34,7 +34,10 @@ export async function removeOrphaned(home: string): Promise<void> {
   await Promise.all(abandoned.map((name) => unlink(join(home, name)).catch(() => undefined)));
 }
 
-/** Undefined when there is none; FtxError `home` when its permission bits have one of `forbidden`. */
+/**
+ * Reads a file; undefined when there is none. Throws FtxError `home` when it cannot be read, or when its permission bits
+ * have one of `forbidden`. `danger` says in words what those bits lead to.
+ */
 export async function readPrivateFile(path: string, forbidden: number, danger: string): Promise<string | undefined> {
   try {
     const { mode } = await stat(path);
@@ -47,6 +50,7 @@ export async function readPrivateFile(path: string, forbidden: number, danger: s
   }
 }
 
+/** FtxError `home` for what went wrong with the file at `path`. An FtxError stays as it is. */
 export function homeError(path: string, what: string, cause: unknown): FtxError {
   if (cause instanceof FtxError) return cause;
   const advice = 'Set FTX_HOME to a folder of your own, or use --plain on both sides of a trusted network.';

@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-/** `given`, else FTX_HOME, else the XDG data folder. Absolute. */
+/** Returns the absolute path of the home: `given`, else FTX_HOME, else `ftx` in the XDG data folder. */
 export function findHome(given?: string): string {
   const { FTX_HOME: own, XDG_DATA_HOME: data } = process.env;
   const chosen = given ?? own;

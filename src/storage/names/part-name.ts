@@ -19,7 +19,7 @@ export function isOwned(name: string): boolean {
   return isOwnerAlive(markOf(name));
 }
 
-/** Empty for a name that makePartName has not made. */
+/** Returns the mark of the owner in a name; empty for a name that makePartName has not made. */
 function markOf(name: string): string {
   if (!name.startsWith(RESERVED_PREFIX) || !name.endsWith(PART_SUFFIX)) return '';
   return name.slice(RESERVED_PREFIX.length, -PART_SUFFIX.length);

@@ -17,7 +17,7 @@ const DRIVE = /^[a-z]:/i;
 const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|(?:com|lpt)[1-9¹²³]|conin\$|conout\$)$/i;
 const WINDOWS_FORBIDDEN = /[<>:"|?*]/;
 
-/** Where a peer wants an entry, below the receiver's folder. Only parsePath makes one: holding it means that it was checked. */
+/** The path below the receive folder where a peer wants an entry. Only parsePath makes an EntryPath, so every EntryPath has been checked. */
 export interface EntryPath {
   /** All of it, `/`-separated, as the peer wrote it. */
   readonly text: string;
@@ -27,7 +27,7 @@ export interface EntryPath {
   readonly parents: readonly string[];
   /** The last component. */
   readonly name: string;
-  /** The text of the path that has another name in the same folder. */
+  /** Returns the text of the path with another name in the same folder. */
   readonly sibling: (name: string) => string;
 }
 

@@ -1,13 +1,14 @@
+/** The file behind --code-file. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { errnoOf, FtxError } from '../../core/errors.js';
 
 const MAX_BYTES = 256;
 
-/** The beginning of a small file. Throws FtxError `unreadable`. */
+/** Reads the first 256 bytes of a file as text. Throws FtxError `unreadable`. */
 export async function readCodeFile(path: string): Promise<string> {
   try {
-    // Without waiting: a pipe that nobody writes into would be waited for for ever.
+    // O_NONBLOCK, because opening a pipe that nobody writes to would wait for ever.
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       if (!(await handle.stat()).isFile())

@@ -1,3 +1,4 @@
+/** A file as a Source. */
 import { closeSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { MIN_RESUMABLE_BYTES } from '../../core/entry.js';
 import type { Source } from '../../core/source.js';
@@ -11,7 +12,7 @@ const SMALL_BYTES = 64n * 1024n;
 /** Tells whether the disk of the sent files answers promptly. */
 const disk = createLatencyGuard();
 
-/** `stateDir` is where digests are kept for a transfer that breaks off; without it none are. */
+/** Makes the Source of a file. `stateDir`: the folder that keeps digests for a transfer that breaks off; without it none are kept. */
 export function createFileSource(known: FoundFile, stateDir?: string): Source {
   const { path, stats } = known;
   const entry = {

@@ -62,7 +62,7 @@ function nameOf(path: string): string {
   throw new FtxError('usage', `${path}: has no name of its own. Give it one with --name.`);
 }
 
-/** Why something that is neither file, folder nor link is not sent. */
+/** FtxError `unsupported` for a path that is neither a file, a folder nor a link. */
 export function specialFileError(path: string, stats: BigIntStats): FtxError {
   const what = stats.isFIFO()
     ? 'a named pipe'

@@ -1,4 +1,4 @@
-/** What a sender remembers of a large file until it is stored: the digests of its blocks. */
+/** The digests of a large file's blocks, which the sender keeps until the file is stored. */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,16 +7,15 @@ import { countFromStart, openJournal, type BlockJournal } from '../disk/block-jo
 import type { FoundFile } from '../disk/read-file.js';
 
 const SUFFIX = '.digests';
-/** Blocks, or the time in which they came, that a crash may cost. */
+/** The journal is written after this many blocks or this many milliseconds. A crash costs the blocks since then. */
 const SAVE_BLOCKS = 32;
 const SAVE_MS = 1_000;
-/** A transfer that nobody has gone on with for so long is not coming back. */
+/** A journal that has not changed for this many milliseconds is removed. */
 const KEEP_MS = 30 * 24 * 60 * 60 * 1000;
 
 /**
- * Bound to path, inode, size and time of change: any change of the file makes
- * it worthless. Nothing here ever fails a transfer: without a journal, the
- * file is read again.
+ * Makes the journal of a file. It is bound to path, device, inode, size and modification time, so that any change of the
+ * file makes it worthless. Its methods never fail: without a journal, the file is read again.
  */
 export function createSourceJournal({ file, stats }: FoundFile, stateDir: string): SourceJournal {
   const name = createHash('sha256').update(file).digest('hex').slice(0, 32);

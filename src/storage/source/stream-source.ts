@@ -1,3 +1,4 @@
+/** A stream as a Source. */
 import type { Readable } from 'node:stream';
 import { FtxError, nameFailure } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
@@ -8,8 +9,8 @@ import { readAhead, RING, type ReadBlock } from '../disk/read-ahead.js';
 const NEW_FILE_MODE = 0o644;
 
 /**
- * A stream, such as standard input, under a name. Its length is known only at
- * its end, and it can be read once; leaving early destroys it.
+ * Makes the Source of a stream, such as standard input. The length of a stream is known only at its end. The stream can
+ * be read once: a second reading throws FtxError `unsupported`. A consumer that leaves early destroys it.
  */
 export function streamSource(readable: Readable, name: string): Source {
   let used = false;
@@ -30,7 +31,7 @@ export function streamSource(readable: Readable, name: string): Source {
   };
 }
 
-/** Full blocks out of pieces of any length. */
+/** Joins pieces of any length into full blocks. Throws FtxError `io` when the stream fails. */
 function gatherBlocks(readable: Readable, name: string): ReadBlock {
   const pieces = readable[Symbol.asyncIterator]() as AsyncIterator<Uint8Array | string, undefined>;
   const buffers: Buffer[] = [];
