@@ -11,7 +11,7 @@ import type { OpenEntry, Task } from './outgoing-entry.js';
 import { readContent, SourceFailure } from './read-content.js';
 import type { SendQueue } from './send-queue.js';
 
-/** A file of up to this many bytes takes longer to open than to send, so that the next ones are opened meanwhile. */
+/** Opening a file of up to this many bytes takes longer than sending it, so that several are opened and sent at the same time. */
 const SMALL_FILE_BYTES = 256 * 1024;
 /** Small files that are read and sent at the same time. */
 const MAX_SMALL_AT_ONCE = 8;
@@ -66,7 +66,7 @@ export class ContentSender {
       });
   }
 
-  /** Sends the blocks that the receiver has asked for again. Comes between any two blocks of a large file too. */
+  /** Sends the blocks that the receiver has asked for again. Called also between any two blocks of a large file. */
   async #sendAgain(): Promise<void> {
     const { entries, queue } = this.#options;
     for (let task = queue.takeAgain(); task; task = queue.takeAgain()) {
@@ -90,15 +90,14 @@ export class ContentSender {
   }
 
   /**
-   * Sends the blocks of a file that the receiver lacks, and then its digest. If
-   * the receiver has blocks already (`have`), those are lacking whose digest
-   * differs; a block whose digest the journal of the source knows is not read
-   * for that. Ends early when nobody wants the file any more.
+   * Sends the blocks of a file that the receiver lacks, and then the digest of the file. If the receiver has blocks
+   * already (`have`), it lacks those whose digest differs. A block whose digest is in the journal of the source need
+   * not be read to compare it. Ends early when the entry or the session has ended.
    */
   async #sendFile(task: Task): Promise<void> {
     const { channel, entries } = this.#options;
     const { entry, have } = task;
-    // The journal of a source that nobody wants any more has been closed, and stays so.
+    // The journal of an entry that has ended is closed, and must stay closed.
     if (!entries.isWanted(entry)) return;
     const digest = createFileDigest();
     const known = have.length > 0 ? ((await entry.source.journal?.load()) ?? []).slice(0, have.length) : [];
@@ -113,7 +112,7 @@ export class ContentSender {
     await channel.send({ type: 'end', id: entry.id, ...end });
   }
 
-  /** Reads all blocks from number `first` on, and sends those that are lacking. Resolves with the bytes of the file up to where it stopped. */
+  /** Reads all blocks from number `first` on, and sends those that are lacking. Resolves with the offset up to which it has read. */
   async #sendFrom({ entry, offset, have }: Task, first: number, digest: FileDigest): Promise<number> {
     const { entries, queue, watch } = this.#options;
     const { source } = entry;
@@ -130,7 +129,7 @@ export class ContentSender {
       source.journal?.note(block, own);
       const isLacking = have.length > 0 ? own !== have[block] : block * BLOCK_BYTES >= offset;
       if (isLacking) sending = this.#sendBlock(entry, block * BLOCK_BYTES, own, bytes);
-      // The next round waits for it, or the line after the loop. If it fails before, that is no unhandled rejection.
+      // The next round, or the line after the loop, awaits the block. If it fails before that, it is no unhandled rejection.
       sending.catch(() => undefined);
       block += 1;
       end += bytes.length;

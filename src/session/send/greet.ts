@@ -23,9 +23,9 @@ export interface GreetOptions {
 
 /**
  * Exchanges greetings with a receiver over a connection of which nothing was
- * read yet. Throws FtxError `protocol` if what answers is no ftx receiver,
- * what the receiver gives as its reason, or the reason of the signal. The
- * connection is then closed.
+ * read yet. Throws FtxError `protocol` if the other side is not an ftx receiver,
+ * the error that the receiver gives as its reason, or the reason of the signal.
+ * The connection is then closed.
  */
 export function greetReceiver(connection: Connection, { timeouts, signal }: GreetOptions): Promise<Greeted> {
   const channel = createChannel(connection, timeouts);

@@ -17,7 +17,7 @@ export interface OutgoingEntriesOptions {
   /** Entries that may be open at once. */
   readonly maxOpen: number;
   readonly timeouts: Timeouts;
-  /** Gets what the receiver is ready for, and what it asks for again. */
+  /** Gets the content that the receiver is ready for, and the blocks that it asks for again. */
   readonly queue: SendQueue;
   /** Is notified of each change of the table or the queue. */
   readonly changed: Condition;
@@ -29,7 +29,7 @@ export class OutgoingEntries {
   readonly #options: OutgoingEntriesOptions;
   readonly #open = new Map<number, OpenEntry>();
   readonly #saving: Promise<void>[] = [];
-  /** Open entries but directories. */
+  /** The number of open entries that are not directories. */
   #openFiles = 0;
   #lastId = 0;
   #finished = false;
@@ -64,6 +64,7 @@ export class OutgoingEntries {
     return this.#open.size < this.#options.maxOpen && !(entry.kind === 'directory' && this.#openFiles > 0);
   }
 
+  /** Offers the source. Resolves when the offer has been sent, and not when it is answered. */
   async offer(source: Source): Promise<void> {
     const id = ++this.#lastId;
     const now = performance.now();
@@ -115,7 +116,7 @@ export class OutgoingEntries {
     this.#options.changed.fail(reason);
   }
 
-  /** Writes down what a later session can resume. */
+  /** Saves the journals of open entries, so that a later session can resume them, and waits for all journals. */
   async save(): Promise<void> {
     for (const { source } of this.#open.values()) if (source.journal) this.#saving.push(source.journal.save());
     await Promise.all(this.#saving);
@@ -134,7 +135,7 @@ export class OutgoingEntries {
     }
   }
 
-  /** Undefined for an entry that is at its end: its last answer and what was sent of it may cross. */
+  /** Finds the open entry of a message. Undefined for an entry that is at its end, because messages of both sides may cross. */
   #find({ type, id }: Message): OpenEntry | undefined {
     if (id === 0 || id > this.#lastId)
       throw new FtxError('protocol', `The receiver sent ${type} for the id ${id}, which was never offered.`);

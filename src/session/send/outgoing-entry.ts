@@ -10,19 +10,19 @@ export interface OpenEntry {
   readonly source: Source;
   /** performance.now() of the offer. */
   readonly started: number;
-  /** What the receiver has to answer, and since when; undefined while it is our turn. */
+  /** The answer that the receiver owes, and since when; undefined while it owes none. */
   awaited: { readonly what: 'an answer to the offer' | 'stored'; readonly since: number } | undefined;
-  /** True while the receiver may still find that what it has is another file, and start over. */
+  /** True while the receiver may still find that the file it has differs, and ask for all of the content. */
   mayStartOver?: boolean;
-  /** Blocks that the receiver has asked for again. */
+  /** How many blocks the receiver has asked for again. */
   asked?: number;
-  /** Digests that the receiver announced, and those that have come. */
+  /** The receiver has announced digests of all blocks up to byte `offset`. `digests`: those that have come. */
   have?: { readonly offset: number; readonly digests: bigint[] };
-  /** Set once all of it has been sent. */
+  /** Set once all content has been sent. */
   ended?: SentFile | undefined;
 }
 
-/** What the receiver must have once all was sent. */
+/** Digest and size of a file whose content has all been sent. */
 export interface SentFile {
   /** 16 hex digits. */
   readonly digest: string;
@@ -38,10 +38,10 @@ export interface Task {
   readonly have: readonly bigint[];
 }
 
-/** What is to be sent now, if anything. Throws FtxError `protocol`. */
+/** Takes a `ready`. Returns the content to send; undefined if digests have to come first. Throws FtxError `protocol`. */
 export function takeReady(entry: OpenEntry, offset: number, have: boolean): Task | undefined {
   const { kind, size } = entry.source.entry;
-  // A second ready comes when all was sent, but what the receiver had turned out to be another file.
+  // A second ready comes after all was sent, if the file that the receiver has turns out to differ.
   const isFirst = entry.awaited?.what === 'an answer to the offer' && !entry.have;
   const isExpected = isFirst || (entry.mayStartOver && entry.ended && offset === 0 && !have);
   const isPlace = offset === size || (offset < (size ?? 1) && offset % BLOCK_BYTES === 0);
@@ -57,7 +57,7 @@ export function takeReady(entry: OpenEntry, offset: number, have: boolean): Task
   return { entry, offset, have: [] };
 }
 
-/** One block once more. Throws FtxError `protocol` when it is asked for more often than a receiver may. */
+/** Takes an `again`. Returns the one block to send again. Throws FtxError `protocol` for a block that the receiver may not ask for, or asks for too often. */
 export function takeAgain(entry: OpenEntry, offset: number): Task {
   const { size } = entry.source.entry;
   const blocks = Math.ceil((size ?? Infinity) / BLOCK_BYTES);
@@ -73,7 +73,7 @@ export function takeAgain(entry: OpenEntry, offset: number): Task {
   return { entry, offset, have: [] };
 }
 
-/** As takeReady; the task comes with the last digest. */
+/** Takes a `have`. Returns the content to send once the last announced digest has come; undefined before. Throws FtxError `protocol`. */
 export function takeHave(entry: OpenEntry, digests: readonly bigint[]): Task | undefined {
   const { have } = entry;
   const expected = Math.ceil((have?.offset ?? 0) / BLOCK_BYTES);
@@ -85,7 +85,7 @@ export function takeHave(entry: OpenEntry, digests: readonly bigint[]): Task | u
   return { entry, offset: have.offset, have: have.digests };
 }
 
-/** What the receiver has owed for too long while nothing moved since `moved`, a reading of performance.now(). */
+/** Returns the answer that is overdue, in words for the message; undefined if none is. `moved`: performance.now() when content last moved. */
 export function findOverdue({ awaited, ended }: OpenEntry, timeouts: Timeouts, moved: number): string | undefined {
   if (!awaited) return undefined;
   const readingMs = (1000 * (ended?.size ?? 0)) / MIN_STORED_BYTES_PER_SECOND;

@@ -10,7 +10,7 @@ import { encodeItem, measureItem, type CheckedMessage, type Verdict } from '../.
 import { within } from '../../protocol/watch.js';
 import type { Tally } from '../tally.js';
 
-/** What a frame of entries holds beside them. */
+/** Bytes of a `check` frame beside the entries in it. */
 const FRAME_BYTES = 100;
 
 export interface OutgoingListOptions {
@@ -18,11 +18,11 @@ export interface OutgoingListOptions {
   readonly tally: Tally;
   /** Milliseconds that the receiver has for each part of the list. */
   readonly answerMs: number;
-  /** Ask only: what would become of each entry shows in the tally. */
+  /** Nothing is sent, and the tally tells what would become of each entry. */
   readonly dryRun: boolean;
 }
 
-/** Entries on their way to be judged, and how many of them have been. */
+/** The entries of one `check` message, and how many of them the receiver has judged. */
 interface Batch {
   readonly entries: readonly Entry[];
   judged: number;
@@ -52,9 +52,8 @@ export class OutgoingList {
   }
 
   /**
-   * Has everything checked. Resolves with the only source if there is just one,
-   * which is not asked for: its offer is the list. Throws FtxError when the
-   * receiver does not take the whole.
+   * Has the receiver check all sources. A single source is checked in a dry run only, because its offer asks the same;
+   * otherwise this resolves with that source. Throws FtxError when the receiver does not take the whole list.
    */
   async check(sources: AsyncIterable<Source>): Promise<Source | undefined> {
     let only: Source | undefined;
@@ -80,7 +79,7 @@ export class OutgoingList {
     return undefined;
   }
 
-  /** Waits while too many questions are open. */
+  /** Sends entries to be checked. Waits first while too many checks are open. */
   async #ask(entries: readonly Entry[], texts: readonly string[], last: boolean): Promise<void> {
     const { channel, dryRun } = this.#options;
     while (this.#waiting.length >= MAX_OPEN_CHECKS) this.#take(await this.#hear());
@@ -115,7 +114,7 @@ export class OutgoingList {
     this.#options.tally.emit({ type: 'checked', ...this.totals, dryRun: this.#options.dryRun, ...room });
   }
 
-  /** What has no verdict is new. */
+  /** Passes the entries before index `end`. They have got no verdict, so nothing has their names. */
   #passUpTo(batch: Batch, end: number): void {
     for (; batch.judged < end; batch.judged++) {
       const entry = batch.entries[batch.judged];
@@ -147,7 +146,7 @@ export class OutgoingList {
   }
 }
 
-/** The same entry, as far as an offer tells: one that has changed since is another one. */
+/** Tells entries apart by what an offer says of them, so that an entry that has changed since counts as another one. */
 function keyOf({ path, size, mtimeNs }: Entry): string {
   return `${path}\0${size}\0${mtimeNs}`;
 }

@@ -11,9 +11,8 @@ export class SourceFailure extends Error {
 }
 
 /**
- * The blocks of the source from byte `from` on, a multiple of BLOCK_BYTES.
- * The watch counts the time until a block is here for the source, and the time
- * in which the caller has it for the processor. Throws SourceFailure.
+ * Yields the blocks of the source from byte `from` on, a multiple of BLOCK_BYTES. In the watch, the time until a block
+ * has been read counts as the source's, and the time in which the caller has it as the processor's. Throws SourceFailure.
  */
 export async function* readContent(source: Source, from: number, watch: SenderWatch): AsyncGenerator<Uint8Array> {
   try {

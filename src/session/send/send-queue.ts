@@ -3,7 +3,7 @@ import { FtxError } from '../../core/errors.js';
 import { MAX_WAITING_REQUESTS } from '../../protocol/constants.js';
 import type { Task } from './outgoing-entry.js';
 
-/** Filled by the answers of the receiver, and emptied by the loop that sends contents. */
+/** The answers of the receiver fill the queue, and the loop that sends contents empties it. */
 export class SendQueue {
   readonly #again: Task[] = [];
   readonly #ready: Task[] = [];
@@ -28,11 +28,12 @@ export class SendQueue {
       throw new FtxError('protocol', 'The receiver asks for blocks again faster than they can be sent.');
   }
 
-  /** The longest waiting one, as with takeReady; undefined if none is. */
+  /** Takes the block that has waited longest; undefined if none is waiting. */
   takeAgain(): Task | undefined {
     return this.#again.shift();
   }
 
+  /** Takes the entry that has waited longest; undefined if none is waiting. */
   takeReady(): Task | undefined {
     return this.#ready.shift();
   }
