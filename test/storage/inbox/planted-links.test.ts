@@ -1,7 +1,7 @@
 /** Links that somebody plants in the receive folder while something is on its way into it. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import fs, { readdirSync } from 'node:fs';
+import fs, { readdirSync, rmSync } from 'node:fs';
 import { link, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
@@ -192,7 +192,7 @@ const SWAPPER = `
     try { renameSync(aside, d); } catch {}
   }`;
 
-it('a folder that is swapped for a link all the time redirects nothing', async (context) => {
+it('a folder that is swapped for a link all the time redirects nothing, and no folder stays open', async (context) => {
   if (process.platform !== 'linux') return context.skip('needs folders held by descriptor');
   const { dir, sink, expectUntouched } = await setUp();
   const swapper = spawn(process.execPath, [
@@ -204,6 +204,7 @@ it('a folder that is swapped for a link all the time redirects nothing', async (
   ]);
   onTestFinished(() => void swapper.kill('SIGKILL'));
   await once(swapper.stdout, 'data');
+  const before = countDescriptors();
   const attempt = (offer: Entry): Promise<unknown> =>
     offer.kind === 'file' ? receiveFile(sink, offer.path, Buffer.from('evil')) : sink.place(offer);
   for (let round = 0; round < 300; round++) {
@@ -216,6 +217,7 @@ it('a folder that is swapped for a link all the time redirects nothing', async (
     ];
     await Promise.allSettled(offers.map(attempt));
   }
+  expect(countDescriptors()).toBe(before);
   swapper.kill('SIGKILL');
   await once(swapper, 'close');
   await expectUntouched();
@@ -236,6 +238,18 @@ describe.skipIf(process.platform !== 'linux')('descriptors', () => {
     };
     syncBuiltinESMExports();
     expect(() => holdWay({ root: dir, components: ['d'] })).toThrow('planted');
+    expect(countDescriptors()).toBe(before);
+  });
+
+  it('are given back when the folder is removed between the offer and the first block', async () => {
+    const { sink, dir } = await setUp();
+    const before = countDescriptors();
+    const removeFolder = (block: Uint8Array) => {
+      rmSync(join(dir, 'd'), { recursive: true });
+      return block;
+    };
+    const received = receiveFile(sink, 'd/x', Buffer.from('1'), removeFolder);
+    await expect(received).rejects.toThrow('the folder it was to be in is gone');
     expect(countDescriptors()).toBe(before);
   });
 
