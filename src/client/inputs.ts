@@ -21,15 +21,16 @@ export interface InputOptions {
 }
 
 export interface Inputs {
-  /** Walks through everything that is to be sent. `onProblem` is told of what cannot be sent below a folder. */
+  /**
+   * Walks through everything that is to be sent, as it is when the walk begins.
+   * `onProblem` is told of what cannot be sent below a folder.
+   */
   walk(onProblem: ReadOptions['onProblem']): AsyncIterable<Source>;
-  /** Has the next walk look at the paths again, because time has passed. */
-  lookAgain(): void;
 }
 
 /**
- * Looks at each path before the receiver hears of it. What is found serves the
- * first walk. A later walk looks again, because it must see what has changed.
+ * Looks at each path before the receiver hears of it. A walk opens again only
+ * the paths that have changed since.
  * Throws FtxError `not-found`, `unreadable`, `unsupported`, or `usage` if a
  * path does not go with the options.
  */
@@ -37,26 +38,19 @@ export async function openInputs(options: InputOptions): Promise<Inputs> {
   const { paths, name, input, classic, signal, stateDir } = options;
   assertNameFits(paths, name);
   if (name !== undefined && paths.includes(STANDARD_INPUT)) return openStream(input, name, classic);
-  let found: ReadOptions['found'] = await inspectInputs(paths, name);
+  const found = await inspectInputs(paths, name);
   if (classic && found.some(({ stats }) => !stats.isFile()))
     throw new FtxError(
       'usage',
       `${paths.join()}: is a folder, and classic carries one file. Send its files one by one.`,
     );
-  return {
-    walk(onProblem) {
-      const sources = readSources(paths, { name, found, signal, stateDir, onProblem });
-      found = undefined;
-      return sources;
-    },
-    lookAgain: () => void (found = undefined),
-  };
+  return { walk: (onProblem) => readSources(paths, { name, found, signal, stateDir, onProblem }) };
 }
 
 function openStream(input: Readable | undefined, name: string, classic: boolean): Inputs {
   if (!input) throw new FtxError('usage', 'The path - stands for an input, and none was given.');
   if (classic) throw new FtxError('usage', 'A classic receiver needs the size first: send a file, not standard input.');
-  return { walk: () => only(streamSource(input, name)), lookAgain: () => undefined };
+  return { walk: () => only(streamSource(input, name)) };
 }
 
 async function* only(source: Source): AsyncGenerator<Source> {

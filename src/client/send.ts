@@ -10,11 +10,10 @@
  * The session walks the paths twice. The first walk makes the list, so that the
  * receiver can refuse entries, and a lack of space, before the first byte, and
  * so that the total is known. The second walk offers and sends. A single entry,
- * and an older receiver that checks no list, need one walk only. What was found
- * at the paths before the call serves the first walk; every later walk looks at
- * them again, because it must see what has changed. Three loops share the
- * sending: one offers, one reads answers, one sends contents. A classic receiver
- * gets its one file without a list (session/classic/send.ts).
+ * and an older receiver that checks no list, need one walk only. Every walk
+ * looks at the paths again, because it must see what has changed. Three loops
+ * share the sending: one offers, one reads answers, one sends contents. A classic
+ * receiver gets its one file without a list (session/classic/send.ts).
  *
  * The tally turns what happens into events and counts them. journey.ts listens,
  * and keeps over all attempts which entries are at their end: a retry leaves
@@ -29,7 +28,7 @@
  */
 import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { DEFAULT_RETRIES, DEFAULT_TIMEOUT_MS } from '../core/defaults.js';
+import { DEFAULT_RETRIES, DEFAULT_TIMEOUT_MS, type Complete } from '../core/defaults.js';
 import { FtxError } from '../core/errors.js';
 import { openCodeDesk, type CodeDesk } from './code-desk.js';
 import type { EventListener, Totals } from '../core/events.js';
@@ -109,15 +108,7 @@ export async function send(given: SendOptions): Promise<SendResult> {
   }
 }
 
-/** Options that have no default: their absence means something by itself. */
-type WithoutDefault = 'name' | 'peer' | 'askCode' | 'home' | 'input';
-
-/** SendOptions with every default filled in. */
-type CompleteOptions = {
-  readonly [Key in keyof SendOptions]-?: Key extends WithoutDefault
-    ? SendOptions[Key]
-    : Exclude<SendOptions[Key], undefined>;
-};
+type CompleteOptions = Complete<SendOptions, 'name' | 'peer' | 'askCode' | 'home' | 'input'>;
 
 function withDefaults(options: SendOptions): CompleteOptions {
   const { paths, to, name, peer, askCode, home, input } = options;
@@ -172,12 +163,11 @@ function createProblemReport({ journey, tally }: Work) {
   };
 }
 
-function openDesk({ pair, askCode }: CompleteOptions, { inputs, tally }: Work): CodeDesk {
+function openDesk({ pair, askCode }: CompleteOptions, { tally }: Work): CodeDesk {
   return openCodeDesk(pair, async () => {
     const code = await askCode?.();
-    // The time that a person takes to find the code is no time of the transfer, and files may have changed meanwhile.
+    // The time that a person takes to find the code is no time of the transfer.
     tally.restart();
-    inputs.lookAgain();
     return code;
   });
 }
@@ -191,11 +181,9 @@ function canRetry({ paths, input, dryRun }: CompleteOptions): boolean {
   return !input && !dryRun && new Set(paths.map((path) => basename(resolve(path)))).size === paths.length;
 }
 
-function createRetryReport({ inputs, tally }: Work, retries: number): RetryOptions['onRetry'] {
-  return ({ code, message }, attempt, delayMs) => {
-    inputs.lookAgain();
+function createRetryReport({ tally }: Work, retries: number): RetryOptions['onRetry'] {
+  return ({ code, message }, attempt, delayMs) =>
     tally.emit({ type: 'retrying', code, message, attempt, retries, delaySeconds: delayMs / 1000 });
-  };
 }
 
 /** Throws FtxError `usage` for options that contradict each other. */

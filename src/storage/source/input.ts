@@ -20,11 +20,27 @@ export async function inspectInput(path: string, name?: string): Promise<FoundFi
   }
 }
 
-/** inspectInput for each path in turn; `name` goes with a single path. */
-export async function inspectInputs(paths: readonly string[], name?: string): Promise<FoundFile[]> {
+/**
+ * inspectInput for each path in turn; `name` goes with a single path. `before`
+ * is what an earlier call has found: a path that has not changed since then
+ * costs one look.
+ */
+export async function inspectInputs(
+  paths: readonly string[],
+  name?: string,
+  before: readonly FoundFile[] = [],
+): Promise<FoundFile[]> {
   const found = [];
-  for (const path of paths) found.push(await inspectInput(path, name));
+  for (const [at, path] of paths.entries()) {
+    const known = before[at];
+    const isSame = known !== undefined && isUnchanged(known.stats, await statInput(path));
+    found.push(isSame ? known : await inspectInput(path, name));
+  }
   return found;
+}
+
+function isUnchanged(before: BigIntStats, now: BigIntStats): boolean {
+  return (['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const).every((key) => before[key] === now[key]);
 }
 
 async function tryToRead(path: string, stats: BigIntStats): Promise<void> {

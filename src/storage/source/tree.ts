@@ -14,7 +14,7 @@ import { inspectInputs, specialFileError } from './input.js';
 export interface ReadOptions {
   /** What the path is called at the receiver, instead of its own name. Goes with a single path. */
   readonly name?: string | undefined;
-  /** What inspectInputs has just found at the paths; without it they are inspected when the walk begins. */
+  /** What inspectInputs has found at the paths. The walk inspects only those that have changed since. */
   readonly found?: readonly FoundFile[] | undefined;
   /**
    * Told of each entry below a folder that cannot be sent; the walk goes on.
@@ -42,7 +42,7 @@ interface Walk {
  * `not-found`, `unreadable`, `unsupported` or `usage`.
  */
 export async function* readSources(paths: readonly string[], options: ReadOptions = {}): AsyncGenerator<Source> {
-  const inputs = options.found ?? (await inspectInputs(paths, options.name));
+  const inputs = await inspectInputs(paths, options.name, options.found);
   const walk: Walk = {
     report: options.onProblem ?? rethrow,
     signal: options.signal,
