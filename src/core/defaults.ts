@@ -1,5 +1,10 @@
 /** The defaults of options, the same in the library and on the command line. */
 
+/** The options with every default filled in. The absence of those in `WithoutDefault` means something by itself. */
+export type Complete<Options, WithoutDefault extends keyof Options> = {
+  readonly [Key in keyof Options]-?: Key extends WithoutDefault ? Options[Key] : Exclude<Options[Key], undefined>;
+};
+
 export const DEFAULT_PORT = 6000;
 /** What happens to an entry whose name is taken. */
 export const DEFAULT_ON_CONFLICT = 'rename';

@@ -9,6 +9,7 @@ import {
   DEFAULT_ON_CONFLICT,
   DEFAULT_PORT,
   DEFAULT_TIMEOUT_MS,
+  type Complete,
 } from '../core/defaults.js';
 import { FtxError } from '../core/errors.js';
 import type { ConflictPolicy } from '../core/inbox.js';
@@ -55,15 +56,8 @@ export interface ReceiveOptions {
   readonly onEvent?: EventListener | undefined;
 }
 
-/** Options that have no default: their absence means something by itself. */
-type WithoutDefault = 'host' | 'quota' | 'home' | 'signal' | 'onCode';
-
 /** ReceiveOptions with every default filled in. */
-export type MailboxOptions = {
-  readonly [Key in keyof ReceiveOptions]-?: Key extends WithoutDefault
-    ? ReceiveOptions[Key]
-    : Exclude<ReceiveOptions[Key], undefined>;
-};
+export type MailboxOptions = Complete<ReceiveOptions, 'host' | 'quota' | 'home' | 'signal' | 'onCode'>;
 
 /** Fills in the defaults. Throws FtxError `usage` for options that do not go together. */
 export function withDefaults(options: ReceiveOptions): MailboxOptions {
