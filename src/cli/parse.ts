@@ -39,6 +39,12 @@ export function parseDurationAsMs(text: string): number {
   return Number(count) * unitMs;
 }
 
+/** A text that is given at most once. Commander hands the value of the option so far as `before`. */
+export function parseOnce(text: string, before: string | undefined): string {
+  if (before !== undefined) throw new InvalidArgumentError(`It is given twice, and before it was ${before}.`);
+  return text;
+}
+
 /** The limits of a timeout, which are those of the protocol. */
 const MIN_MS = 100;
 const MAX_SECONDS = 24 * 60 * 60;

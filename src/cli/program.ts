@@ -11,12 +11,21 @@ import {
   DEFAULT_RETRIES,
   DEFAULT_TIMEOUT_MS,
 } from '../core/defaults.js';
+import { assertExactOptions, assertExactPaths, assertOptionsAreNoFiles } from './arguments.js';
 import { escapeText } from './screen/escape.js';
 import { EXIT, exitCodeFor, exitCodeHelp } from './exit-codes.js';
 import { describeFailure } from './screen/failure.js';
 import type { CliIo } from './screen/io.js';
 import { describeVersion } from './node-version.js';
-import { parseCount, parseDurationAsMs, parseListenPort, parseRetries, parseSecondsAsMs, parseSize } from './parse.js';
+import {
+  parseCount,
+  parseDurationAsMs,
+  parseListenPort,
+  parseOnce,
+  parseRetries,
+  parseSecondsAsMs,
+  parseSize,
+} from './parse.js';
 import type { PeersArguments } from './commands/peers.js';
 import type { ReceiveArguments } from './commands/receive.js';
 import type { SendArguments } from './commands/send.js';
@@ -35,6 +44,7 @@ export async function runProgram(argv: readonly string[], runners: Runners, io: 
   let exitCode: number = EXIT.ok;
   const keepCode = (code: number) => void (exitCode = code);
   try {
+    assertOptionsAreNoFiles(argv);
     await createProgram(runners, io, keepCode).parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
@@ -61,16 +71,22 @@ function createProgram(runners: Runners, io: CliIo, keepCode: (code: number) => 
       outputError: (text, write) => write(describeUsageError(text)),
     });
   const receive = addReceive(program).action(async (options: Typed<ReceiveArguments, 'keepPartsMs'>) => {
+    assertExactOptions(options);
     const { timeout: timeoutMs, keepParts: keepPartsMs, ...rest } = options;
     keepCode(await runners.receive({ ...rest, timeoutMs, keepPartsMs }, io));
   });
   const send = addSend(program).action(async (paths: string[], options: Typed<Omit<SendArguments, 'paths'>>) => {
+    assertExactPaths(paths);
+    assertExactOptions(options);
     const { timeout: timeoutMs, ...rest } = options;
     keepCode(await runners.send({ ...rest, timeoutMs, paths }, io));
   });
   const id = addId(program).action(async (options: PeersArguments) => keepCode(await runners.id(options, io)));
   const peers = addPeers(program).action(async (options: PeersArguments) => keepCode(await runners.peers(options, io)));
-  const forget = addForget(peers).action(async (host: string) => keepCode(await runners.forget(host, io)));
+  const forget = addForget(peers).action(async (host: string) => {
+    assertExactOptions({ host });
+    keepCode(await runners.forget(host, io));
+  });
   for (const command of [program, receive, send, id, peers, forget]) command.addHelpText('after', exitCodeHelp());
   return program;
 }
@@ -124,8 +140,9 @@ function addSend(program: Command): Command {
     .requiredOption(
       '--to <host[:port]>',
       `where ftx receive runs; the port defaults to ${DEFAULT_PORT}, IPv6 as [::1]:6000`,
+      parseOnce,
     )
-    .option('--name <name>', 'the name it gets there, for a single path')
+    .option('--name <name>', 'the name it gets there, for a single path', parseOnce)
     .option('--classic', 'speak the classic handshake: one file, no name, not confirmed')
     .option('--dry-run', 'send nothing: show what the receiver would do with each file')
     .option(
@@ -135,7 +152,7 @@ function addSend(program: Command): Command {
       DEFAULT_RETRIES,
     )
     .option('--plain', 'without encryption, to a receiver that uses --plain too; on trusted networks only')
-    .option('--peer <identity>', 'the only receiver to send to: sha256:… as "ftx id" shows it there')
+    .option('--peer <identity>', 'the only receiver to send to: sha256:… as "ftx id" shows it there', parseOnce)
     .option('--pair', 'ask for the code that "ftx receive --pair" shows; send to no new receiver that does not know it')
     .option('--code-file <file>', 'the same, with the code from a file; - is standard input')
     .addOption(timeoutOption())

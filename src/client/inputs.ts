@@ -16,7 +16,7 @@ export interface InputOptions {
   readonly name: string | undefined;
   readonly input: Readable | undefined;
   readonly classic: boolean;
-  readonly stateDir: string;
+  readonly stateDir: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -65,5 +65,8 @@ export function assertNameFits(paths: readonly string[], name: string | undefine
       'A name (--name) is for a single path: send the paths one by one to give each its own.',
     );
   if (name === undefined && paths.includes(STANDARD_INPUT))
-    throw new FtxError('usage', 'Standard input (-) has no name of its own: give it one with --name.');
+    throw new FtxError(
+      'usage',
+      'Standard input (-) has no name of its own: give it one with --name. A file of the name - is sent as ./-',
+    );
 }

@@ -108,7 +108,7 @@ export async function send(given: SendOptions): Promise<SendResult> {
   }
 }
 
-type CompleteOptions = Complete<SendOptions, 'name' | 'peer' | 'askCode' | 'home' | 'input'>;
+type CompleteOptions = Complete<SendOptions, 'name' | 'peer' | 'askCode' | 'home' | 'input' | 'stateDir'>;
 
 function withDefaults(options: SendOptions): CompleteOptions {
   const { paths, to, name, peer, askCode, home, input } = options;

@@ -41,6 +41,8 @@ export interface Program {
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** The user that it runs as, if not this one. Takes root. */
+  readonly uid?: number;
   /** The Node to run ftx with, if not this one. */
   readonly node?: string;
   /** The program of another version of ftx to run, if not the one that is built here. */
@@ -73,6 +75,7 @@ export function endOf(program: Program): Promise<Exit> {
 export function startProgram(command: string, args: readonly string[], options: RunOptions = {}): Program {
   const child = spawn(command, args, {
     cwd: options.cwd,
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     env: { ...process.env, NO_COLOR: '1', ...options.env },
   });
   running.add(child);

@@ -1,10 +1,11 @@
 /** Finds and makes folders below the receive folder. New folders are made durable, and no symbolic link is followed. */
 import { randomUUID } from 'node:crypto';
 import { open, unlink, mkdir, rmdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { FtxError, errnoOf, nameFailure } from '../../core/errors.js';
 import { showPath } from '../disk/disk-error.js';
 import { DURABLE, type Durability } from '../disk/durability.js';
+import { resolveExactly } from '../disk/exact-path.js';
 import { holdFolder, holdKnown, holdRoot, releaseFolder, type HeldFolder } from '../disk/held-folder.js';
 import { createMadeFolders, PRIVATE_MODE, wasLeftUnfinished, type MadeFolders } from './made-folders.js';
 import { makePartName } from '../names/part-name.js';
@@ -145,10 +146,15 @@ async function makeOnce(path: string, durability: Durability, onMade: () => void
 
 /**
  * Makes the receive folder if it is missing and returns its absolute path.
- * Throws FtxError `cannot-create` unless it is a folder that can be written to.
+ * Throws FtxError `cannot-create` unless it is a folder that a text can name and that can be written to.
  */
 export async function prepareFolder(dir: string): Promise<string> {
-  const path = resolve(dir);
+  const path = resolveExactly(dir);
+  if (path === undefined)
+    throw new FtxError(
+      'cannot-create',
+      `Cannot receive into ${showPath(dir)}: its absolute path is not valid UTF-8. Choose a folder with --dir whose absolute path is, perhaps through a link.`,
+    );
   try {
     await makeFolders(path);
     await tryToWrite(path);

@@ -1,9 +1,11 @@
 import { constants, type BigIntStats } from 'node:fs';
 import { lstat, open, opendir, readlink, realpath, stat } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { isUtf8 } from 'node:buffer';
+import { basename, normalize } from 'node:path';
 import { FtxError, errnoOf } from '../../core/errors.js';
 import { readError, type FoundFile } from '../disk/read-file.js';
 import { showPath } from '../disk/disk-error.js';
+import { resolveExactly } from '../disk/exact-path.js';
 
 /**
  * Looks at one path from the command line. A link is followed, because the
@@ -11,13 +13,26 @@ import { showPath } from '../disk/disk-error.js';
  */
 export async function inspectInput(path: string, name?: string): Promise<FoundFile> {
   const stats = await statInput(path);
-  if (!stats.isFile() && !stats.isDirectory()) throw specialFileError(path, stats);
+  if (!stats.isFile() && !stats.isDirectory()) throw specialInputError(path, stats);
   try {
     await tryToRead(path, stats);
-    return { file: await realpath(path), path: name ?? nameOf(path), stats };
+    return { file: await findFile(path, stats), path: name ?? nameOf(path), stats };
   } catch (error) {
     throw readError(error, path);
   }
+}
+
+/** The path without links, so that no later link leads elsewhere. Where no text can name that, the path stays as it was given. */
+async function findFile(path: string, stats: BigIntStats): Promise<string> {
+  const real = await realpath(path, { encoding: 'buffer' });
+  if (isUtf8(real)) return real.toString();
+  // A folder is read through a link, and a file is not.
+  if (stats.isFile() && (await lstat(path)).isSymbolicLink())
+    throw new FtxError(
+      'unreadable',
+      `${showPath(path)}: is a link to a path that is not valid UTF-8. Send the file from the folder that it is in.`,
+    );
+  return path;
 }
 
 /**
@@ -49,6 +64,9 @@ async function tryToRead(path: string, stats: BigIntStats): Promise<void> {
 }
 
 async function statInput(path: string): Promise<BigIntStats> {
+  if (path === '') throw new FtxError('not-found', 'The path is empty: it names no file or folder.');
+  if (!path.isWellFormed())
+    throw new FtxError('unreadable', `${showPath(path)}: is not valid Unicode, so it names no file.`);
   try {
     return await stat(path, { bigint: true });
   } catch (error) {
@@ -73,19 +91,31 @@ function notFoundError(path: string, reason: string, cause: unknown): FtxError {
 }
 
 function nameOf(path: string): string {
-  const name = basename(resolve(path));
+  const own = basename(normalize(path));
+  const absolute = own === '.' || own === '..' ? resolveExactly(path) : own;
+  if (absolute === undefined)
+    throw new FtxError(
+      'unreadable',
+      `${showPath(path)}: the name of this folder is not valid UTF-8, so it cannot be sent. Give it one with --name.`,
+    );
+  const name = basename(absolute);
   if (name !== '') return name;
   throw new FtxError('usage', `${path}: has no name of its own. Give it one with --name.`);
 }
 
 /** FtxError `unsupported` for a path that is neither a file, a folder nor a link. */
 export function specialFileError(path: string, stats: BigIntStats): FtxError {
-  const what = stats.isFIFO()
-    ? 'a named pipe'
-    : stats.isSocket()
-      ? 'a socket'
-      : stats.isBlockDevice() || stats.isCharacterDevice()
-        ? 'a device'
-        : 'something special';
-  return new FtxError('unsupported', `${showPath(path)}: is ${what}; ftx sends files, folders and links.`);
+  return new FtxError('unsupported', `${showPath(path)}: is ${nameKind(stats)}; ftx sends files, folders and links.`);
+}
+
+/** As specialFileError, for a path that the user has named: what comes out of a pipe can be sent as standard input. */
+function specialInputError(path: string, stats: BigIntStats): FtxError {
+  const { message } = specialFileError(path, stats);
+  return new FtxError('unsupported', `${message} To send what it gives, pipe it into ftx send - --name NAME.`);
+}
+
+function nameKind(stats: BigIntStats): string {
+  if (stats.isFIFO()) return 'a named pipe';
+  if (stats.isSocket()) return 'a socket';
+  return stats.isBlockDevice() || stats.isCharacterDevice() ? 'a device' : 'something special';
 }
