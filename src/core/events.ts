@@ -98,9 +98,19 @@ export type TransferEvent =
       OfEntry)
   /** The entry goes on where an earlier session stopped: the receiver has `bytes` of it. */
   | ({ readonly type: 'resumed'; readonly bytes: number; readonly size: number | null } & OfEntry)
+  /**
+   * The sender reads what the receiver has already, to compare it: `bytes` of `of` bytes so far. Nothing moves
+   * meanwhile. It is needed for a file that is there, and for one that goes on when its digests are not known any more.
+   */
+  | ({
+      readonly type: 'comparing';
+      readonly bytes: number;
+      readonly of: number;
+      readonly size: number | null;
+    } & OfEntry)
   | ({
       readonly type: 'progress';
-      /** Bytes of this file that have moved, of `size`. */
+      /** Bytes of this file that have moved, of `size`: never fewer than before, nor than `resumed` has told. */
       readonly bytes: number;
       readonly size: number | null;
       /** Entries and bytes of the whole send; null on a receiver, and until they are counted. */

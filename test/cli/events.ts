@@ -37,6 +37,25 @@ export const resumed = (path: string, bytes: number, size: number): TransferEven
   size,
 });
 
+export const comparing = (path: string, bytes: number, of: number, size = 1000): TransferEvent => ({
+  type: 'comparing',
+  session: 1,
+  path,
+  bytes,
+  of,
+  size,
+});
+
+export const retrying = (): TransferEvent => ({
+  type: 'retrying',
+  session: 1,
+  code: 'lost',
+  message: 'The connection was lost.',
+  attempt: 1,
+  retries: 5,
+  delaySeconds: 1,
+});
+
 type Stored = Extract<TransferEvent, { type: 'stored' }>;
 
 export const stored = (path: string, size = 0, more: Partial<Stored> = {}): Stored => ({

@@ -2,7 +2,7 @@
 import { hostOf } from '../../core/address.js';
 import { escapeText } from './escape.js';
 import { formatBytes, formatRate, formatTimeLeft } from './format.js';
-import type { SessionProgress } from './progress-model.js';
+import type { OpenEntry, SessionProgress } from './progress-model.js';
 import { cutWidth, fitWidth } from './width.js';
 
 const MIN_BAR_COLUMNS = 8;
@@ -25,13 +25,22 @@ export function describeSend(sessions: readonly SessionProgress[], columns: numb
   if (!session) return [];
   const { current, total, bytesPerSecond } = session;
   const lines: string[] = [];
-  if (current) lines.push(drawBar({ ...current, label: escapeText(current.path), bytesPerSecond }, columns));
+  if (current) lines.push(describeCurrent(current, bytesPerSecond, columns));
   if (total && total.entries > 1) {
     const label = `${session.ended} of ${total.entries} done`;
     lines.push(drawBar({ label, bytes: session.bytes, size: total.bytes, bytesPerSecond }, columns));
   }
   if (session.limitedBy) lines.push(cutWidth(`limited by: ${session.limitedBy}`, columns));
   return lines;
+}
+
+/** What is only read to be compared has a bar of its own, because nothing of the file moves meanwhile. */
+function describeCurrent(entry: OpenEntry, bytesPerSecond: number | undefined, columns: number): string {
+  const { compared, bytes, size, path } = entry;
+  const name = escapeText(path);
+  if (!compared) return drawBar({ label: name, bytes, size, bytesPerSecond }, columns);
+  const label = bytes > 0 ? `reading ${name} again` : `comparing ${name}`;
+  return drawBar({ label, bytes: compared.bytes, size: compared.of, bytesPerSecond: undefined }, columns);
 }
 
 /** The bars of `ftx receive`: one for each sender, `maxLines` at most. */
@@ -51,7 +60,9 @@ function describeSender(session: SessionProgress, columns: number): string {
 }
 
 /** One line of at most `columns`: `photo.jpg  [=====-----]  50%  4 MB/s  0:12`. */
-export function drawBar(bar: Bar, columns: number): string {
+export function drawBar({ size, ...given }: Bar, columns: number): string {
+  // Never more than all of it, whatever a file has grown by.
+  const bar = { ...given, size: size === null ? null : Math.max(size, given.bytes) };
   const tail = columns < NARROW_COLUMNS ? drawNarrowTail(bar) : drawTail(bar, columns >= WIDE_COLUMNS);
   const room = columns - tail.length - 2;
   if (room < 1) return cutWidth(bar.label, columns);

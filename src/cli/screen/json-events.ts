@@ -13,7 +13,14 @@ export interface JsonEvents {
   finish(summary: Summary): void;
 }
 
-/** Writes each event as a line, but of `progress` at most 10 per second and session: `stored` tells the end of a file anyway. */
+type Frequent = Extract<TransferEvent, { type: 'progress' | 'comparing' }>;
+
+/** Whether the next event of this kind tells more. The first one of a comparison is news. */
+function isFrequent(event: TransferEvent): event is Frequent {
+  return event.type === 'progress' || (event.type === 'comparing' && event.bytes > 0);
+}
+
+/** Writes each event as a line, but of frequent ones at most 10 per second and session: `stored` tells the end of a file anyway. */
 export function createJsonEvents(write: (text: string) => void, now: () => number): JsonEvents {
   const lastProgress = new Map<number, number>();
   let session = 0;
@@ -22,7 +29,7 @@ export function createJsonEvents(write: (text: string) => void, now: () => numbe
 
   function emit(event: TransferEvent): void {
     if ('session' in event) session = event.session;
-    if (event.type === 'progress' && isTooSoon(event.session)) return;
+    if (isFrequent(event) && isTooSoon(event.session)) return;
     if (event.type === 'failed' && event.path === null) failed = true;
     if (event.type === 'done') lastProgress.delete(event.session);
     done = event.type === 'done';

@@ -5,8 +5,12 @@ import { isEnd } from './arrived.js';
 
 export interface OpenEntry {
   readonly path: string;
-  readonly size: number | null;
+  /** Null for a stream until its end. */
+  size: number | null;
+  /** Bytes that have moved, in this session or in an earlier one. */
   bytes: number;
+  /** Set while the sender only reads what the receiver has: `bytes` of `of` bytes so far. */
+  compared?: { readonly bytes: number; readonly of: number } | undefined;
 }
 
 export interface SessionProgress {
@@ -51,9 +55,11 @@ export function createProgressModel(now: () => number): ProgressModel {
       sessions.set(event.session, newSession(event.peer, now()));
     const session = sessions.get(event.session);
     if (!session) return;
-    if (event.type === 'offered') session.open.set(event.path, { path: event.path, size: event.size, bytes: 0 });
+    if (event.type === 'offered') applyOffered(session, event);
     else if (event.type === 'resumed') applyResumed(session, event);
+    else if (event.type === 'comparing') applyComparing(session, event);
     else if (event.type === 'progress') move(session, event, now());
+    else if (event.type === 'retrying') takeBack(session);
     else if (event.type === 'done') sessions.delete(event.session);
     else if (isEnd(event) && event.path === null) sessions.delete(event.session);
     else if (isEnd(event) && event.path !== null) end(session, event.path, now(), event);
@@ -81,18 +87,45 @@ function newSession(peer: string, at: number): Session {
   };
 }
 
-function move(session: Session, event: Extract<TransferEvent, { type: 'progress' }>, at: number): void {
-  const entry = session.open.get(event.path) ?? { path: event.path, size: event.size, bytes: 0 };
-  session.open.set(event.path, entry);
-  count(session, event.bytes - entry.bytes, at);
-  entry.bytes = event.bytes;
+type Of<Type extends TransferEvent['type']> = Extract<TransferEvent, { type: Type }>;
+
+/** An entry that was open begins anew: what had moved of it counts again when it moves again. */
+function applyOffered(session: Session, { path, size }: Of<'offered'>): void {
+  session.bytes -= session.open.get(path)?.bytes ?? 0;
+  session.open.set(path, { path, size, bytes: 0 });
+}
+
+/** The connection is lost: what is open is offered anew, and some of its bytes may be lost too. */
+function takeBack(session: Session): void {
+  for (const { bytes } of session.open.values()) session.bytes -= bytes;
+  session.open.clear();
+}
+
+function openEntry(session: Session, { path, size }: Pick<OpenEntry, 'path' | 'size'>): OpenEntry {
+  const entry = session.open.get(path) ?? { path, size, bytes: 0 };
+  session.open.set(path, entry);
+  return entry;
+}
+
+function applyComparing(session: Session, { path, size, bytes, of }: Of<'comparing'>): void {
+  openEntry(session, { path, size }).compared = { bytes, of };
+  session.moving = path;
+}
+
+function move(session: Session, event: Of<'progress'>, at: number): void {
+  const entry = openEntry(session, event);
+  // Two open entries of one path take turns here, and neither makes the other go back.
+  count(session, Math.max(0, event.bytes - entry.bytes), at);
+  entry.bytes = Math.max(entry.bytes, event.bytes);
+  entry.size ??= event.size;
+  entry.compared = undefined;
   session.moving = event.path;
   session.total = event.total ?? session.total;
   session.limitedBy = event.limitedBy;
 }
 
 /** Bytes of an earlier session count as done, but not for the rate. */
-function applyResumed(session: Session, { path, size, bytes }: Extract<TransferEvent, { type: 'resumed' }>): void {
+function applyResumed(session: Session, { path, size, bytes }: Of<'resumed'>): void {
   const before = session.open.get(path)?.bytes ?? 0;
   session.open.set(path, { path, size, bytes });
   session.bytes += bytes - before;
@@ -101,10 +134,11 @@ function applyResumed(session: Session, { path, size, bytes }: Extract<TransferE
 function end(session: Session, path: string, at: number, event: TransferEvent): void {
   const entry = session.open.get(path);
   session.open.delete(path);
-  session.ended += 1;
+  // What could not be read was never offered, and is not among the entries of the whole.
+  if (entry || event.type === 'stored' || event.type === 'sent') session.ended += 1;
   if (!entry) return;
   const arrived = event.type === 'stored' || event.type === 'sent' ? event.size : entry.bytes;
-  const rest = (entry.size ?? arrived) - entry.bytes;
+  const rest = Math.max(0, (entry.size ?? arrived) - entry.bytes);
   const moved = (event.type === 'stored' && !event.already) || event.type === 'sent';
   if (moved) count(session, rest, at);
   else session.bytes += rest;
@@ -123,7 +157,8 @@ function view(session: Session, at: number): SessionProgress {
     current: moving ?? first,
     ended: session.ended,
     bytes: session.bytes,
-    total: session.total,
+    // A file that has grown since it was counted makes the whole larger.
+    total: session.total && { ...session.total, bytes: Math.max(session.total.bytes, session.bytes) },
     bytesPerSecond: session.meter.perSecond(at),
     limitedBy: session.limitedBy,
   };

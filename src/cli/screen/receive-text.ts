@@ -59,6 +59,7 @@ export function createReceiveText(onConflict: ConflictPolicy, tally: Arrived): R
       case 'planned':
       case 'offered':
       case 'progress':
+      case 'comparing':
       case 'sent':
       case 'retrying':
       case 'resumed':

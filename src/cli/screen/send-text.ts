@@ -38,6 +38,7 @@ export function createSendText(to: Address, tally: Arrived): SendText {
     if (event.type === 'retrying') return describeRetry(event);
     if (event.type === 'resumed')
       return `going on with ${escapeText(event.path)} where it stopped, at ${formatBytes(event.bytes)}`;
+    if (event.type === 'comparing') return describeComparison(event);
     if (event.type === 'peer') return describePeer(target, event.identity);
     if (event.type === 'paired') return describePairing(target, event.identity);
     if (event.type !== 'stored') return undefined;
@@ -86,6 +87,12 @@ function createBroken() {
     },
     isLeft: () => paths.size > 0,
   };
+}
+
+/** `reading film.mkv again: …` when the comparison of what an earlier session has sent begins. */
+function describeComparison({ path, bytes, of }: Extract<TransferEvent, { type: 'comparing' }>): string | undefined {
+  if (bytes > 0) return undefined;
+  return `reading ${escapeText(path)} again: ${formatBytes(of)} of it are compared with what the receiver has, because their digests are not known here any more`;
 }
 
 function describePeer(target: string, identity: Fingerprint): string {

@@ -116,8 +116,10 @@ export class ContentSender {
   async #sendFrom({ entry, offset, have }: Task, first: number, digest: FileDigest): Promise<number> {
     const { entries, queue, watch } = this.#options;
     const { source } = entry;
+    const from = Math.min(first * BLOCK_BYTES, source.entry.size ?? 0);
     let block = first;
-    let end = Math.min(first * BLOCK_BYTES, source.entry.size ?? 0);
+    let end = from;
+    if (have.length > first) entries.noteCompared(entry, 0, offset - from);
     // One block goes out while the next is digested; a third is being read.
     let sending = Promise.resolve();
     for await (const bytes of readContent(source, first * BLOCK_BYTES, watch)) {
@@ -133,7 +135,9 @@ export class ContentSender {
       sending.catch(() => undefined);
       block += 1;
       end += bytes.length;
-      entries.noteProgress(entry, end);
+      // What the receiver has does not move, so it is no progress.
+      if (end > offset) entries.noteProgress(entry, end);
+      else entries.noteCompared(entry, end - from, offset - from);
       if (queue.hasAgain) await this.#sendAgain();
     }
     await this.#waitFor(sending);

@@ -91,6 +91,13 @@ export class OutgoingEntries {
     tally.emit({ type: 'progress', path, bytes, size, total: null, ...limit });
   }
 
+  /** Notes that content which the receiver has was read to be compared: `bytes` of `of` so far. */
+  noteCompared({ source }: OpenEntry, bytes: number, of: number): void {
+    this.#moved = performance.now();
+    const { path, size } = source.entry;
+    this.#options.tally.emit({ type: 'comparing', path, bytes, of, size });
+  }
+
   /** Notes that all content of the entry was sent: now the receiver has to store it. */
   noteEnd(entry: OpenEntry, end: SentFile): void {
     entry.ended = end;

@@ -35,6 +35,10 @@ describe('drawBar', () => {
     expect(drawBar({ ...bar, size: null }, 79)).toMatch(/^photo.jpg +13.5 MB +4 MB\/s +$/);
   });
 
+  it('is never over 100%, and never has more than all of it', () => {
+    expect(drawBar({ ...bar, bytes: 30_000_000 }, 119)).toMatch(/\[=+\] +100% +(\S+ \S+) of \1 /);
+  });
+
   it('shows no time left for a transfer that stands still', () => {
     expect(drawBar({ ...bar, bytesPerSecond: 0 }, 79)).toMatch(/0 B\/s +$/);
   });
@@ -73,6 +77,14 @@ describe('describeSend', () => {
   it('draws one more bar for the whole if there are several files', () => {
     const lines = describeSend([session({ total: { entries: 12, bytes: 54_000_000 }, ended: 3 })], 79);
     expect(lines).toEqual([expect.stringMatching(/^photo.jpg .* 50%/), expect.stringMatching(/^3 of 12 done .* 25%/)]);
+  });
+
+  it.each([
+    [600, /^reading photo.jpg again +\[=+-+\] +50% /],
+    [0, /^comparing photo.jpg +\[=+-+\] +50% /],
+  ])('draws a bar of its own for what is only read, with %d bytes sent before', (bytes, line) => {
+    const current = { path: 'photo.jpg', size: 1000, bytes, compared: { bytes: 300, of: 600 } };
+    expect(describeSend([session({ current })], 99)[0]).toMatch(line);
   });
 
   it('shows a name escaped', () => {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { createSendText } from '../../../src/cli/screen/send-text.js';
 import { createArrived } from '../../../src/cli/screen/arrived.js';
 import type { Summary, TransferEvent } from '../../../src/core/events.js';
-import { failed, offered, refused, stored, summary } from '../events.js';
+import { comparing, failed, offered, refused, stored, summary } from '../events.js';
 
 function summarize(events: TransferEvent[], sums: Partial<Summary>): string {
   const text = createSendText({ host: 'host', port: 6000 }, createArrived());
@@ -85,4 +85,13 @@ it('names each entry that is not stored, escaped, and no other', () => {
 it('names a port that is not the usual one', () => {
   const { summarize: sum } = createSendText({ host: '::1', port: 7000 }, createArrived());
   expect(sum(summary())).toBe('nothing stored on [::1]:7000');
+});
+
+it('says once that a file which goes on is read again', () => {
+  const { describe } = createSendText({ host: 'host', port: 6000 }, createArrived());
+  expect([comparing('f', 0, 600), comparing('f', 300, 600), comparing('f', 600, 600)].map(describe)).toEqual([
+    'reading f again: 600 B of it are compared with what the receiver has, because their digests are not known here any more',
+    undefined,
+    undefined,
+  ]);
 });
