@@ -58,6 +58,9 @@ async function expectLost(size: number, options: TraceOptions, status = 74, says
 const FULL = /file\.bin.*: the receiver's disk is full/;
 const NO_MORE_FILES = /file\.bin.*: the receiver's disk can take no more files/;
 const BROKEN = /file\.bin.*: the receiver's disk reported an error/;
+const QUOTA = /file\.bin.*: the receiver's disk quota is used up/;
+const STALE = /file\.bin.*: the receiver's network disk has lost track of it/;
+const DAMAGED = /file\.bin.*: the receiver's file system is damaged/;
 const READ_ONLY = /file\.bin.*: the receiver's disk is read-only/;
 
 describe('a system call of the receiver that fails', () => {
@@ -65,6 +68,12 @@ describe('a system call of the receiver that fails', () => {
     ['no space for a small file', 'pwrite64', 'error=ENOSPC:when=1', SMALL, 74, FULL],
     ['no space in the middle', BLOCKS, 'error=ENOSPC:when=3+', RESUMABLE, 74, FULL],
     ['no space for the name', 'link', 'error=ENOSPC', SMALL, 74, NO_MORE_FILES],
+    ['a quota that is used up in the middle', BLOCKS, 'error=EDQUOT:when=3+', RESUMABLE, 74, QUOTA],
+    ['a quota that is used up for a small file', 'pwrite64', 'error=EDQUOT:when=1', SMALL, 74, QUOTA],
+    ['a quota that is used up at the sync', 'fsync', 'error=EDQUOT:when=1', SMALL, 74, QUOTA],
+    ['a network disk whose server was restarted', BLOCKS, 'error=ESTALE:when=3+', RESUMABLE, 74, STALE],
+    ['a network disk that is lost at the sync', 'fsync', 'error=ESTALE:when=1', SMALL, 74, STALE],
+    ['a damaged file system', 'pwrite64', 'error=EUCLEAN:when=1', SMALL, 74, DAMAGED],
     ['EIO at the first write', 'pwrite64', 'error=EIO:when=1', SMALL, 74, BROKEN],
     ['EIO in the middle', BLOCKS, 'error=EIO:when=3', RESUMABLE, 74, BROKEN],
     ['EIO at the link', 'link', 'error=EIO', SMALL, 74, BROKEN],
@@ -150,11 +159,15 @@ describe('a journal', () => {
     expect(await readNames(receiver.dir)).toEqual(['file.bin']);
   });
 
-  it.each(['ENOSPC', 'EIO'])('that cannot be made (%s) fails the file, which can be sent again', async (errno) => {
-    const receiver = await startWarm();
-    const file = await makeFile(RESUMABLE);
-    const { exit } = await sendInto(receiver, file, { calls: ['pwrite64'], fault: `error=${errno}:when=1` });
-    expectFailure(exit, 74, errno === 'EIO' ? BROKEN : FULL);
-    await expectTaken(receiver, file);
-  });
+  it.each(['ENOSPC', 'EIO', 'EDQUOT', 'EPERM'])(
+    'that cannot be made (%s) costs no more than that either',
+    async (errno) => {
+      const receiver = await startWarm();
+      const file = await makeFile(RESUMABLE);
+      const { exit } = await sendInto(receiver, file, { calls: ['pwrite64'], fault: `error=${errno}:when=1` });
+      expect(exit.status, exit.stderr).toBe(0);
+      await expectWhole(receiver.dir, file);
+      expect(await readNames(receiver.dir)).toEqual(['file.bin']);
+    },
+  );
 });

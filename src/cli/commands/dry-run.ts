@@ -103,8 +103,12 @@ function createWhole(to: Address) {
       const bytes = hasStream ? 'of unknown size' : formatBytes(checked?.needed ?? 0);
       const what = `dry run: ${kinds}${kinds === 'nothing' ? '' : ` (${bytes})`} would go to ${target}`;
       const there = already > 0 ? `, ${already} already there` : '';
-      const room = checked?.free == null ? '' : `; there is room for ${formatBytes(checked.free)}`;
+      const room = checked ? `; ${describeRoom(checked)}` : '';
       return `${what}${there}${describeLosses(losses)}. Nothing was sent${room}.`;
     },
   };
+}
+
+function describeRoom({ free }: Checked): string {
+  return free === null ? 'its disk does not tell how much room there is' : `there is room for ${formatBytes(free)}`;
 }

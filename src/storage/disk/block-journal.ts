@@ -41,7 +41,8 @@ export async function openJournal(path: string, binding: string): Promise<BlockJ
     const header = Buffer.from(`${JSON.stringify(binding)}\n`);
     const isBound = content.subarray(0, header.length).equals(header);
     const { known, end } = isBound ? readRecords(content, header.length) : { known: new Map<number, bigint>(), end: 0 };
-    await handle.truncate(end);
+    // Some file systems cannot shorten a file. A new journal does not need it.
+    if (content.length > end) await handle.truncate(end);
     if (!isBound) await handle.write(header, 0, header.length, 0);
     return createJournal({ path, handle, known, headerBytes: header.length, end: isBound ? end : header.length });
   } catch (error) {
@@ -110,7 +111,7 @@ function createJournal({ path, handle, known, headerBytes, ...begin }: OpenJourn
     clear: () =>
       inTurn(async () => {
         known.clear();
-        await handle.truncate(headerBytes);
+        if (end > headerBytes) await handle.truncate(headerBytes);
         end = headerBytes;
       }),
     append: (digests) => {

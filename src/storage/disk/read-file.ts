@@ -1,9 +1,10 @@
 /** Reads a regular file in blocks, and notices when the file has changed. */
 import { constants, fstatSync, lstatSync, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { FtxError, errnoOf, nameFailure } from '../../core/errors.js';
+import { FtxError, errnoOf } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
 import { showPath } from './disk-error.js';
+import { nameDiskFailure } from './errno.js';
 import { readAhead, RING, type ReadBlock } from './read-ahead.js';
 
 /** O_NONBLOCK, because a pipe may have taken the place of the file, and opening it must not wait for a writer. */
@@ -108,6 +109,6 @@ export function readError(error: unknown, path: string): FtxError {
       return new FtxError('unreadable', `${showPath(path)}: you have no permission to read it.`, { cause: error });
     case undefined:
     default:
-      return new FtxError('io', `${showPath(path)}: cannot be read (${nameFailure(error)}).`, { cause: error });
+      return new FtxError('io', `${showPath(path)}: cannot be read (${nameDiskFailure(error)}).`, { cause: error });
   }
 }

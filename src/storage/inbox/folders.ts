@@ -2,9 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { open, unlink, mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { FtxError, errnoOf, nameFailure } from '../../core/errors.js';
+import { FtxError, errnoOf } from '../../core/errors.js';
 import { showPath } from '../disk/disk-error.js';
 import { DURABLE, type Durability } from '../disk/durability.js';
+import { diskErrnoOf, nameDiskFailure } from '../disk/errno.js';
 import { resolveExactly } from '../disk/exact-path.js';
 import { holdFolder, holdKnown, holdRoot, releaseFolder, type HeldFolder } from '../disk/held-folder.js';
 import { createMadeFolders, PRIVATE_MODE, wasLeftUnfinished, type MadeFolders } from './made-folders.js';
@@ -193,7 +194,7 @@ async function makeUnlessThere(path: string): Promise<boolean> {
 }
 
 function describeObstacle(error: unknown): string {
-  switch (errnoOf(error)) {
+  switch (diskErrnoOf(error)) {
     case 'EEXIST':
     case 'ENOTDIR':
       return 'there is a file of that name, or on the way to it; choose another with --dir';
@@ -206,9 +207,11 @@ function describeObstacle(error: unknown): string {
       return 'the disk is read-only; choose another with --dir';
     case 'ENOSPC':
       return 'the disk is full; make room on it, or choose another with --dir';
+    case 'EDQUOT':
+      return 'the disk quota is used up; make room in it, or choose another with --dir';
     case undefined:
     default:
-      return `it cannot be used (${nameFailure(error)}); choose another with --dir`;
+      return `it cannot be used (${nameDiskFailure(error)}); choose another with --dir`;
   }
 }
 

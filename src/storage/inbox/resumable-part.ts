@@ -17,6 +17,11 @@ export const JOURNAL_SUFFIX = '.journal';
 /** Milliseconds to wait for a session that has the part file and is just ending. */
 const MAX_WAIT_MS = 2_000;
 
+/** Errors that pass by themselves. The sender hears "busy" and comes back, so its part file and journal stay. */
+const PASSING: readonly string[] = ['EMFILE', 'ENFILE', 'ENOMEM'];
+/** What the system says of a link, a pipe or a folder that was planted at the name. It is left alone. */
+const PLANTED: readonly string[] = ['ELOOP', 'EISDIR'];
+
 /** Process-wide, by path: part files that a session has open. Each promise resolves when the part file is free. */
 const inUse = new Map<string, Promise<void>>();
 
@@ -51,11 +56,14 @@ export async function discardResumablePart(
   if (left.length === 0 || inUse.has(path + PART_SUFFIX)) return;
   const unlock = await takeLock(path + LOCK_SUFFIX);
   if (!unlock) return;
-  await Promise.all([PART_SUFFIX, JOURNAL_SUFFIX].map((suffix) => unlink(path + suffix).catch(() => undefined)));
+  await removeFiles(path);
   await unlock();
 }
 
-/** Opens the part file of an offer. Undefined for a small file or a stream, and while another session, of this or another receiver, has it open. */
+/**
+ * Opens the part file of an offer. Undefined for a small file or a stream, while another session, of this or another
+ * receiver, has it open, and where no journal can be kept: that costs a later session its head start, and not the file.
+ */
 export async function openResumablePart(options: PartFileOptions, peer: string): Promise<PartFile | undefined> {
   const { offer, place } = options;
   if (!isWorthKeeping(offer)) return undefined;
@@ -67,9 +75,8 @@ export async function openResumablePart(options: PartFileOptions, peer: string):
     return await openClaimed(options, stem, binding, release);
   } catch (error) {
     await release();
-    // Something planted at these names costs later sessions their start. This session can still receive the file.
-    if (['ELOOP', 'EISDIR'].includes(errnoOf(error) ?? '')) return undefined;
-    throw error;
+    if (PASSING.includes(errnoOf(error) ?? '')) throw error;
+    return undefined;
   }
 }
 
@@ -97,13 +104,21 @@ function countBlocks(bytes: number, { size }: Entry): number {
 
 async function openClaimed(options: PartFileOptions, stem: string, binding: string, release: () => Promise<void>) {
   const name = stem + PART_SUFFIX;
-  const journal = await openJournal(join(options.place.folder, stem + JOURNAL_SUFFIX), binding);
+  let journal: BlockJournal | undefined;
   try {
+    journal = await openJournal(join(options.place.folder, stem + JOURNAL_SUFFIX), binding);
     return await openWithJournal(options, name, journal, release);
   } catch (error) {
-    await journal.close().catch(() => undefined);
+    await journal?.close().catch(() => undefined);
+    const errno = errnoOf(error) ?? '';
+    if (![...PASSING, ...PLANTED].includes(errno)) await removeFiles(join(options.place.folder, stem));
     throw error;
   }
+}
+
+/** Removes a part file and its journal: one is of no use without the other. */
+async function removeFiles(stem: string): Promise<void> {
+  await Promise.all([PART_SUFFIX, JOURNAL_SUFFIX].map((suffix) => unlink(stem + suffix).catch(() => undefined)));
 }
 
 async function openWithJournal(

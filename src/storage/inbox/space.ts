@@ -1,4 +1,5 @@
 /** Free space of the disk, reserved for running transfers before their first byte. */
+import type { StatsFs } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { FtxError } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
@@ -142,9 +143,17 @@ function createReservation(
   };
 }
 
+/** What statfs tells of a disk, in blocks of `bsize` bytes. */
+type DiskFigures = Pick<StatsFs, 'blocks' | 'bavail' | 'bsize'>;
+
 async function readFreeBytes(dir: string): Promise<number> {
-  const { bavail, bsize } = await statfs(dir);
-  return bavail * bsize;
+  return countFree(await statfs(dir));
+}
+
+/** The free bytes of a disk; Infinity if its figures tell nothing, as on mounts that fill them with zeros or with ones. */
+export function countFree({ blocks, bavail, bsize }: DiskFigures): number {
+  const isKnown = blocks > 0 && bsize > 0 && bavail >= 0 && bavail <= blocks && Number.isSafeInteger(blocks * bsize);
+  return isKnown ? bavail * bsize : Infinity;
 }
 
 function noSpaceError(path: string, bytes: number, free: number): FtxError {

@@ -65,7 +65,7 @@ it.each<[TransferEvent[], object, string]>([
   [
     [planned('a'), planned('b', { fate: 'already' }), checked({ free: null })],
     { refused: 2 },
-    'dry run: 1 file (1.0 kB) would go to host, 1 already there; 2 refused. Nothing was sent.',
+    'dry run: 1 file (1.0 kB) would go to host, 1 already there; 2 refused. Nothing was sent; its disk does not tell how much room there is.',
   ],
   [
     [planned('s', { size: null }), checked({ needed: 0 })],

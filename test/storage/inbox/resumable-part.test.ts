@@ -3,6 +3,7 @@ import {
   open as openHandle,
   readFile,
   readdir,
+  readlink,
   symlink,
   truncate,
   unlink,
@@ -10,8 +11,10 @@ import {
   writeFile,
   type FileHandle,
 } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { getSystemErrorName } from 'node:util';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { BLOCK_BYTES, type Entry } from '../../../src/core/entry.js';
 import type { PartFile } from '../../../src/core/sink.js';
 import { createFileSink } from '../../../src/storage/inbox/file-sink.js';
@@ -245,4 +248,64 @@ it('a part file that another receiver has taken is not published under the name'
   await writeFile(path, 'of somebody else');
   await expect(part.commit(SIZE)).rejects.toMatchObject({ code: 'io' });
   expect((await readdir(dir)).filter((name) => !name.startsWith('.'))).toEqual([]);
+});
+
+describe('a journal that the disk does not take', () => {
+  /** Descriptors of journals, open or removed. */
+  const openJournals = async () => {
+    const fds = await readdir('/proc/self/fd').catch(() => []);
+    const targets = await Promise.all(fds.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+    return targets.filter((target) => target.includes('.journal'));
+  };
+
+  async function failHandles(method: 'truncate' | 'readFile' | 'write' | 'stat', errno: number): Promise<void> {
+    const probe = await openHandle('/dev/null');
+    await probe.close();
+    const code = getSystemErrorName(-errno);
+    const error = Object.assign(new Error(`${code}, ${method}`), { code, errno: -errno });
+    vi.spyOn(Object.getPrototypeOf(probe) as FileHandle, method).mockRejectedValueOnce(error);
+    onTestFinished(() => void vi.restoreAllMocks());
+  }
+
+  it.each([
+    ['cannot be shortened', 'truncate', 1],
+    ['cannot be shortened, by an error without a name', 'truncate', 122],
+    ['cannot be read', 'readFile', 5],
+    ['cannot be looked at', 'stat', 116],
+    ['cannot be written', 'write', 28],
+  ] as const)('and %s costs the head start, not the file, and no descriptor', async (_, method, errno) => {
+    const dir = await tempDir();
+    // Another binding: the journal has to be shortened, and written anew.
+    await leave(dir, [0, 1]);
+    const [journal = ''] = (await readdir(dir)).filter((name) => name.endsWith('.journal'));
+    await writeFile(join(dir, journal), 'of something else\n');
+    const before = await openJournals();
+    await failHandles(method, errno);
+    const part = await open(dir);
+    expect(part.durable).toEqual([]);
+    expect(await kept(dir)).toEqual([]);
+    expect(await openJournals()).toEqual(before);
+    await write(part, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(await part.commit(SIZE)).toEqual({ as: 'x' });
+    expect(await readdir(dir)).toEqual(['x']);
+  });
+
+  it('for want of descriptors is kept, because the sender comes back', async () => {
+    const dir = await tempDir();
+    await leave(dir, [0, 1]);
+    await failHandles('readFile', constants.errno.EMFILE);
+    await expect(open(dir)).rejects.toMatchObject({ code: 'busy' });
+    expect((await open(dir)).durable).toEqual([100n, 101n]);
+  });
+
+  it('on a file system that never shortens a file still gives a head start', async () => {
+    const dir = await tempDir();
+    const probe = await openHandle('/dev/null');
+    await probe.close();
+    const refusal = Object.assign(new Error('EPERM'), { code: 'EPERM' });
+    vi.spyOn(Object.getPrototypeOf(probe) as FileHandle, 'truncate').mockRejectedValue(refusal);
+    onTestFinished(() => void vi.restoreAllMocks());
+    await leave(dir, [0, 1, 2]);
+    expect((await open(dir)).durable).toEqual([100n, 101n, 102n]);
+  });
 });

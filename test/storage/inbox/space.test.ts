@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BLOCK_BYTES } from '../../../src/core/entry.js';
 import { createFileSink } from '../../../src/storage/inbox/file-sink.js';
-import { createSpace, type SenderSpace } from '../../../src/storage/inbox/space.js';
+import { countFree, createSpace, type SenderSpace } from '../../../src/storage/inbox/space.js';
 import { expectPart, offerFile, refusal } from '../../contract/sink.contract.js';
 import { tempDir } from '../../support/folders.js';
 
@@ -66,6 +66,23 @@ describe('one sender', () => {
     const reservation = await space.join().reserve('a', GIB);
     for (let done = 0; done < GIB; done += MIB) await write(reservation, MIB);
     expect(left()).toBe(MARGIN);
+  });
+});
+
+describe('the figures of a disk', () => {
+  const ALL_ONES = 2 ** 64;
+
+  it.each([
+    ['all zeros', { blocks: 0, bavail: 0, bsize: 0 }, Infinity],
+    ['no blocks in all', { blocks: 0, bavail: 0, bsize: 4096 }, Infinity],
+    ['no size of a block', { blocks: 1000, bavail: 500, bsize: 0 }, Infinity],
+    ['all ones', { blocks: ALL_ONES, bavail: ALL_ONES, bsize: 4096 }, Infinity],
+    ['more free than there is', { blocks: 1000, bavail: ALL_ONES - 100, bsize: 4096 }, Infinity],
+    ['fewer than none', { blocks: 1000, bavail: -100, bsize: 4096 }, Infinity],
+    ['none free of a known total', { blocks: 1000, bavail: 0, bsize: 4096 }, 0],
+    ['all free', { blocks: 1000, bavail: 1000, bsize: 512 }, 512_000],
+  ])('that are %s', (_, figures, free) => {
+    expect(countFree(figures)).toBe(free);
   });
 });
 
