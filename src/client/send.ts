@@ -29,6 +29,7 @@
 import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DEFAULT_RETRIES, DEFAULT_TIMEOUT_MS, type Complete } from '../core/defaults.js';
+import { createSha256 } from './sha256.js';
 import { FtxError } from '../core/errors.js';
 import { openCodeDesk, type CodeDesk } from './code-desk.js';
 import type { EventListener, Totals } from '../core/events.js';
@@ -149,7 +150,7 @@ async function sendAll(options: CompleteOptions, work: Work, onCounted: (totals:
     const isWanted = ({ path }: Entry) => !ended.has(path);
     const sources = () => inputs.walk(createProblemReport(work));
     const link = await connect(to, { plain, peer, home, desk, timeouts, signal, emit });
-    await sendSession(link, sources, { tally, timeouts, signal, dryRun, isWanted, onCounted });
+    await sendSession(link, sources, { tally, timeouts, createSha256, signal, dryRun, isWanted, onCounted });
   };
   const retries = canRetry(options) ? options.retries : 0;
   await withRetries({ ...journey, retries, signal, onRetry: createRetryReport(work, retries) }, attempt);

@@ -15,6 +15,8 @@ export type Bringer =
 export interface InboxSession {
   /** Only the same bringer goes on with a transfer that broke off. */
   readonly bringer: Bringer;
+  /** Whether the owner of the inbox knows the bringer. A stranger learns nothing of a file that it did not bring. */
+  readonly isKnown: boolean;
   readonly onConflict: ConflictPolicy;
   /** Whether a transfer that breaks off can go on in a later session. */
   readonly isResumable: boolean;

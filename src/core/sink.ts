@@ -5,6 +5,14 @@ import type { Entry } from './entry.js';
 export interface Placed {
   /** Its path below the receiver's folder, `/`-separated. Not the offered one if the name was taken. */
   readonly as: string;
+  /** True if a file with this very content was there before, so that nothing new stands there. */
+  readonly already?: boolean;
+}
+
+/** What a sender can tell of a file beyond its entry. */
+export interface Vouched {
+  /** Whether the sender can prove that it has the content of a file, so that the content need not be sent. */
+  readonly canProve: boolean;
 }
 
 /** A file that is being received. It has no final name before commit names it. */
@@ -18,7 +26,8 @@ export interface PartFile {
   confirm(offset: number, digest: bigint): void;
   /**
    * Gives the file its final name; it is durable when this resolves, if the sink is. `size` is in bytes, and must be
-   * what was written. Throws FtxErrors, and then the final name does not exist. Call it once, after all writes.
+   * what was written. A file that stands there with the very same content is left as it is, and is `already` there.
+   * Throws FtxErrors, and then the final name does not exist. Call it once, after all writes.
    */
   commit(size: number): Promise<Placed>;
   /** Removes what has arrived. Never fails. Safe to call at any time, more than once, and after commit. */
@@ -27,9 +36,11 @@ export interface PartFile {
   suspend(): Promise<void>;
 }
 
-/** A file that has the offered name and size already. The caller compares the content to learn whether it is the same one. */
-export interface PresentFile extends Placed {
+/** A file that has the name, the size and the time of the offer. The sender has to prove that its own has the same content. */
+export interface PresentFile {
   readonly state: 'present';
+  /** Its path below the receiver's folder, `/`-separated. */
+  readonly as: string;
   /**
    * The content as Source.blocks(0) yields it. Throws FtxError `changed` also after the last block, so that a caller
    * that has read to the end knows that this very file stands there still.
@@ -68,8 +79,11 @@ export interface Sink {
   readonly isDurable: boolean;
   /** Begins a list. In a dry run the outlooks also tell the free names for `rename`. */
   plan(isDryRun: boolean): Plan;
-  /** Decides what becomes of an offered file. What it writes, apart from parent folders, is gone after a discard. */
-  open(offer: Entry): Promise<PartFile | PresentFile>;
+  /**
+   * Decides what becomes of an offered file. What it writes, apart from parent folders, is gone after a discard. A
+   * PresentFile comes only for a sender that can prove its content.
+   */
+  open(offer: Entry, vouched?: Vouched): Promise<PartFile | PresentFile>;
   /** Makes an offered directory or symlink. It is durable when this resolves, if the sink is. */
   place(offer: Entry): Promise<Placed>;
   /** Call it after the sender's goodbye: parent folders that were made and never offered get the mode of any new folder. Never fails. */

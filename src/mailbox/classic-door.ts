@@ -21,7 +21,7 @@ export function createClassicDoor({ inbox, options, timeouts }: ClassicDoorOptio
       return receiveClassic(connection, {
         ...describeSession(visit, number(), timeouts, options),
         // A classic sender does not choose the name, so its file never replaces another. A classic sender cannot resume.
-        sink: inbox.session({ bringer, onConflict: 'rename', isResumable: false }),
+        sink: inbox.session({ bringer, isKnown: false, onConflict: 'rename', isResumable: false }),
         maxSize: options.maxSize,
         name: nameClassicFile(new Date()),
       });

@@ -1,5 +1,6 @@
 /** The door for ftx: the gate, then one session. */
 import { FtxError } from '../core/errors.js';
+import type { Fingerprint } from '../core/fingerprint.js';
 import type { Bringer, Inbox } from '../core/inbox.js';
 import type { Timeouts } from '../protocol/constants.js';
 import { createBlockPool } from '../session/receive/block-pool.js';
@@ -49,11 +50,12 @@ export function createFtxDoor({ inbox, options, timeouts, budget, isEncrypted, g
       const bringer: Bringer = secured
         ? { kind: 'key', id: secured.peer }
         : { kind: 'none', address: connection.address.host };
+      const isKnown = secured !== undefined && (gate ? !pass?.pair : await isKnownSender(options.home, secured.peer));
       const grant = budget.grantEntries(pass?.pair ? MAX_NEWCOMER_OFFERS : MAX_OPEN_OFFERS);
       try {
         return await receiveSession(connection, {
           ...describeSession(visit, session, timeouts, options),
-          sink: inbox.session({ bringer, onConflict: options.onConflict, isResumable: true }),
+          sink: inbox.session({ bringer, isKnown, onConflict: options.onConflict, isResumable: true }),
           pool,
           limits: { offers: grant.entries, size: options.maxSize },
           pair: pass?.pair,
@@ -66,4 +68,14 @@ export function createFtxDoor({ inbox, options, timeouts, budget, isEncrypted, g
       }
     },
   };
+}
+
+/** Whether a sender is in the list of those that are let in everywhere. A list that cannot be read knows nobody. */
+async function isKnownSender(home: string | undefined, peer: Fingerprint): Promise<boolean> {
+  const [{ findHome }, { readKnownPeers }] = await Promise.all([
+    import('../home/state-dir.js'),
+    import('../home/known-peers.js'),
+  ]);
+  const known = await readKnownPeers(findHome(home)).catch(() => undefined);
+  return known?.senders.has(peer) ?? false;
 }

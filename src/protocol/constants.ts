@@ -11,6 +11,10 @@ export const STATUS_CAPABILITY = 'status';
 export const PAIR_CAPABILITY = 'pair';
 /** Section 5, hello: this side takes part in checks of a whole list. */
 export const CHECK_CAPABILITY = 'check';
+/** Section 5, hello: the sender can prove that it has the content of a file, and the receiver may ask for that. */
+export const PROOF_CAPABILITY = 'proof';
+/** Section 5, ready: random bytes that a proof begins with. */
+export const NONCE_BYTES = 32;
 /** Section 5, check: a sender has at most this many `check` messages that wait for their verdicts. */
 export const MAX_OPEN_CHECKS = 4;
 /** Section 5, status: the time from one `status` to the next. */

@@ -4,7 +4,7 @@ import { FtxError, type ErrorCode } from '../core/errors.js';
 import type { Entry } from '../core/entry.js';
 import type { Outlook, Capacity } from '../core/sink.js';
 import type { ReceiverShares } from '../core/events.js';
-import * as limits from './constants.js';
+import { cutMessage, offerToJson, verdictToJson } from './item-json.js';
 import * as schemas from './schemas.js';
 
 export interface Hello {
@@ -51,13 +51,31 @@ export interface CheckedMessage {
   readonly room?: Capacity | undefined;
 }
 
+export interface ReadyMessage {
+  readonly type: 'ready';
+  readonly id: number;
+  readonly offset: number;
+  readonly have: boolean;
+  /** Asks for a proof that begins with these bytes, in hex. */
+  readonly nonce?: string | undefined;
+}
+
+export interface EndMessage {
+  readonly type: 'end';
+  readonly id: number;
+  readonly digest: string;
+  readonly size: number;
+  /** SHA-256 of the nonce and the content, in hex. */
+  readonly proof?: string | undefined;
+}
+
 export type ControlMessage =
   | CheckMessage
   | CheckedMessage
   | ({ readonly type: 'hello'; readonly id: 0 } & Hello)
   | { readonly type: 'offer'; readonly id: number; readonly entry: Entry }
-  | { readonly type: 'ready'; readonly id: number; readonly offset: number; readonly have: boolean }
-  | { readonly type: 'end'; readonly id: number; readonly digest: string; readonly size: number }
+  | ReadyMessage
+  | EndMessage
   | {
       readonly type: 'stored';
       readonly id: number;
@@ -149,41 +167,6 @@ export function parseControl(type: ControlMessage['type'], id: number, json: unk
   }
 }
 
-function offerToJson({ path, kind, size, mtimeNs, mode, target }: Entry): unknown {
-  const octal = mode.toString(8).padStart(3, '0');
-  return { path, kind, size: size?.toString(), mtime: mtimeNs.toString(), mode: octal, target };
-}
-
-function verdictToJson(verdict: Verdict): unknown {
-  if (verdict.fate === 'refused') return { ...verdict, message: cutMessage(verdict.message) };
-  return { ...verdict, offset: verdict.offset > 0 ? verdict.offset.toString() : undefined };
-}
-
-/** The JSON text of an entry or a verdict in the list of its frame. */
-export function encodeItem(item: Entry | Verdict): string {
-  return JSON.stringify('index' in item ? verdictToJson(item) : offerToJson(item));
-}
-
-/** Bytes that an encoded item takes in the list of its frame, the comma included. */
-export function measureItem(text: string): number {
-  return countUtf8(text) + ','.length;
-}
-
-/** Bytes of the text in UTF-8. Counts instead of encoding, because every entry of a list is measured. */
-function countUtf8(text: string): number {
-  let bytes = text.length;
-  for (let at = 0; at < text.length; at += 1) {
-    const unit = text.charCodeAt(at);
-    // A surrogate pair is two units and four bytes: each half adds one.
-    if (unit >= 0x80) bytes += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
-  }
-  return bytes;
-}
-
-function cutMessage(message: string): string {
-  return message.slice(0, limits.MAX_MESSAGE_CHARS);
-}
-
 /** The payload of a control message as JSON text; undefined for a message without a payload. */
 export function controlToText(message: ControlMessage): string | undefined {
   if (message.type === 'check' && message.texts) return checkToText(message, message.texts);
@@ -204,11 +187,11 @@ function controlToJson(message: ControlMessage): unknown {
     case 'offer':
       return offerToJson(message.entry);
     case 'ready':
-      return { offset: message.offset.toString(), have: message.have || undefined };
+      return { offset: message.offset.toString(), have: message.have || undefined, nonce: message.nonce };
     case 'again':
       return { offset: message.offset.toString() };
     case 'end':
-      return { digest: message.digest, size: message.size.toString() };
+      return { digest: message.digest, size: message.size.toString(), proof: message.proof };
     case 'stored':
       return {
         as: message.as,

@@ -47,8 +47,10 @@ export const offer = v.pipe(
   v.check(({ kind, target }) => (kind === 'symlink') === (target !== undefined), 'a symlink and only it has a target'),
 );
 export const offset = v.object({ offset: bytes });
-export const ready = v.object({ offset: bytes, have: v.optional(v.boolean(), false) });
-export const end = v.object({ digest, size: bytes });
+/** 32 bytes. */
+const hex32 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+export const ready = v.object({ offset: bytes, have: v.optional(v.boolean(), false), nonce: v.optional(hex32) });
+export const end = v.object({ digest, size: bytes, proof: v.optional(hex32) });
 const percent = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(100));
 const sharesSchema = v.object({ network: percent, disk: percent, cpu: percent });
 export const stored = v.object({

@@ -34,17 +34,17 @@ export function describeInbox<Store>(name: string, contract: InboxContract<Store
   const inboxes = new Map<Store, Promise<Inbox>>();
   const asSinks: SinkContract<Store> = {
     ...contract,
-    async makeSink(store, { onConflict, maxSize }) {
+    async makeSink(store, { onConflict, maxSize, isKnown = true }) {
       const opening = inboxes.get(store) ?? open(store, maxSize);
       inboxes.set(store, opening);
-      return (await opening).session({ bringer: ANN, onConflict, isResumable: false });
+      return (await opening).session({ bringer: ANN, isKnown, onConflict, isResumable: false });
     },
   };
   describeSink(name, asSinks);
   describePlan(name, asSinks);
 
   const sessionOf = (inbox: Inbox, bringer: Bringer, options: Partial<InboxSession> = {}) =>
-    inbox.session({ bringer, onConflict: 'rename', isResumable: true, ...options });
+    inbox.session({ bringer, isKnown: true, onConflict: 'rename', isResumable: true, ...options });
 
   /** A session of the bringer brings one block of a file and breaks off. */
   async function breakOff(inbox: Inbox, bringer: Bringer, options: Partial<InboxSession> = {}): Promise<void> {

@@ -3,7 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { FtxError } from '../../src/core/errors.js';
 import type { Entry } from '../../src/core/entry.js';
 import type { Outlook, Sink } from '../../src/core/sink.js';
-import { offerDirectory, offerFile, offerLink, receiveFile, refusal, type SinkContract } from './sink.contract.js';
+import {
+  offerDirectory,
+  offerFile,
+  offerLink,
+  PROOF,
+  receiveFile,
+  refusal,
+  type SinkContract,
+} from './sink.contract.js';
 
 const POLICIES = ['rename', 'overwrite', 'skip', 'fail'] as const;
 const OLD = Buffer.from('old');
@@ -73,7 +81,7 @@ export function describePlan<Store>(name: string, contract: SinkContract<Store>)
   }
 
   async function receive(sink: Sink, offer: Entry): Promise<{ as: string | undefined }> {
-    const opened = await sink.open(offer);
+    const opened = await sink.open(offer, PROOF);
     if (opened.state === 'present') return { as: undefined };
     const content = Buffer.alloc(offer.size ?? 3, 'x');
     await opened.write(contract.toMemory?.(content) ?? content, 0);

@@ -9,6 +9,8 @@ import { copyBlocks } from './source.contract.js';
 export interface SinkOptions {
   readonly onConflict: 'rename' | 'overwrite' | 'skip' | 'fail';
   readonly maxSize: number;
+  /** Default true. */
+  readonly isKnown?: boolean;
 }
 
 /** A new session's sink over `store`, or over a new store. */
@@ -33,6 +35,8 @@ const BAD_PATHS = ['', '/etc/passwd', '../x', 'a/../x', 'a//b', 'C:/x', 'a\\b', 
 
 const BAD_TARGETS = ['', '/etc/passwd', '../outside', '../../x', 'a/../../../x', 'C:/x', 'a\\b', 'a\0b'];
 
+export const PROOF = { canProve: true } as const;
+
 export function offerFile(path: string, size: number | null, overrides: Partial<Entry> = {}): Entry {
   return { path, kind: 'file', size, mtimeNs: TIME_NS, mode: 0o640, ...overrides };
 }
@@ -52,6 +56,11 @@ export function refusal(code: ErrorCode): Error {
 export function expectPart(opened: PartFile | PresentFile): PartFile {
   if (opened.state !== 'part') throw new Error('expected a part file');
   return opened;
+}
+
+export async function writeAll(part: PartFile, content: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < content.length; offset += BLOCK_BYTES)
+    await part.write(content.subarray(offset, offset + BLOCK_BYTES), offset);
 }
 
 export async function receiveFile(
@@ -241,7 +250,7 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
           const { store, sink, again } = await start({ onConflict });
           const content = makeContent(BLOCK_BYTES + 3);
           await receiveFile(sink, 'd/x', content);
-          const present = await (await again()).open(offerFile('d/x', content.length));
+          const present = await (await again()).open(offerFile('d/x', content.length), PROOF);
           if (present.state !== 'present') throw new Error('expected the file that is there');
           expect(Buffer.concat(await copyBlocks(present, 0)).equals(content)).toBe(true);
           expect(present.receiveBeside !== undefined).toBe(onConflict === 'rename' || onConflict === 'overwrite');
@@ -254,7 +263,7 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
         async (moment) => {
           const { store, sink, again } = await start({ onConflict: 'overwrite' });
           await receiveFile(sink, 'x', Buffer.from('old'));
-          const present = await (await again()).open(offerFile('x', 3));
+          const present = await (await again()).open(offerFile('x', 3), PROOF);
           const part = expectPart(await (await again()).open(offerFile('x', 5)));
           await part.write(Buffer.from('newer'), 0);
           if (present.state !== 'present') throw new Error('expected the file that is there');
@@ -267,26 +276,105 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
         },
       );
 
-      it('fail refuses one of that size that is of another time', async () => {
-        const { sink, again } = await start({ onConflict: 'fail' });
-        await receiveFile(sink, 'x', Buffer.from('1'));
-        await expect((await again()).open(offerFile('x', 1, { mtimeNs: TIME_NS + SECOND_NS }))).rejects.toThrow(
-          refusal('exists'),
-        );
+      it.each(['skip', 'fail'] as const)('%s refuses what cannot be the file that is there', async (onConflict) => {
+        const { sink, again } = await start({ onConflict });
+        await receiveFile(sink, 'd/x', Buffer.from('1'));
+        for (const offer of [offerFile('d/x', 2), offerFile('d', 1)])
+          await expect((await again()).open(offer, PROOF)).rejects.toThrow(refusal('exists'));
       });
 
-      it('skip hands out the file of that size to be compared, and refuses all else', async () => {
-        const { sink, again } = await start({ onConflict: 'skip' });
-        const content = makeContent(BLOCK_BYTES + 3);
-        await receiveFile(sink, 'd/x', content);
-        const present = await (await again()).open(offerFile('d/x', content.length));
-        if (present.state !== 'present') throw new Error('expected the file that is there');
-        expect(present.as).toBe('d/x');
-        expect(Buffer.concat(await copyBlocks(present, 0)).equals(content)).toBe(true);
-        await expect(sink.open(offerFile('d/x', 1))).rejects.toThrow(refusal('exists'));
-        await expect(sink.open(offerFile('d/x', null))).rejects.toThrow(refusal('exists'));
-        await expect(sink.open(offerFile('d', 1))).rejects.toThrow(refusal('exists'));
+      it.each(['rename', 'overwrite', 'skip', 'fail'] as const)(
+        '%s finds that the very content is there already, whatever its time, also of a stranger',
+        async (onConflict) => {
+          for (const isKnown of [true, false]) {
+            const { store, sink, again } = await start({ onConflict, isKnown });
+            const content = makeContent(2 * BLOCK_BYTES + 3);
+            await receiveFile(sink, 'd/x', content);
+            for (const [size, mtimeNs] of [
+              [content.length, TIME_NS],
+              [content.length, 0n],
+              [null, TIME_NS],
+            ] as const) {
+              const part = expectPart(await (await again()).open(offerFile('d/x', size, { mtimeNs })));
+              await writeAll(part, content);
+              expect(await part.commit(content.length)).toEqual({ as: 'd/x', already: true });
+            }
+            expect(await contract.readNames(store)).toEqual(['d', 'd/x']);
+          }
+        },
+      );
+
+      it.each([0, BLOCK_BYTES + 1, 2 * BLOCK_BYTES + 2])(
+        'notices that the byte at %i differs, and stores the content that came',
+        async (at) => {
+          const { store, sink, again } = await start();
+          const content = makeContent(2 * BLOCK_BYTES + 3);
+          await receiveFile(sink, 'x', content);
+          const other = Buffer.from(content);
+          other[at] = (other[at] ?? 0) ^ 1;
+          const part = expectPart(await (await again()).open(offerFile('x', content.length)));
+          await writeAll(part, other);
+          expect(await part.commit(content.length)).toEqual({ as: 'x (1)' });
+          expect(Buffer.from(await contract.readFile(store, 'x')).equals(content)).toBe(true);
+          expect(Buffer.from(await contract.readFile(store, 'x (1)')).equals(other)).toBe(true);
+        },
+      );
+
+      it('rename finds a file again that has got a number, and does not number it twice', async () => {
+        const { store, sink, again } = await start();
+        await receiveFile(sink, 'q', Buffer.from('one'));
+        expect(await receiveFile(await again(), 'q', Buffer.from('two'))).toBe('q (1)');
+        for (let times = 0; times < 3; times += 1)
+          expect(await receiveFile(await again(), 'q', Buffer.from('two'))).toBe('q (1)');
+        expect(await contract.readNames(store)).toEqual(['q', 'q (1)']);
       });
+
+      it.each(['rename', 'overwrite', 'skip', 'fail'] as const)(
+        '%s stores one of two files of the same content that are sent at once',
+        async (onConflict) => {
+          const { store, sink, again } = await start({ onConflict });
+          const other = await again();
+          const parts = [await sink.open(offerFile('x', 3)), await other.open(offerFile('x', 3))].map(expectPart);
+          for (const part of parts) await writeAll(part, Buffer.from('abc'));
+          const placed = await Promise.all(parts.map((part) => part.commit(3)));
+          expect(placed.map(({ as }) => as)).toEqual(['x', 'x']);
+          // Two that replace the same file at once may both take its name.
+          if (onConflict !== 'overwrite') expect(placed.filter(({ already }) => already)).toHaveLength(1);
+          expect(await contract.readNames(store)).toEqual(['x']);
+        },
+      );
+
+      it.each(['skip', 'fail'] as const)('%s keeps the file that is there from other content', async (onConflict) => {
+        for (const isKnown of [true, false]) {
+          const { store, sink, again } = await start({ onConflict, isKnown });
+          await receiveFile(sink, 'x', Buffer.from('abc'));
+          const part = expectPart(await (await again()).open(offerFile('x', 3, { mtimeNs: 0n })));
+          await writeAll(part, Buffer.from('abd'));
+          await expect(part.commit(3)).rejects.toThrow(refusal('exists'));
+          await part.discard();
+          expect(await text(store, 'x')).toBe('abc');
+          expect(await contract.readNames(store)).toEqual(['x']);
+        }
+      });
+
+      it.each(['skip', 'fail'] as const)(
+        '%s tells a stranger in the same words that a name is taken, whatever has it',
+        async (onConflict) => {
+          const { sink, again } = await start({ onConflict, isKnown: false });
+          await receiveFile(sink, 'x', Buffer.from('abc'));
+          const messages = new Set<string>();
+          for (const offer of [offerFile('x', 3), offerFile('x', 3, { mtimeNs: 0n }), offerFile('x', 5)]) {
+            const plan = (await again()).plan(true);
+            await plan.add(offer).catch((error: unknown) => messages.add((error as Error).message));
+            plan.close();
+            const part = expectPart(await (await again()).open(offer, PROOF));
+            await writeAll(part, Buffer.alloc(offer.size ?? 0));
+            await part.commit(offer.size ?? 0).catch((error: unknown) => messages.add((error as Error).message));
+            await part.discard();
+          }
+          expect([...messages]).toHaveLength(1);
+        },
+      );
 
       it('skip stores what is not there', async () => {
         const { store, sink } = await start({ onConflict: 'skip' });

@@ -129,12 +129,12 @@ describe('a dry run', () => {
     await send(receiver.address, tree);
     const second = await send(receiver.address, tree, '--dry-run');
     expect(splitRoom(second.stdout).table.slice(1)).toEqual([
-      'already there    3.1 MB  tree/a.bin',
+      'rename           3.1 MB  tree/a.bin as tree/a (1).bin',
       'refused                  tree/huge.bin: is 5 MiB, more than the 4 MiB the receiver takes.',
       'already there      link  tree/link',
       'already there    folder  tree/empty',
       'already there    folder  tree',
-      `dry run: nothing would go to ${receiver.address}, 4 already there; 2 refused. Nothing was sent; there is room for ROOM.`,
+      `dry run: 1 file (3.1 MB) would go to ${receiver.address}, 3 already there; 2 refused. Nothing was sent; there is room for ROOM.`,
     ]);
     await receiver.program.output(
       'stderr',
@@ -145,11 +145,7 @@ describe('a dry run', () => {
   it.each([
     ['rename', 0, 'rename              4 B  photo.jpg as photo (1).jpg'],
     ['overwrite', 0, 'replace             4 B  photo.jpg'],
-    [
-      'skip',
-      77,
-      'refused                  photo.jpg: a different one of that name is there already and is not replaced.',
-    ],
+    ['skip', 77, 'refused                  photo.jpg: something of that name is there already and is not replaced.'],
     ['fail', 77, 'refused                  photo.jpg: something of that name is there already and is not replaced.'],
   ])('says what --on-conflict %s does', async (policy, status, line) => {
     const receiver = await startReceiver(['--on-conflict', policy]);

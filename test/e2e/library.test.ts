@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile, utimes } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { FtxError, receive, send, type Receiver, type TransferEvent } from 'ftx';
@@ -63,7 +63,7 @@ it('a refused file is in the result, and the rest is stored', async () => {
   const inbox = await openInbox({ onConflict: 'fail' });
   const path = await makeFile();
   await send({ paths: [path], to: inbox.to });
-  await utimes(path, 1, 1);
+  await writeFile(path, 'changed');
   const folder = join(await tempDir(), 'folder');
   await mkdir(folder);
   const result = await send({ paths: [path, folder, await makeFile('x', 'other.txt')], to: inbox.to });

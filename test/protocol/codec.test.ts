@@ -5,7 +5,8 @@ import { digestBlock } from '../../src/core/checksum.js';
 import { FtxError } from '../../src/core/errors.js';
 import { decodeHeader, decodeMessage, encodeControl, encodeDataHead, encodeHave } from '../../src/protocol/codec.js';
 import { HEADER_BYTES, MAX_CONTROL_BYTES, MAX_DATA_BYTES } from '../../src/protocol/constants.js';
-import { encodeItem, type CheckMessage, type HaveMessage, type Message } from '../../src/protocol/messages.js';
+import { encodeItem } from '../../src/protocol/item-json.js';
+import type { CheckMessage, HaveMessage, Message } from '../../src/protocol/messages.js';
 import { parseHex, readFixtureText } from '../support/hex.js';
 import { WIRE_MESSAGES } from '../support/wire-messages.js';
 

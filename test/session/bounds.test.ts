@@ -1,5 +1,5 @@
 /** What a peer can make the other side hold in memory and on disk. */
-import { lstat } from 'node:fs/promises';
+import { lstat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BLOCK_BYTES, type Entry } from '../../src/core/entry.js';
@@ -28,7 +28,7 @@ afterEach(() => {
 async function connectSender(sink = createMemorySink(), offers = 256) {
   const [left, right] = connectionPair();
   const receiver = runReceiver(right, sink, undefined, { offers, size: Number.MAX_SAFE_INTEGER });
-  const channel = await greetAs('sender', left);
+  const channel = await greetAs('sender', left, undefined, ['proof']);
   channels.push(channel);
   const offer = (id: number, entry: Partial<Entry> = {}) =>
     channel.send({ type: 'offer', id, entry: { ...FILE, ...entry } });
@@ -86,11 +86,13 @@ describe('a file that is there already', () => {
   ])('%s', async (_, size, times) => {
     const dir = await tempDir();
     await writeContent(join(dir, 'a'), 5);
-    const sink = createFileSink({ dir, onConflict: 'skip', maxSize: Infinity, peer: 'hostile' });
+    await utimes(join(dir, 'a'), 0, 0);
+    const sink = createFileSink({ dir, isKnown: true, onConflict: 'skip', maxSize: Infinity, peer: 'hostile' });
     const { channel, offer, receiver } = await connectSender({ ...createMemorySink(), ...sink });
     await offer(1);
     expect(await channel.receive()).toMatchObject({ type: 'ready', id: 1, offset: 5 });
-    for (let time = 0; time < times; time++) void channel.send({ type: 'end', id: 1, digest: '0'.repeat(16), size });
+    for (let time = 0; time < times; time++)
+      void channel.send({ type: 'end', id: 1, digest: '0'.repeat(16), size, proof: '0'.repeat(64) });
     expect(await channel.receive()).toMatchObject({ type: 'error', id: 0, code: 'protocol' });
     await receiver.result;
     expect(await readNames(dir)).toEqual(['a']);

@@ -18,7 +18,7 @@ let sender: Channel;
 async function connect(sink = createMemorySink()): Promise<void> {
   const [left, right] = connectionPair();
   receiver = runReceiver(right, sink);
-  sender = await greetAs('sender', left);
+  sender = await greetAs('sender', left, undefined, ['proof']);
 }
 
 afterEach(() => {
@@ -30,7 +30,8 @@ const offer = (id: number, entry: Partial<Entry> = {}) =>
   sender.send({ type: 'offer', id, entry: { ...FILE, ...entry } });
 const block = (id: number, change: Partial<DataMessage> = {}, content: Uint8Array = HELLO) =>
   sender.sendBlock({ type: 'data', id, offset: 0, digest: DIGEST, length: content.length, ...change }, content);
-const end = (id: number, size = 5) => sender.send({ type: 'end', id, digest: '26c7827d889f6da3', size });
+const end = (id: number, size = 5) =>
+  sender.send({ type: 'end', id, digest: '26c7827d889f6da3', size, proof: '0'.repeat(64) });
 const say = (message: ControlMessage) => sender.send(message);
 
 /** Sees the receiver end the session for a broken protocol, with nothing stored or left over. */
@@ -114,8 +115,8 @@ describe('a receiver', () => {
     const isPlaceMade = new Promise<void>((resolve) => (makePlace = resolve));
     await connect({
       ...sink,
-      async open(entry) {
-        const target = await sink.open(entry);
+      async open(entry, vouched) {
+        const target = await sink.open(entry, vouched);
         if (target.state === 'part') return target;
         return { ...target, receiveBeside: () => isPlaceMade.then(() => target.receiveBeside!()) };
       },

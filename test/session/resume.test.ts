@@ -59,7 +59,7 @@ async function sendOnce(
       }
     },
   };
-  const sink: Sink = createFileSink({ dir, onConflict, maxSize: Infinity, peer: 'peer' });
+  const sink: Sink = createFileSink({ dir, isKnown: true, onConflict, maxSize: Infinity, peer: 'peer' });
   const receiver = runReceiver(right, { ...createMemorySink(), ...sink });
   const sender = runSender(connection, [counting, ...more]);
   const result = await sender.result;

@@ -81,7 +81,7 @@ describe('a name that is taken', () => {
   it.each([
     ['other content', createMemorySource('a', Buffer.from('HELLO'))],
     ['another size', createMemorySource('a', Buffer.from('hello!'))],
-    ['a stream', createMemorySource('a', Buffer.from('hello'), { size: null })],
+    ['a stream', createMemorySource('a', Buffer.from('HELLO'), { size: null })],
   ])('by %s is refused', async (_, source) => {
     const { sent, received, sink } = await sendTwice(source);
     expect(sent).toMatchObject({ stored: 0, refused: 1, firstFailure: { code: 'exists' } });

@@ -15,8 +15,8 @@ export function createMemoryStore(): MemoryStore {
 
 export function createMemoryInbox({ entries, kept }: MemoryStore, maxSize: number): Inbox {
   return {
-    session: ({ bringer, onConflict, isResumable }) =>
-      createMemorySink({ onConflict, maxSize, entries, ...(isResumable && { keep: { kept, bringer } }) }),
+    session: ({ bringer, isKnown, onConflict, isResumable }) =>
+      createMemorySink({ isKnown, onConflict, maxSize, entries, ...(isResumable && { keep: { kept, bringer } }) }),
     async *parts(): AsyncGenerator<LeftPart> {
       for (const { path, size, bytes, bringer } of kept.values()) {
         await Promise.resolve();

@@ -2,13 +2,16 @@
 import { FtxError } from '../../src/core/errors.js';
 import { type Entry, BLOCK_BYTES } from '../../src/core/entry.js';
 import type { Bringer } from '../../src/core/inbox.js';
-import type { Outlook, PartFile, Placed, Plan, PresentFile, Sink } from '../../src/core/sink.js';
+import type { Outlook, PartFile, Placed, Plan, PresentFile, Sink, Vouched } from '../../src/core/sink.js';
+import { decideFile, foreseeFile, isKept, type Existing } from '../../src/storage/names/conflict.js';
 import { numberName } from '../../src/storage/names/free-name.js';
 import { assertLinkTarget, parsePath } from '../../src/storage/names/safe-path.js';
 
 export interface MemorySinkOptions {
   readonly onConflict?: 'rename' | 'overwrite' | 'skip' | 'fail';
   readonly maxSize?: number;
+  /** Default true. */
+  readonly isKnown?: boolean;
   /** Entries that a list may have. */
   readonly maxFiles?: number;
   /** Bytes that there is room for, as far as a list is concerned. */
@@ -50,7 +53,7 @@ export interface MemorySink extends Sink {
 
 export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
   const { onConflict = 'rename', maxSize = Infinity, maxFiles = Infinity, free = Infinity } = options;
-  const { entries = new Map<string, MemoryEntry>() } = options;
+  const { entries = new Map<string, MemoryEntry>(), isKnown = true } = options;
   const parts = new Set<PartFile>();
   const own = new Set<string>();
 
@@ -75,6 +78,8 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
   }
 
   function settle(path: string, entry: MemoryEntry): Placed {
+    const same = entry.kind === 'file' ? findSame(path, entry.content) : undefined;
+    if (same !== undefined) return { as: same, already: true };
     const name = onConflict === 'rename' ? freeName(path) : path;
     const there = entries.get(name);
     if (there && (onConflict !== 'overwrite' || there.kind === 'directory')) throw existsError(path);
@@ -82,19 +87,22 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     return { as: name };
   }
 
-  function findPresent(offer: Entry): PresentFile | undefined {
+  /** The path of a file with this content that stands at the path, or for `rename` at a numbered form of it. */
+  function findSame(path: string, content: Uint8Array): string | undefined {
+    if (!entries.has(path)) return undefined;
+    const numbered = onConflict === 'rename' ? [1, 2, 3, 4, 5, 6, 7, 8].map((number) => numberPath(path, number)) : [];
+    return [path, ...numbered].find((name) => {
+      const there = entries.get(name);
+      return there?.kind === 'file' && Buffer.compare(there.content, content) === 0;
+    });
+  }
+
+  function findPresent(offer: Entry, { canProve }: Vouched): PresentFile | undefined {
     const there = entries.get(offer.path);
-    if (!there) return undefined;
-    const same = there.kind === 'file' && there.content.length === offer.size ? there : undefined;
-    if (onConflict === 'overwrite' && there.kind === 'directory') throw existsError(offer.path);
-    const isAgain = same !== undefined && same.mtimeNs === offer.mtimeNs;
-    if (onConflict === 'rename' || onConflict === 'overwrite') {
-      return isAgain
-        ? { ...present(offer.path, same), receiveBeside: () => Promise.resolve(createPart(offer)) }
-        : undefined;
-    }
-    if (!same || (onConflict === 'fail' && !isAgain)) throw existsError(offer.path);
-    return present(offer.path, same);
+    const decision = decideFile(onConflict, offer, there && describeEntry(there), isKnown);
+    if (decision !== 'prove' || !canProve || there?.kind !== 'file') return undefined;
+    const receiveBeside = () => Promise.resolve(createPart(offer));
+    return { ...present(offer.path, there), ...(!isKept(onConflict) && { receiveBeside }) };
   }
 
   function present(path: string, file: MemoryFile): PresentFile {
@@ -181,23 +189,26 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     return parents.find((path) => entries.has(path) && entries.get(path)?.kind !== 'directory');
   }
 
-  function foresee(offer: Entry): Outlook {
+  function foresee(offer: Entry, isDryRun: boolean): Outlook {
     const path = parsePath(offer.path);
     if (offer.size !== null && offer.size > maxSize) throw new FtxError('too-large', `${offer.path}: is too large.`);
     if (offer.kind === 'symlink') assertLinkTarget(path, offer.target ?? '');
     if (findObstacle(path.components) !== undefined) throw new FtxError('bad-parent', `${offer.path}: no folder.`);
     const there = entries.get(offer.path);
+    if (offer.kind === 'file') {
+      const fate = foreseeFile(onConflict, offer, there && describeEntry(there), { isKnown, isDryRun });
+      return { fate, offset: 0, ...(fate === 'rename' && { as: freeName(offer.path) }) };
+    }
     if (!there) return { fate: 'new', offset: 0 };
     if (offer.kind === 'directory' && there.kind === 'directory') return { fate: 'already', offset: 0 };
     if (there.kind === 'symlink' && there.target === offer.target) return { fate: 'already', offset: 0 };
     if (offer.kind === 'directory') throw existsError(offer.path);
-    if (offer.kind === 'file' && findPresent(offer)) return { fate: 'already', offset: 0 };
     if (onConflict === 'rename') return { fate: 'rename', offset: 0, as: freeName(offer.path) };
     if (onConflict !== 'overwrite' || there.kind === 'directory') throw existsError(offer.path);
     return { fate: 'replace', offset: 0 };
   }
 
-  function plan(): Plan {
+  function plan(isDryRun: boolean): Plan {
     let listed = 0;
     let needed = 0;
     return {
@@ -205,7 +216,7 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
         await Promise.resolve();
         listed += 1;
         if (listed > maxFiles) throw new FtxError('too-many', 'These are too many.');
-        const outlook = foresee(offer);
+        const outlook = foresee(offer, isDryRun);
         if (outlook.fate !== 'already') needed += offer.size ?? 0;
         return outlook;
       },
@@ -223,13 +234,13 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     entries,
     parts,
     plan,
-    async open(offer) {
+    async open(offer, vouched = { canProve: false }) {
       await Promise.resolve();
       const path = parsePath(offer.path);
       if (offer.kind !== 'file') throw new FtxError('unsupported', `${offer.path}: is no file.`);
       if (offer.size !== null && offer.size > maxSize) throw new FtxError('too-large', `${offer.path}: is too large.`);
       makeParents(path.components);
-      return findPresent(offer) ?? createPart(offer);
+      return findPresent(offer, vouched) ?? createPart(offer);
     },
     async place(offer) {
       await Promise.resolve();
@@ -243,8 +254,13 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
   };
 }
 
+function describeEntry(entry: MemoryEntry): Existing {
+  const size = entry.kind === 'file' ? entry.content.length : 0;
+  return { kind: entry.kind, size, mtimeNs: entry.kind === 'symlink' ? 0n : entry.mtimeNs };
+}
+
 function existsError(path: string): FtxError {
-  return new FtxError('exists', `${path}: something of that name is there already.`);
+  return new FtxError('exists', `${path}: something of that name is there already and is not replaced.`);
 }
 
 function numberPath(path: string, number: number): string {

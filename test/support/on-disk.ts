@@ -7,7 +7,7 @@ import { readNames, tempDir } from './folders.js';
 
 export const onDisk: SinkContract<string> = {
   makeStore: tempDir,
-  makeSink: (dir, options) => createFileSink({ dir, ...options }),
+  makeSink: (dir, options) => createFileSink({ dir, isKnown: true, ...options }),
   readNames,
   readFile: (dir, path) => readFile(join(dir, path)),
   readTarget: (dir, path) => readlink(join(dir, path)),

@@ -1,4 +1,5 @@
 /** Sessions over a memory pair. */
+import { createSha256 } from '../../src/client/sha256.js';
 import type { Connection } from '../../src/core/connection.js';
 import type { Source } from '../../src/core/source.js';
 import type { TransferEvent } from '../../src/core/events.js';
@@ -65,7 +66,7 @@ export function runSender(
   const tally = createTally(1, (event) => events.push(event));
   const { signal } = stop;
   const result = greetReceiver(connection, { timeouts, signal })
-    .then((greeted) => sendSession(greeted, () => toAsync(sources), { tally, timeouts, signal, dryRun }))
+    .then((greeted) => sendSession(greeted, () => toAsync(sources), { tally, timeouts, createSha256, signal, dryRun }))
     .then(
       () => finishTally(tally),
       (error: unknown) => error as FtxError,

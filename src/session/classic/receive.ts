@@ -67,14 +67,14 @@ async function takeFile(
     const reader = createByteReader(rest);
     await copyContent({ reader, pace, part, size, path, tally });
     await assertEnd(reader);
-    const { as } = await part.commit(size);
+    const { as, already = false } = await part.commit(size);
     tally.emit({
       type: 'stored',
       path,
       as,
       size,
       digest: null,
-      already: false,
+      already,
       durable: sink.isDurable,
       seconds: secondsSince(started),
     });

@@ -1,17 +1,21 @@
 /** The entries of one session on their way into its sink: PROTOCOL.md section 5, from offer to stored. */
+import { randomBytes } from 'node:crypto';
+import { formatAddress } from '../../core/address.js';
 import { FtxError, isRefusal, isResumable, toFtxError } from '../../core/errors.js';
 import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
 import type { PartFile, Sink } from '../../core/sink.js';
 import type { Channel } from '../../protocol/channel.js';
-import type { DataMessage } from '../../protocol/messages.js';
+import { NONCE_BYTES, PROOF_CAPABILITY } from '../../protocol/constants.js';
+import type { DataMessage, Hello } from '../../protocol/messages.js';
 import type { ReceiverWatch } from '../shares.js';
 import { secondsSince, type Tally } from '../tally.js';
 import { createBackground, createCommits, type Commits } from './background.js';
 import { BlockIntake } from './block-intake.js';
 import type { BlockPool } from './block-pool.js';
 import { closeEntry, type IncomingEntryIn, type Offered } from './incoming-entry.js';
-import { createIncomingFile, endError, isSameFile, type FileEnd, type IncomingFile } from './incoming-file.js';
+import { createIncomingFile, endError, type FileEnd, type IncomingFile } from './incoming-file.js';
 import { OpenEntries } from './open-entries.js';
+import { isProven } from './proof.js';
 
 export interface IncomingEntriesOptions {
   readonly channel: Channel;
@@ -49,6 +53,7 @@ export class IncomingEntries {
   readonly #commits: Commits;
   /** Directories and links are made one after the other, as they were offered. */
   #placing: Promise<unknown> = Promise.resolve();
+  #canProve = false;
   /** Why the session is over: files that are there need not be compared to their end. */
   #closed: FtxError | undefined;
 
@@ -57,6 +62,11 @@ export class IncomingEntries {
     this.#open = new OpenEntries(options.maxOpen);
     this.#intake = new BlockIntake(options.channel, options.pool, options.watch);
     this.#commits = createCommits(options.watch);
+  }
+
+  /** Notes what the sender has said that it can do. */
+  takeHello({ capabilities }: Hello): void {
+    this.#canProve = capabilities.includes(PROOF_CAPABILITY);
   }
 
   get openCount(): number {
@@ -92,9 +102,10 @@ export class IncomingEntries {
         entry.file.end(end);
         return this.#commitIfComplete(entry);
       case 'present': {
+        if (end.proof === undefined) throw new FtxError('protocol', 'The peer proved nothing of a file that is there.');
         const comparing: IncomingEntryIn<'comparing'> = { ...entry, state: 'comparing' };
         this.#open.set(comparing);
-        return this.#commits.start(this.#run(id, this.#compare(comparing, end)));
+        return this.#commits.start(this.#run(id, this.#compare(comparing, { ...end, proof: end.proof })));
       }
       default:
         throw endError();
@@ -123,11 +134,13 @@ export class IncomingEntries {
   async #openFile(offered: Offered): Promise<void> {
     const { sink, channel } = this.#options;
     const { id, offer } = offered;
-    const target = await sink.open(offer);
+    const target = await sink.open(offer, { canProve: this.#canProve });
     if (target.state === 'part') return this.#startReceiving(offered, target);
     if (!this.#open.has(id)) return;
-    this.#open.set({ ...offered, state: 'present', present: target });
-    return channel.send({ type: 'ready', id, offset: offer.size ?? 0, have: false });
+    const nonce = randomBytes(NONCE_BYTES);
+    this.#open.set({ ...offered, state: 'present', present: target, nonce });
+    const message = { type: 'ready', id, offset: offer.size ?? 0, have: false } as const;
+    return channel.send({ ...message, nonce: nonce.toString('hex') });
   }
 
   /** The entry may have come to its end while the sink opened its file. */
@@ -169,14 +182,15 @@ export class IncomingEntries {
   }
 
   async #commit({ file, ...offered }: IncomingEntryIn<'receiving'>): Promise<void> {
-    const { as } = await file.commit();
-    this.#store(offered, { as, digest: file.digest(), size: file.bytes(), already: false });
+    const { as, already = false } = await file.commit();
+    this.#store(offered, { as, digest: file.digest(), size: file.bytes(), already });
   }
 
   /** Throws FtxError `exists` if the file that is there is another one and the offered one may not stand beside it. */
-  async #compare(entry: IncomingEntryIn<'comparing'>, end: FileEnd): Promise<void> {
-    const { present, offer } = entry;
-    const isSame = await isSameFile(present, end, () => {
+  async #compare(entry: IncomingEntryIn<'comparing'>, end: FileEnd & { readonly proof: string }): Promise<void> {
+    const { present, offer, nonce } = entry;
+    const bringer = formatAddress(this.#options.channel.address);
+    const isSame = await isProven(present, { nonce, proof: end.proof, bringer }, () => {
       if (this.#closed) throw this.#closed;
       this.#options.onWork?.();
     });

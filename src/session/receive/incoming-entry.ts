@@ -25,16 +25,19 @@ interface Receiving extends Offered {
   readonly file: IncomingFile;
 }
 
-/** A file of this name and size is there. The sender reads its own, to tell the digest in its `end`. */
+/** A file of this name, size and time is there. The sender reads its own, to prove in its `end` that it has the same content. */
 interface Present extends Offered {
   readonly state: 'present';
   readonly present: PresentFile;
+  /** The bytes that the proof begins with. */
+  readonly nonce: Uint8Array;
 }
 
-/** The file that is there is read, to compare it with the digest of the sender. */
+/** The file that is there is read, to compare its content with the proof of the sender. */
 interface Comparing extends Offered {
   readonly state: 'comparing';
   readonly present: PresentFile;
+  readonly nonce: Uint8Array;
 }
 
 /** All blocks are here: the sender can no longer give the file up. */

@@ -1,15 +1,19 @@
 /** One file on its way into a sink: its blocks are verified and written, and then the whole is verified and committed. */
-import { createFileDigest, digestBlock } from '../../core/checksum.js';
+import { digestBlock } from '../../core/checksum.js';
 import { FtxError, toFtxError } from '../../core/errors.js';
-import type { PartFile, Placed, PresentFile } from '../../core/sink.js';
+import type { PartFile, Placed } from '../../core/sink.js';
 import type { DataMessage } from '../../protocol/messages.js';
 import { createBlockMap, type BlockPlace } from './block-map.js';
 import type { Lease } from './block-pool.js';
 
-/** What the sender says in `end`: the digest of the whole file in hex, and its size in bytes. */
+/** What the sender says in `end`. */
 export interface FileEnd {
+  /** Of the whole file, in hex. */
   readonly digest: string;
+  /** Bytes. */
   readonly size: number;
+  /** SHA-256 of the nonce and the content, in hex, if it was asked for. */
+  readonly proof?: string | undefined;
 }
 
 export interface IncomingFile {
@@ -136,22 +140,4 @@ function createWrites(part: PartFile, onFailure: (error: FtxError) => void): Wri
       if (failure) throw failure;
     },
   };
-}
-
-/**
- * Whether a file that is there already has the digest of `end`; false too when another file took its place meanwhile.
- * Calls `onBlock` before each block; what `onBlock` throws ends the comparison.
- */
-export async function isSameFile(present: PresentFile, end: FileEnd, onBlock: () => void): Promise<boolean> {
-  const digest = createFileDigest();
-  try {
-    for await (const block of present.blocks()) {
-      onBlock();
-      digest.add(digestBlock(block));
-    }
-  } catch (error) {
-    if (error instanceof FtxError && error.code === 'changed') return false;
-    throw error;
-  }
-  return digest.value() === end.digest;
 }

@@ -40,6 +40,7 @@ import { createChannel, sayAndDestroy, type Channel } from '../../protocol/chann
 import {
   CHECK_CAPABILITY,
   PAIR_CAPABILITY,
+  PROOF_CAPABILITY,
   STATUS_CAPABILITY,
   STATUS_INTERVAL_MS,
   type Timeouts,
@@ -113,8 +114,9 @@ async function serve(session: Session): Promise<void> {
   const { channel, entries, sink, tally, watch, limits, timeouts, pair } = session;
   // A size without a limit is Infinity here, and has to be a number on the wire.
   const size = Math.floor(Math.min(limits.size, Number.MAX_SAFE_INTEGER));
-  const capabilities = pair ? [CHECK_CAPABILITY, PAIR_CAPABILITY] : [CHECK_CAPABILITY];
+  const capabilities = [CHECK_CAPABILITY, PROOF_CAPABILITY, ...(pair ? [PAIR_CAPABILITY] : [])];
   const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities, limits: { ...limits, size } });
+  entries.takeHello(hello);
   if (pair && !(await pair(channel))) return;
   tally.emit({ type: 'connected', peer: formatAddress(channel.address), protocol: 'ftx/1' });
   const reports = hello.capabilities.includes(STATUS_CAPABILITY) ? startReports(channel, entries, watch) : undefined;

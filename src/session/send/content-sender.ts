@@ -1,7 +1,8 @@
 /** The loop that sends contents: PROTOCOL.md section 5, data. */
-import { createFileDigest, digestBlock, type FileDigest } from '../../core/checksum.js';
+import { createFileDigest, digestBlock } from '../../core/checksum.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
 import { FtxError, toFtxError } from '../../core/errors.js';
+import type { CreateSha256, Sha256 } from '../../core/sha256.js';
 import type { Source } from '../../core/source.js';
 import type { Channel } from '../../protocol/channel.js';
 import type { SenderWatch } from '../shares.js';
@@ -23,6 +24,7 @@ export interface ContentSenderOptions {
   /** Notified whenever the queue or the entries have changed. */
   readonly changed: Condition;
   readonly watch: SenderWatch;
+  readonly createSha256: CreateSha256;
 }
 
 /** Empties the queue. Blocks that the receiver asks for again go first, then the next entry. */
@@ -100,20 +102,39 @@ export class ContentSender {
     // The journal of an entry that has ended is closed, and must stay closed.
     if (!entries.isWanted(entry)) return;
     const digest = createFileDigest();
+    const proof = this.#startProof(entry);
     const known = have.length > 0 ? ((await entry.source.journal?.load()) ?? []).slice(0, have.length) : [];
     for (const [block, own] of known.entries()) {
       digest.add(own);
       if (own !== have[block]) await this.#sendBlockOf(entry, block * BLOCK_BYTES);
     }
-    const size = await this.#sendFrom(task, known.length, digest);
+    const size = await this.#sendFrom(task, known.length, (bytes, own) => {
+      digest.add(own);
+      proof?.update(bytes);
+    });
     if (!entries.isWanted(entry)) return;
     const end = { digest: digest.value(), size };
     entries.noteEnd(entry, end);
-    await channel.send({ type: 'end', id: entry.id, ...end });
+    await channel.send({ type: 'end', id: entry.id, ...end, proof: proof?.digest() });
   }
 
-  /** Reads all blocks from number `first` on, and sends those that are lacking. Resolves with the offset up to which it has read. */
-  async #sendFrom({ entry, offset, have }: Task, first: number, digest: FileDigest): Promise<number> {
+  /** The hash of a proof that begins with the bytes that the receiver has chosen; undefined if it wants none. */
+  #startProof({ nonce }: OpenEntry): Sha256 | undefined {
+    if (nonce === undefined) return undefined;
+    const proof = this.#options.createSha256();
+    proof.update(parseHex(nonce));
+    return proof;
+  }
+
+  /**
+   * Reads all blocks from number `first` on, and sends those that are lacking. `onBlock` gets each of them with its
+   * digest. Resolves with the offset up to which it has read.
+   */
+  async #sendFrom(
+    { entry, offset, have }: Task,
+    first: number,
+    onBlock: (bytes: Uint8Array, digest: bigint) => void,
+  ): Promise<number> {
     const { entries, queue, watch } = this.#options;
     const { source } = entry;
     const from = Math.min(first * BLOCK_BYTES, source.entry.size ?? 0);
@@ -125,7 +146,7 @@ export class ContentSender {
     for await (const bytes of readContent(source, first * BLOCK_BYTES, watch)) {
       if (!entries.isWanted(entry)) break;
       const own = digestBlock(bytes);
-      digest.add(own);
+      onBlock(bytes, own);
       await this.#waitFor(sending);
       if (!entries.isWanted(entry)) break;
       source.journal?.note(block, own);
@@ -163,6 +184,10 @@ export class ContentSender {
     await sending;
     watch.enter('cpu');
   }
+}
+
+function parseHex(text: string): Uint8Array {
+  return Uint8Array.from({ length: text.length / 2 }, (_, at) => parseInt(text.slice(2 * at, 2 * at + 2), 16));
 }
 
 function isSmall({ entry }: Source): boolean {

@@ -4,7 +4,7 @@ import { abortReason, FtxError, toFtxError } from '../../core/errors.js';
 import type { Connection } from '../../core/connection.js';
 import { VERSION } from '../../core/version.js';
 import { createChannel, sayAndDestroy, type Channel } from '../../protocol/channel.js';
-import { CHECK_CAPABILITY, STATUS_CAPABILITY, type Timeouts } from '../../protocol/constants.js';
+import { CHECK_CAPABILITY, PROOF_CAPABILITY, STATUS_CAPABILITY, type Timeouts } from '../../protocol/constants.js';
 import type { Hello, ReceiverLimits } from '../../protocol/messages.js';
 
 /** A receiver that has greeted, and the channel to it. */
@@ -30,7 +30,8 @@ export interface GreetOptions {
 export function greetReceiver(connection: Connection, { timeouts, signal }: GreetOptions): Promise<Greeted> {
   const channel = createChannel(connection, timeouts);
   return withLastWord(channel, signal, async () => {
-    const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: [STATUS_CAPABILITY, CHECK_CAPABILITY] });
+    const capabilities = [STATUS_CAPABILITY, CHECK_CAPABILITY, PROOF_CAPABILITY];
+    const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities });
     if (!isOfReceiver(hello)) throw new FtxError('protocol', `${formatAddress(channel.address)} is not a receiver.`);
     return { channel, hello };
   });

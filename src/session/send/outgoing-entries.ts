@@ -153,7 +153,7 @@ export class OutgoingEntries {
     const { queue, shares } = this.#options;
     switch (message.type) {
       case 'ready': {
-        const task = takeReady(entry, message.offset, message.have);
+        const task = takeReady(entry, message);
         if (task) queue.addReady(task);
         return message.have ? this.#showResumed(entry, message.offset) : undefined;
       }

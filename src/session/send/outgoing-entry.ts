@@ -2,6 +2,7 @@
 import { FtxError } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
 import { MAX_BLOCK_REQUESTS, MIN_STORED_BYTES_PER_SECOND, type Timeouts } from '../../protocol/constants.js';
+import type { ReadyMessage } from '../../protocol/messages.js';
 import type { Source } from '../../core/source.js';
 
 /** An entry that has not come to its end. */
@@ -12,6 +13,8 @@ export interface OpenEntry {
   readonly started: number;
   /** The answer that the receiver owes, and since when; undefined while it owes none. */
   awaited: { readonly what: 'an answer to the offer' | 'stored'; readonly since: number } | undefined;
+  /** Bytes in hex that the receiver wants a proof of the content to begin with. */
+  nonce?: string | undefined;
   /** True while the receiver may still find that the file it has differs, and ask for all of the content. */
   mayStartOver?: boolean;
   /** How many blocks the receiver has asked for again. */
@@ -39,7 +42,7 @@ export interface Task {
 }
 
 /** Takes a `ready`. Returns the content to send; undefined if digests have to come first. Throws FtxError `protocol`. */
-export function takeReady(entry: OpenEntry, offset: number, have: boolean): Task | undefined {
+export function takeReady(entry: OpenEntry, { offset, have, nonce }: ReadyMessage): Task | undefined {
   const { kind, size } = entry.source.entry;
   // A second ready comes after all was sent, if the file that the receiver has turns out to differ.
   const isFirst = entry.awaited?.what === 'an answer to the offer' && !entry.have;
@@ -49,6 +52,7 @@ export function takeReady(entry: OpenEntry, offset: number, have: boolean): Task
     throw new FtxError('protocol', 'The receiver is ready for what was not offered.');
   entry.mayStartOver = isFirst && !have && offset === size;
   entry.ended = undefined;
+  entry.nonce = entry.mayStartOver ? nonce : undefined;
   if (have && offset > 0) {
     entry.have = { offset, digests: [] };
     return undefined;

@@ -17,6 +17,7 @@
 import { formatAddress } from '../../core/address.js';
 import { FtxError, toFtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
+import type { CreateSha256 } from '../../core/sha256.js';
 import type { Source } from '../../core/source.js';
 import type { Totals } from '../../core/events.js';
 import type { Channel } from '../../protocol/channel.js';
@@ -36,6 +37,8 @@ export interface SenderSessionOptions {
   /** Where events go and are counted. */
   readonly tally: Tally;
   readonly timeouts: Timeouts;
+  /** Makes the hash of a proof. */
+  readonly createSha256: CreateSha256;
   /** Ends the session. */
   readonly signal: AbortSignal;
   /** Send nothing, and ask what would become of each entry. */
@@ -63,7 +66,7 @@ export function sendSession(greeted: Greeted, sources: Sources, options: SenderS
 }
 
 async function converse({ channel, hello }: Greeted, sources: Sources, options: SenderSessionOptions): Promise<void> {
-  const { tally, timeouts } = options;
+  const { tally, timeouts, createSha256 } = options;
   tally.emit({ type: 'connected', peer: formatAddress(channel.address), protocol: 'ftx/1' });
   const accepted = await checkAll(channel, sources, hello, options);
   const changed = createCondition();
@@ -71,7 +74,7 @@ async function converse({ channel, hello }: Greeted, sources: Sources, options: 
   const shares = createSessionShares();
   const maxOpen = Math.min(hello.limits.offers, MAX_OPEN_OFFERS);
   const entries = new OutgoingEntries({ channel, tally, maxOpen, timeouts, queue, changed, shares });
-  const contents = new ContentSender({ channel, entries, queue, changed, watch: shares.watch });
+  const contents = new ContentSender({ channel, entries, queue, changed, watch: shares.watch, createSha256 });
   const deadlines = watchDeadlines(channel, entries, timeouts.controlMs / 4);
   try {
     const answers = readAnswers(channel, entries, shares);

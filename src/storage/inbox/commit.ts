@@ -4,18 +4,20 @@ import { link, rename, symlink, unlink, type FileHandle } from 'node:fs/promises
 import { join } from 'node:path';
 import { FtxError, errnoOf } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
+import type { Placed } from '../../core/sink.js';
 import { setMode, setTimes, lstatIfAny } from '../disk/attributes.js';
-import { existsError, type ConflictPolicy } from '../names/conflict.js';
+import { existsError, isKept, type ConflictPolicy } from '../names/conflict.js';
 import { showPath } from '../disk/disk-error.js';
-import { claimFreeName } from '../names/free-name.js';
+import { claimFreeName, type FoundName } from '../names/free-name.js';
 import { makePartName } from '../names/part-name.js';
 import type { Place } from './place.js';
+import { findSameContent } from './same-content.js';
 
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
 /**
- * Gives a part file its mode and time, makes it durable, closes it, and moves it to its final name. Resolves with the
- * path that it got. After an error the part file may remain, and the final name stands for what it stood for before;
+ * Gives a part file its mode and time, makes it durable, closes it, and moves it to its final name. A file that stands
+ * there with the same content is `already` there, and the part file is removed. After an error the part file may remain, and the final name stands for what it stood for before;
  * only if the last sync fails, an overwritten file may be the new one. Throws FtxErrors, or what the system throws.
  */
 export async function commitFile(
@@ -23,7 +25,14 @@ export async function commitFile(
   place: Place,
   policy: ConflictPolicy,
   offer: Entry,
-): Promise<string> {
+): Promise<Placed> {
+  const findSame = () => findSameContent(part.path, place, policy === 'rename');
+  const same = await findSame();
+  if (same !== undefined) {
+    await part.handle.close();
+    await unlink(part.path);
+    return { as: place.path.sibling(same), already: true };
+  }
   setMode(part.handle, offer.mode);
   setTimes(part.handle, offer.mtimeNs);
   await place.durability.file(part.handle);
@@ -32,6 +41,9 @@ export async function commitFile(
   return moveToFinalName(place, policy, {
     replace: (path) => rename(part.path, path),
     claim: (path) => moveExclusively(part.path, path),
+    // A file of the same content may have got the name since the first look.
+    findSame,
+    remove: () => unlink(part.path),
   });
 }
 
@@ -43,11 +55,13 @@ function assertOwnName({ handle, path }: { readonly handle: FileHandle; readonly
   throw new FtxError('io', message);
 }
 
-/** Makes a symlink. Resolves with the path that it got once it is durable there. Throws FtxError `exists`. */
-export function commitLink(place: Place, policy: ConflictPolicy, target: string): Promise<string> {
+/** Makes a symlink. Resolves once it is durable. Throws FtxError `exists`. */
+export function commitLink(place: Place, policy: ConflictPolicy, target: string): Promise<Placed> {
   return moveToFinalName(place, policy, {
     replace: (path) => replaceByLink(target, join(place.folder, makePartName()), path),
     claim: (path) => isClaimed(symlink(target, path)),
+    findSame: () => Promise.resolve(undefined),
+    remove: () => Promise.resolve(),
   });
 }
 
@@ -56,37 +70,47 @@ interface Moves {
   replace(path: string): Promise<void>;
   /** Takes the path if it is free. Resolves with false if something is there. */
   claim(path: string): Promise<boolean>;
+  /** Finds a file in the folder with the content that is to be moved. Resolves with its name once it is durable. */
+  findSame(): Promise<string | undefined>;
+  /** Removes what was to be moved. */
+  remove(): Promise<void>;
 }
 
-async function moveToFinalName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<string> {
+async function moveToFinalName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<Placed> {
   if (policy === 'overwrite') {
     await moves.replace(join(place.folder, place.path.name));
     // If the sync fails, the old file or the new one is there, and it is complete. Removing it could lose both.
     await place.durability.folder(place.folder);
-    return place.path.text;
+    return { as: place.path.text };
   }
-  const name = await claimName(place, policy, moves);
+  const { name, isClaimed } = await claimName(place, policy, moves);
+  if (!isClaimed) {
+    await moves.remove();
+    return { as: place.path.sibling(name), already: true };
+  }
   try {
     await place.durability.folder(place.folder);
-    return place.path.sibling(name);
+    return { as: place.path.sibling(name) };
   } catch (error) {
     await unlink(join(place.folder, name)).catch(() => undefined);
     throw error;
   }
 }
 
-async function claimName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<string> {
+async function claimName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<FoundName> {
   const at = (name: string): string => join(place.folder, name);
   const { name, text } = place.path;
-  if (policy === 'rename') {
+  if (!isKept(policy)) {
     return claimFreeName({
       path: at(name),
       name,
       claim: (candidate) => moves.claim(at(candidate)),
       isTaken: async (candidate) => (await lstatIfAny(at(candidate))) !== undefined,
+      findInstead: () => moves.findSame(),
     });
   }
-  if (await moves.claim(at(name))) return name;
+  if (await moves.claim(at(name))) return { name, isClaimed: true };
+  if ((await moves.findSame()) !== undefined) return { name, isClaimed: false };
   throw existsError(text);
 }
 

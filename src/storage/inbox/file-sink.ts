@@ -8,8 +8,9 @@
  * 2. Place. folders.ts walks down from the receive folder, holds each folder by a descriptor (disk/held-folder) and
  *    follows no link. It makes the folders that are missing, private and durable, and made-folders.ts remembers them. If
  *    the file does not come, those of them that nothing else uses are removed again.
- * 3. Decision. names/conflict looks at what stands under the name: receive the file, refuse it, or compare it first with
- *    the file that is there (present-file.ts).
+ * 3. Decision. names/conflict looks at what stands under the name: receive the file, refuse it, compare its content as it
+ *    comes with the file that is there (comparing-part.ts), or have the sender prove that its content is the same
+ *    (present-file.ts).
  * 4. Part file. resumable-part.ts opens a part file that a later session of the same peer can go on with. A lock, a
  *    journal and the blocks that are durable already belong to it. For a small file, a stream or an unknown peer,
  *    part-file.ts makes a part file that ends with the session. quota.ts and space.ts then refuse a file that the
@@ -19,7 +20,8 @@
  *    32 blocks or every second, and only then records them in the journal. After a failed write the file can no longer
  *    be committed; `discard` removes it, `suspend` keeps what the journal knows. A killed process leaves part, journal
  *    and lock: the same peer goes on with them, or left-parts.ts removes them.
- * 6. Commit. commit.ts sets mode and time, syncs the file, checks that the part's name still leads to it, and closes
+ * 6. Commit. A file that stands there with the very content that has arrived is `already` there (same-content.ts), and
+ *    the part file goes. Otherwise commit.ts sets mode and time, syncs the file, checks that the part's name still leads to it, and closes
  *    it: the content is durable, under a name that no entry can have. It then links the final name, removes the part's
  *    name and syncs the folder: the file is stored. Until the link, a failure leaves no final name; if the last sync
  *    fails, the name is taken back, except where it replaced an older file. After a power cut the name stands for the
@@ -43,7 +45,7 @@
  * - source/file-source `disk`: whether the disk of the sent files answers promptly
  */
 import type { Entry } from '../../core/entry.js';
-import type { Placed, Sink } from '../../core/sink.js';
+import type { Placed, Sink, Vouched } from '../../core/sink.js';
 import { diskError } from '../disk/disk-error.js';
 import { DURABLE, LEFT_TO_THE_SYSTEM } from '../disk/durability.js';
 import type { ConflictPolicy } from '../names/conflict.js';
@@ -65,6 +67,8 @@ export interface FileSinkOptions {
   readonly maxSize: number;
   /** The sender. Only the same peer goes on with a part file. Without a peer, no part file is kept. */
   readonly peer?: string;
+  /** Whether the sender may learn that a file is there which it did not bring. Default: it may not. */
+  readonly isKnown?: boolean;
   /** The free space of the disk. Without it, files are received until the disk is full. */
   readonly space?: Space;
   /** Whether an entry counts as stored only once it is on the disk. Default true. */
@@ -77,14 +81,16 @@ export interface FileSinkOptions {
   readonly fold?: Fold | undefined;
 }
 
+const NOTHING: Vouched = { canProve: false };
+
 /**
  * Makes the Sink of one session over a folder. The Sink remembers which folders its sender has made, because only those
  * take the mode and time of their offer.
  */
 export function createFileSink(options: FileSinkOptions): Sink {
-  const { dir, peer, maxFiles = Infinity, sync = true } = options;
+  const { dir, peer, maxFiles = Infinity, sync = true, isKnown = false } = options;
   const folders = createFolders(dir, sync ? DURABLE : LEFT_TO_THE_SYSTEM, peer);
-  const session = { ...options, maxFiles, folders, space: options.space?.join() };
+  const session = { ...options, isKnown, maxFiles, folders, space: options.space?.join() };
   const countEntry = createCounter(maxFiles, folders);
   let lastFolder: Promise<unknown> = Promise.resolve();
 
@@ -98,10 +104,10 @@ export function createFileSink(options: FileSinkOptions): Sink {
   return {
     isDurable: sync,
     plan: (isDryRun) => createPlan(session, isDryRun),
-    open: (offer) =>
+    open: (offer, vouched = NOTHING) =>
       explain(offer, () => {
         countEntry(offer);
-        return openFile(session, offer);
+        return openFile(session, offer, vouched);
       }),
     place: (offer) =>
       explain(offer, () => {

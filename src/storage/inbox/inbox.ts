@@ -39,8 +39,8 @@ export async function openFolderInbox(options: FolderInboxOptions): Promise<Fold
   const cleaning = startCleaning(dir, keepPartsMs);
   return {
     dir,
-    session: ({ bringer, onConflict, isResumable }) =>
-      createFileSink({ ...shared, onConflict, ...(isResumable && { peer: nameBringer(bringer) }) }),
+    session: ({ bringer, isKnown, onConflict, isResumable }) =>
+      createFileSink({ ...shared, isKnown, onConflict, ...(isResumable && { peer: nameBringer(bringer) }) }),
     parts: () => listParts(dir),
     close: () => clearInterval(cleaning),
   };

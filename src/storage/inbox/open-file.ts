@@ -2,17 +2,19 @@
 import { join } from 'node:path';
 import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
 import { FtxError } from '../../core/errors.js';
-import type { PartFile, PresentFile } from '../../core/sink.js';
+import type { PartFile, PresentFile, Vouched } from '../../core/sink.js';
 import { showPath } from '../disk/disk-error.js';
-import { decideFile, type ConflictPolicy } from '../names/conflict.js';
+import { decideFile, isKept, type ConflictPolicy } from '../names/conflict.js';
 import { parsePath } from '../names/safe-path.js';
+import { createComparingPart } from './comparing-part.js';
 import { readExisting } from './existing.js';
 import type { Folders } from './folders.js';
 import { createPartFile, tooLargeError, type PartFileOptions } from './part-file.js';
 import { withPlace, type HeldPlace } from './place.js';
-import { openPresent, type PresentOptions } from './present-file.js';
+import { openPresent } from './present-file.js';
 import { withQuota, type Quota } from './quota.js';
-import { openResumablePart, discardResumablePart } from './resumable-part.js';
+import { discardResumablePart, findDurableBytes, openResumablePart } from './resumable-part.js';
+import { openIfReadable } from './same-content.js';
 import { withReservation, type SenderSpace } from './space.js';
 
 /** The limits and policy of one session. */
@@ -23,12 +25,14 @@ export interface OpenOptions {
   readonly maxSize: number;
   /** The sender. Only the same peer goes on with a part file. Without a peer, no part file is kept. */
   readonly peer?: string | undefined;
+  /** Whether the sender may learn that a file is there which it did not bring. */
+  readonly isKnown: boolean;
   readonly space: SenderSpace | undefined;
   readonly quota?: Quota | undefined;
 }
 
 /** Opens an offered file. Throws FtxErrors, or what the system throws. */
-export async function openFile(session: OpenOptions, offer: Entry): Promise<PartFile | PresentFile> {
+export async function openFile(session: OpenOptions, offer: Entry, vouched: Vouched): Promise<PartFile | PresentFile> {
   const { onConflict, maxSize, folders, peer } = session;
   const path = parsePath(offer.path);
   if (offer.kind !== 'file') throw unsupportedError(offer);
@@ -36,14 +40,30 @@ export async function openFile(session: OpenOptions, offer: Entry): Promise<Part
   const findPlace = () => folders.find(path);
   const part = { offer, onConflict, maxSize };
   const openAt = (place: HeldPlace) => openPart({ ...part, place }, session, peer);
-  // A file that differs from the one that is there is sent from its first byte, so it has no part to go on with.
-  const openAnew = (place: HeldPlace) => openPart({ ...part, place }, session);
   return withHold(await findPlace(), async (place) => {
+    const there = readExisting(join(place.folder, place.path.name));
+    const decision = decideFile(onConflict, offer, there, session.isKnown);
+    if (decision === 'receive') return openAt(place);
+    if (decision === 'compare' || !vouched.canProve) return compare(place, offer, session, openAt);
+    // A file that differs from the one that is there is sent from its first byte, so it has no part to go on with.
+    const openAnew = (at: HeldPlace) => openPart({ ...part, place: at }, session);
     const receiveBeside = async () => withHold(await findPlace(), openAnew);
-    const present = await findPresent(onConflict, offer, { place, findPlace, receiveBeside });
-    if (present && peer !== undefined) await discardResumablePart({ offer, place }, peer);
-    return present ?? openAt(place);
+    if (peer !== undefined) await discardResumablePart({ offer, place }, peer);
+    return openPresent({ place, findPlace, ...(!isKept(onConflict) && { receiveBeside }) });
   });
+}
+
+/** Compares the content as it comes with the file that is there, unless some of it has come in an earlier session. */
+async function compare(
+  place: HeldPlace,
+  offer: Entry,
+  { onConflict, peer }: OpenOptions,
+  openAt: (place: HeldPlace) => Promise<PartFile>,
+): Promise<PartFile> {
+  const isBegun = peer !== undefined && (await findDurableBytes(place.folder, offer, peer)) > 0;
+  const there = isBegun ? undefined : await openIfReadable(join(place.folder, place.path.name));
+  if (!there) return openAt(place);
+  return createComparingPart({ place, there, isKept: isKept(onConflict), receive: () => openAt(place) });
 }
 
 /** Opens a file at a held place. A part file keeps the place. Otherwise the place is released, or discarded after an error. */
@@ -92,18 +112,6 @@ async function limitPart(
     await part.suspend();
     throw error;
   }
-}
-
-/** Returns the file that is there and may be the offered one; undefined if the offered file is to be received. Throws FtxError `exists`. */
-async function findPresent(
-  policy: ConflictPolicy,
-  offer: Entry,
-  { place, findPlace, receiveBeside }: Required<PresentOptions>,
-): Promise<PresentFile | undefined> {
-  const there = readExisting(join(place.folder, place.path.name));
-  if (decideFile(policy, offer, there) !== 'already') return undefined;
-  const isKept = policy === 'fail' || policy === 'skip';
-  return openPresent({ place, findPlace, ...(!isKept && { receiveBeside }) });
 }
 
 export function unsupportedError(offer: Entry): FtxError {

@@ -121,7 +121,7 @@ export class DiskPart {
       const { handle, writer } = await this.#open();
       await writer.close();
       assertSize(handle, size, place.path.text);
-      return { as: await commitFile({ handle, path: this.#path }, place, onConflict, offer) };
+      return await commitFile({ handle, path: this.#path }, place, onConflict, offer);
     } catch (error) {
       await this.#remove();
       throw diskError(error, place.path.text);

@@ -24,15 +24,15 @@ export interface PlacingOptions {
 
 /**
  * Runs `work` at the entry's place while its folder is held, after checking that the peer's path still leads there.
- * `work` resolves with the path that the entry got.
+ * `work` resolves with what became of the entry.
  */
-async function placing(folders: Folders, path: EntryPath, work: (place: Place) => Promise<string>): Promise<Placed> {
+async function placing(folders: Folders, path: EntryPath, work: (place: Place) => Promise<Placed>): Promise<Placed> {
   const place = await folders.find(path);
   try {
     place.assertUnmoved();
-    const as = await work(place);
+    const placed = await work(place);
     place.release();
-    return { as };
+    return placed;
   } finally {
     place.discard();
   }
@@ -44,7 +44,7 @@ export function placeLink({ folders, onConflict }: PlacingOptions, offer: Entry)
   assertLinkTarget(path, target);
   return placing(folders, path, async (place) => {
     // The same link is there already, as when a transfer is repeated.
-    if (await hasTarget(place, target)) return path.text;
+    if (await hasTarget(place, target)) return { as: path.text };
     return commitLink(place, onConflict, target);
   });
 }
@@ -65,7 +65,7 @@ export function placeDirectory({ folders, quota }: PlacingOptions, offer: Entry)
     if (found === 'other') throw existsError(offer.path, 'something other than a folder');
     try {
       if (found.isOwn) await applyAttributes(found.folder, place, { ...offer, mode });
-      return offer.path;
+      return { as: offer.path };
     } finally {
       releaseFolder(found.folder);
     }

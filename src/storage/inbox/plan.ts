@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { FtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
 import type { Outlook, Plan, Capacity } from '../../core/sink.js';
-import { decideFile, decideLink, existsError, type ConflictPolicy, type Existing } from '../names/conflict.js';
+import { decideLink, existsError, foreseeFile, type ConflictPolicy, type Existing } from '../names/conflict.js';
 import { diskError, showBytes, showPath } from '../disk/disk-error.js';
 import { lstatIfAny } from '../disk/attributes.js';
 import { readExisting } from './existing.js';
@@ -24,6 +24,8 @@ export interface PlanOptions {
   readonly maxSize: number;
   readonly maxFiles: number;
   readonly peer?: string | undefined;
+  /** Whether the sender may learn that a file is there which it did not bring. */
+  readonly isKnown: boolean;
   readonly space?: SenderSpace | undefined;
   readonly quota?: Quota | undefined;
   readonly fold?: Fold | undefined;
@@ -122,14 +124,15 @@ function findParent(dir: string, { text, parents }: EntryPath): Parent {
 }
 
 async function look(
-  { onConflict, peer, isDryRun }: PlanOptions & { readonly isDryRun: boolean },
+  options: PlanOptions & { readonly isDryRun: boolean },
   offer: Entry,
   { name, sibling }: EntryPath,
   parent: Parent,
 ): Promise<Outlook> {
+  const { peer, isDryRun } = options;
   const at = (other: string): string => join(parent.folder, other);
   const there = parent.isThere ? readExisting(at(name)) : undefined;
-  const fate = decide(onConflict, offer, at(name), there);
+  const fate = decide(options, offer, at(name), there);
   if (fate === 'already') return { fate, offset: 0 };
   accessSync(parent.folder, constants.W_OK | constants.X_OK);
   const canResume = offer.kind === 'file' && parent.isThere && peer !== undefined;
@@ -139,10 +142,15 @@ async function look(
   return { fate, offset, as: sibling(free) };
 }
 
-function decide(policy: ConflictPolicy, offer: Entry, place: string, there: Existing | undefined): Outlook['fate'] {
+function decide(
+  { onConflict: policy, isKnown, isDryRun }: PlanOptions & { readonly isDryRun: boolean },
+  offer: Entry,
+  place: string,
+  there: Existing | undefined,
+): Outlook['fate'] {
   switch (offer.kind) {
     case 'file':
-      return decideFile(policy, offer, there);
+      return foreseeFile(policy, offer, there, { isKnown, isDryRun });
     case 'symlink':
       return there?.kind === 'symlink' && readlinkSync(place) === offer.target
         ? 'already'

@@ -17,28 +17,54 @@ export interface Existing {
 }
 
 /**
- * Decides what becomes of an offered file. `there` is what has its name; undefined if the name is free. The caller has
- * to confirm `already` by comparing the content. Throws FtxError `exists` for a file that could not be committed.
+ * Decides how an offered file is received. `there` is what has its name; undefined if the name is free.
+ *
+ * - `receive`: the content is received, and the commit finds out whether it is there already.
+ * - `compare`: the content is received and compared as it comes, because it may be there already.
+ * - `prove`: the sender proves that it has the content that is there, and sends none of it.
+ *
+ * A stranger (`isKnown` false) proves nothing, and is refused in the same way whatever the size and the time of the
+ * file that is there. Throws FtxError `exists` for a file that could not be committed.
  */
-export function decideFile(policy: ConflictPolicy, offer: Entry, there: Existing | undefined): Outlook['fate'] {
+export function decideFile(
+  policy: ConflictPolicy,
+  offer: Entry,
+  there: Existing | undefined,
+  isKnown: boolean,
+): 'receive' | 'compare' | 'prove' {
+  if (!there) return 'receive';
+  if (policy === 'overwrite' && there.kind === 'directory') throw existsError(offer.path, 'a folder of that name');
+  const isSize = there.kind === 'file' && there.size === offer.size;
+  if (isKnown && isSize && isSameTime(there.mtimeNs, offer.mtimeNs)) return 'prove';
+  if (!isKept(policy)) return isSize ? 'compare' : 'receive';
+  // A stream has no size yet, so its content decides.
+  const isPossible = there.kind === 'file' && (isSize || offer.size === null || !isKnown);
+  if (!isPossible) throw existsError(offer.path);
+  return 'compare';
+}
+
+/**
+ * Foresees what becomes of an offered file, before its content is known. Throws FtxError `exists` for what decideFile
+ * refuses. In a dry run it also refuses what will be refused unless the content is the same.
+ */
+export function foreseeFile(
+  policy: ConflictPolicy,
+  offer: Entry,
+  there: Existing | undefined,
+  { isKnown, isDryRun }: { readonly isKnown: boolean; readonly isDryRun: boolean },
+): Outlook['fate'] {
+  const decision = decideFile(policy, offer, there, isKnown);
+  if (decision === 'prove') return 'already';
   if (!there) return 'new';
-  const isLike = there.kind === 'file' && there.size === offer.size;
-  // The same file again, as when a transfer is repeated.
-  const isAgain = isLike && isSameTime(there.mtimeNs, offer.mtimeNs);
-  switch (policy) {
-    case 'rename':
-      // The commit will look for a free name.
-      return isAgain ? 'already' : 'rename';
-    case 'overwrite':
-      if (there.kind === 'directory') throw existsError(offer.path, 'a folder of that name');
-      return isAgain ? 'already' : 'replace';
-    case 'fail':
-      if (isAgain) return 'already';
-      throw existsError(offer.path);
-    case 'skip':
-      if (isLike) return 'already';
-      throw existsError(offer.path, 'a different one of that name');
-  }
+  if (policy === 'overwrite') return 'replace';
+  if (!isKept(policy)) return 'rename';
+  if (isDryRun) throw existsError(offer.path);
+  return 'new';
+}
+
+/** Whether a file that has the name of an offered one stays, and the offered one is refused. */
+export function isKept(policy: ConflictPolicy): boolean {
+  return policy === 'fail' || policy === 'skip';
 }
 
 /** Decides what becomes of an offered link. `there` is what has its name, and is not the same link. Throws FtxError `exists`. */
@@ -55,8 +81,11 @@ export function existsError(path: string, what = 'something of that name'): FtxE
   return new FtxError('exists', `${showPath(path)}: ${what} is there already and is not replaced.`);
 }
 
-/** Compares to the microsecond, because a time cannot be set more precisely. */
+/** The coarsest times that a file system keeps: FAT counts in steps of two seconds. */
+const COARSEST_NS = 2_000_000_000n;
+
+/** Whether two times may be the same one, of which a file system has kept what it can. The content decides afterwards. */
 function isSameTime(one: bigint, other: bigint): boolean {
   const apart = one - other;
-  return -1000n < apart && apart < 1000n;
+  return -COARSEST_NS < apart && apart < COARSEST_NS;
 }

@@ -20,6 +20,14 @@ export interface NameSearch {
   /** Takes the candidate; false if it exists. Another process may create it at any moment. */
   readonly claim: (candidate: string) => Promise<boolean>;
   readonly isTaken: (candidate: string) => Promise<boolean>;
+  /** Finds a name that makes a number needless. Called in turn, when the name itself is taken. */
+  readonly findInstead?: () => Promise<string | undefined>;
+}
+
+/** The name that was found, and whether it was claimed. */
+export interface FoundName {
+  readonly name: string;
+  readonly isClaimed: boolean;
 }
 
 /**
@@ -29,17 +37,19 @@ export interface NameSearch {
 const queues = new Map<string, { last: Promise<unknown>; taken: number; waiting: number }>();
 
 /**
- * Claims the name, or else a numbered form of it, and returns the name it got. The search doubles its step and then
+ * Claims the name, or else a numbered form of it, unless findInstead has a name that makes that needless. The search doubles its step and then
  * halves it, so that the n-th file of one name costs O(log n) lookups. A lower number that became free may stay unused.
  */
-export async function claimFreeName(search: NameSearch): Promise<string> {
-  if (await search.claim(search.name)) return search.name;
+export async function claimFreeName(search: NameSearch): Promise<FoundName> {
+  if (await search.claim(search.name)) return { name: search.name, isClaimed: true };
   const queue = queues.get(search.path) ?? { last: Promise.resolve(), taken: 0, waiting: 0 };
   queues.set(search.path, queue);
   queue.waiting++;
   const turn = queue.last.then(async () => {
+    const instead = await search.findInstead?.();
+    if (instead !== undefined) return { name: instead, isClaimed: false };
     queue.taken = await claimNumber(search, queue.taken);
-    return numberName(search.name, queue.taken);
+    return { name: numberName(search.name, queue.taken), isClaimed: true };
   });
   queue.last = turn.catch(() => undefined);
   return turn.finally(() => {

@@ -2,6 +2,7 @@
  * `crowd PORT SENDERS BYTES`: so many connections at once from this one process, each sending a file of that size
  * in a session of its own. Writes `ready`, begins at the first line it reads, and writes what came of it as JSON.
  */
+import { createSha256 } from '../../../src/client/sha256.js';
 import { once } from 'node:events';
 import { dial } from '../../../src/net/dial.js';
 import { DEFAULT_TIMEOUTS } from '../../../src/protocol/constants.js';
@@ -28,7 +29,12 @@ async function sendOne(number: number, startMs: number): Promise<void> {
     const connection = await dial({ host: HOST, port, timeoutMs: DIAL_MS, signal });
     const timeouts = DEFAULT_TIMEOUTS;
     const greeted = await greetReceiver(connection, { timeouts, signal });
-    await sendSession(greeted, () => only(memorySource(`${number}.bin`, bytes)), { tally, timeouts, signal });
+    await sendSession(greeted, () => only(memorySource(`${number}.bin`, bytes)), {
+      tally,
+      timeouts,
+      createSha256,
+      signal,
+    });
     const { firstFailure } = tally.result();
     if (firstFailure) failures.push(firstFailure.message);
   } catch (error) {

@@ -2,6 +2,7 @@
  * `slow PORT BYTES_PER_SECOND`: a sender that sends no faster than that, and does not come to an end.
  * Writes `moving` once its content is under way.
  */
+import { createSha256 } from '../../../src/client/sha256.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dial } from '../../../src/net/dial.js';
 import type { Connection } from '../../../src/core/connection.js';
@@ -51,4 +52,4 @@ const connection = slowDown(await dial({ host: HOST, port, timeoutMs: 10_000, si
 const tally = createTally(1, undefined);
 const timeouts = DEFAULT_TIMEOUTS;
 const greeted = await greetReceiver(connection, { timeouts, signal });
-await sendSession(greeted, () => only(memorySource('slow.bin', GIB)), { tally, timeouts, signal });
+await sendSession(greeted, () => only(memorySource('slow.bin', GIB)), { tally, timeouts, createSha256, signal });

@@ -1,3 +1,4 @@
+import { createSha256 } from '../../../src/client/sha256.js';
 import { expect, it } from 'vitest';
 import { BLOCK_BYTES } from '../../../src/core/entry.js';
 import type { SourceJournal } from '../../../src/core/source.js';
@@ -31,7 +32,14 @@ async function sendFile(isWanted: () => boolean, sendBlock: () => Promise<void>,
     noteProgress: () => undefined,
     noteEnd: () => undefined,
   } as unknown as OutgoingEntries;
-  await new ContentSender({ channel, entries, queue, changed: createCondition(), watch: createSenderWatch() }).run();
+  await new ContentSender({
+    channel,
+    entries,
+    queue,
+    changed: createCondition(),
+    watch: createSenderWatch(),
+    createSha256,
+  }).run();
   return calls;
 }
 

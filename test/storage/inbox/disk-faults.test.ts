@@ -33,7 +33,7 @@ vi.mock('node:fs', async (importOriginal) => {
 const POLICIES: readonly ConflictPolicy[] = ['rename', 'overwrite', 'skip', 'fail'];
 
 function makeSink(dir: string, onConflict: ConflictPolicy = 'rename') {
-  return createFileSink({ dir, onConflict, maxSize: Infinity });
+  return createFileSink({ dir, isKnown: true, onConflict, maxSize: Infinity });
 }
 
 function systemError(code: string): Error {

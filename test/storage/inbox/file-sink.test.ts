@@ -177,14 +177,14 @@ describe('a folder that many sessions make at once', () => {
 describe('what a refusal says', () => {
   it.each([
     ['too-large', offerFile('big.iso', 3 * 1024 ** 3), 'big.iso: is 3 GiB, more than the 1.5 MiB the receiver takes.'],
-    ['exists', offerFile('there', 9), 'there: a different one of that name is there already and is not replaced.'],
+    ['exists', offerFile('there', 9), 'there: something of that name is there already and is not replaced.'],
     ['bad-parent', offerFile('there/x', 1), 'there: "there" is there already and is not a folder.'],
     ['exists', offerDirectory('there'), 'there: something other than a folder is there already and is not replaced.'],
     ['bad-link', offerLink('l', 'x'), 'l: its target points outside the folder it came in.'],
   ] as const)('%s', async (code, offer, message) => {
     const dir = await tempDir();
     await writeFile(join(dir, 'there'), '1');
-    const sink = makeSink(dir, { onConflict: 'skip', maxSize: 1.5 * 1024 ** 2 });
+    const sink = makeSink(dir, { isKnown: true, onConflict: 'skip', maxSize: 1.5 * 1024 ** 2 });
     const attempt = offer.kind === 'file' ? sink.open(offer) : sink.place(offer);
     await expect(attempt).rejects.toThrow(expect.objectContaining({ code, message }) as Error);
   });

@@ -22,7 +22,7 @@ describeInbox('the folder', { ...onDisk, openInbox });
 
 it('shares one quota between its sessions', async () => {
   const inbox = await openInbox(await tempDir(), { quota: 10 });
-  const session = () => inbox.session({ bringer: NOBODY, onConflict: 'rename', isResumable: true });
+  const session = () => inbox.session({ bringer: NOBODY, isKnown: false, onConflict: 'rename', isResumable: true });
   await receiveFile(session(), 'x', Buffer.from('six by'));
   await expect(receiveFile(session(), 'y', Buffer.from('five!'))).rejects.toThrow(refusal('no-space'));
 });
@@ -30,7 +30,7 @@ it('shares one quota between its sessions', async () => {
 it('removes at its start a transfer that nobody has gone on with for longer than it keeps them', async () => {
   const dir = await tempDir();
   const first = await openInbox(dir);
-  const sink = first.session({ bringer: NOBODY, onConflict: 'rename', isResumable: true });
+  const sink = first.session({ bringer: NOBODY, isKnown: false, onConflict: 'rename', isResumable: true });
   const part = expectPart(await sink.open(offerFile('film', MIN_RESUMABLE_BYTES)));
   await part.write(new Uint8Array(BLOCK_BYTES), 0);
   part.confirm(0, 7n);

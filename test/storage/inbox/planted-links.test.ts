@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs, { readdirSync, rmSync } from 'node:fs';
-import { link, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -17,6 +17,7 @@ import {
   offerLink,
   receiveFile,
   refusal,
+  PROOF,
 } from '../../contract/sink.contract.js';
 import { makeContent, readTree, tempDir, type TreeEntry } from '../../support/folders.js';
 
@@ -30,7 +31,7 @@ async function setUp(options: Partial<FileSinkOptions> = {}) {
   await mkdir(join(dir, 'd'), { recursive: true });
   await mkdir(join(outside, 'e'), { recursive: true });
   for (const name of ['x', 'victim', 'e/x']) await writeFile(join(outside, name), 'precious');
-  const sink = createFileSink({ dir, onConflict: 'overwrite', maxSize: Infinity, ...options });
+  const sink = createFileSink({ dir, isKnown: true, onConflict: 'overwrite', maxSize: Infinity, ...options });
   const readOutside = (): Promise<TreeEntry[]> => readTree(outside);
   const before = await readOutside();
   return {
@@ -131,7 +132,8 @@ describe.skipIf(process.platform !== 'linux')('a folder that becomes a link to o
   it('is not what a file that is there already is compared with', async () => {
     const { dir, sink, plant, expectUntouched } = await setUp({ onConflict: 'skip' });
     await writeFile(join(dir, 'd', 'x'), 'precious');
-    const present = await sink.open(offerFile('d/x', 8));
+    await utimes(join(dir, 'd', 'x'), 1_600_000_000, 1_600_000_000);
+    const present = await sink.open(offerFile('d/x', 8), PROOF);
     if (present.state !== 'present') throw new Error('it is there');
     await plant();
     const blocks = present.blocks()[Symbol.asyncIterator]();

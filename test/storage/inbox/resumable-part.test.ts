@@ -18,7 +18,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { BLOCK_BYTES, type Entry } from '../../../src/core/entry.js';
 import type { PartFile } from '../../../src/core/sink.js';
 import { createFileSink } from '../../../src/storage/inbox/file-sink.js';
-import { expectPart, offerFile } from '../../contract/sink.contract.js';
+import { expectPart, offerFile, PROOF } from '../../contract/sink.contract.js';
 import { makeContent, tempDir } from '../../support/folders.js';
 
 const SIZE = 9 * BLOCK_BYTES + 5;
@@ -66,8 +66,8 @@ describe('a part file', () => {
     await leave(dir, [0, 1], { mtimeNs, path: 'y' });
     await writeFile(join(dir, 'x'), content);
     await utimes(join(dir, 'x'), 1_700_000_000, 1_700_000_000);
-    const sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'peer' });
-    expect(await sink.open(offerFile('x', SIZE, { mtimeNs }))).toMatchObject({ state: 'present' });
+    const sink = createFileSink({ dir, isKnown: true, onConflict: 'rename', maxSize: Infinity, peer: 'peer' });
+    expect(await sink.open(offerFile('x', SIZE, { mtimeNs }), PROOF)).toMatchObject({ state: 'present' });
     expect(await kept(dir)).toEqual(['.ftx-#.journal', '.ftx-#.part', 'x']);
   });
 

@@ -47,14 +47,14 @@ describe('claimFreeName', () => {
 
   it('takes the name itself when it is free', async () => {
     const { search, lookups } = createNames([]);
-    expect(await claimFreeName(search)).toBe('x');
+    expect(await claimFreeName(search)).toEqual({ name: 'x', isClaimed: true });
     expect(lookups()).toBe(0);
   });
 
   it('finds the number after 10,000 in a few dozen lookups', async () => {
     const taken = Array.from({ length: 10_000 }, (_, number) => numberName('x', number + 1));
     const { search, lookups } = createNames(['x', ...taken]);
-    expect(await claimFreeName(search)).toBe('x (10001)');
+    expect(await claimFreeName(search)).toEqual({ name: 'x (10001)', isClaimed: true });
     expect(lookups()).toBeLessThan(32);
   });
 
@@ -72,7 +72,7 @@ describe('claimFreeName', () => {
   it('looks on when another takes the free number first', async () => {
     const { names, search } = createNames(['x']);
     let thieves = 3;
-    const name = await claimFreeName({
+    const { name } = await claimFreeName({
       ...search,
       claim: (candidate) => {
         if (candidate !== 'x' && thieves-- > 0) names.add(candidate);
@@ -85,8 +85,16 @@ describe('claimFreeName', () => {
   it('lets those who search at once take numbers in turn, with one lookup each', async () => {
     const { search, lookups } = createNames(['x']);
     const found = await Promise.all(Array.from({ length: 50 }, () => claimFreeName(search)));
-    expect(found).toEqual(Array.from({ length: 50 }, (_, number) => `x (${number + 1})`));
+    expect(found.map(({ name }) => name)).toEqual(Array.from({ length: 50 }, (_, number) => `x (${number + 1})`));
     expect(lookups()).toBe(50);
+  });
+
+  it('takes no number when something else is found instead, and looks again at each turn', async () => {
+    const { search, names } = createNames(['x']);
+    const findInstead = () => Promise.resolve(names.has('x (1)') ? 'x (1)' : undefined);
+    const found = await Promise.all([1, 2, 3].map(() => claimFreeName({ ...search, findInstead })));
+    expect(found.map(({ isClaimed }) => isClaimed)).toEqual([true, false, false]);
+    expect([...names]).toEqual(['x', 'x (1)']);
   });
 
   it('goes on after a search that failed', async () => {
@@ -94,6 +102,6 @@ describe('claimFreeName', () => {
     const failing = claimFreeName({ ...search, isTaken: () => Promise.reject(new Error('broken')) });
     const next = claimFreeName(search);
     await expect(failing).rejects.toThrow('broken');
-    expect(await next).toBe('x (1)');
+    expect(await next).toEqual({ name: 'x (1)', isClaimed: true });
   });
 });

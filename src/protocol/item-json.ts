@@ -1,0 +1,39 @@
+/** Entries and verdicts as JSON: the items of the lists in `check` and `checked`, and the payload of `offer`. */
+import type { Entry } from '../core/entry.js';
+import { MAX_MESSAGE_CHARS } from './constants.js';
+import type { Verdict } from './messages.js';
+
+export function offerToJson({ path, kind, size, mtimeNs, mode, target }: Entry): unknown {
+  const octal = mode.toString(8).padStart(3, '0');
+  return { path, kind, size: size?.toString(), mtime: mtimeNs.toString(), mode: octal, target };
+}
+
+export function verdictToJson(verdict: Verdict): unknown {
+  if (verdict.fate === 'refused') return { ...verdict, message: cutMessage(verdict.message) };
+  return { ...verdict, offset: verdict.offset > 0 ? verdict.offset.toString() : undefined };
+}
+
+/** The JSON text of an entry or a verdict in the list of its frame. */
+export function encodeItem(item: Entry | Verdict): string {
+  return JSON.stringify('index' in item ? verdictToJson(item) : offerToJson(item));
+}
+
+/** Bytes that an encoded item takes in the list of its frame, the comma included. */
+export function measureItem(text: string): number {
+  return countUtf8(text) + ','.length;
+}
+
+/** Bytes of the text in UTF-8. Counts instead of encoding, because every entry of a list is measured. */
+function countUtf8(text: string): number {
+  let bytes = text.length;
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    // A surrogate pair is two units and four bytes: each half adds one.
+    if (unit >= 0x80) bytes += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
+  }
+  return bytes;
+}
+
+export function cutMessage(message: string): string {
+  return message.slice(0, MAX_MESSAGE_CHARS);
+}

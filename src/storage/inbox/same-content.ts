@@ -1,0 +1,85 @@
+/** Compares what has arrived with the files that stand in its folder, byte by byte. */
+import { fstatSync, lstatSync, type BigIntStats } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { READ_FLAGS } from '../disk/read-file.js';
+import { createTurns } from '../../core/turns.js';
+import { numberName } from '../names/free-name.js';
+import type { Place } from './place.js';
+
+/** Numbered forms of a name, from `(1)` on, that are compared too: a file that was sent before may have got one of them. */
+const NUMBERS = 8;
+const BUFFER_BYTES = 256 * 1024;
+
+/** Process-wide: comparisons under way, so that they leave the threads and the memory to what arrives. */
+const comparisons = createTurns(4);
+
+/**
+ * Finds a regular file that has the name of the entry, or with `isNumbered` one of the first numbered forms of it, and
+ * exactly the content of the part file. Resolves with its name once it is durable; undefined if there is none.
+ */
+export async function findSameContent(part: string, place: Place, isNumbered: boolean): Promise<string | undefined> {
+  const { name } = place.path;
+  const own = lstatSync(part, { bigint: true });
+  const isCandidate = (candidate: string): boolean => {
+    const there = lstatSync(join(place.folder, candidate), { bigint: true, throwIfNoEntry: false });
+    return there !== undefined && there.isFile() && there.size === own.size && there.ino !== own.ino;
+  };
+  const isTaken = lstatSync(join(place.folder, name), { throwIfNoEntry: false }) !== undefined;
+  if (!isTaken) return undefined;
+  const numbered = isNumbered ? Array.from({ length: NUMBERS }, (_, index) => numberName(name, index + 1)) : [];
+  for (const candidate of [name, ...numbered].filter(isCandidate)) {
+    if (await comparisons.run(place.folder, () => isSameContent(part, candidate, place))) return candidate;
+  }
+  return undefined;
+}
+
+/** Whether both files have the same content. The file that is there is then durable, and still has its name. */
+async function isSameContent(part: string, candidate: string, place: Place): Promise<boolean> {
+  const path = join(place.folder, candidate);
+  const there = await openIfReadable(path);
+  if (!there) return false;
+  try {
+    const before = fstatSync(there.fd, { bigint: true });
+    const arrived = await open(part, READ_FLAGS);
+    try {
+      if (!(await hasSameBytes(arrived, there, Number(before.size)))) return false;
+    } finally {
+      await arrived.close();
+    }
+    await place.durability.file(there);
+    await place.durability.folder(place.folder);
+    return isUntouched(before, fstatSync(there.fd, { bigint: true })) && leadsTo(path, before);
+  } finally {
+    await there.close();
+  }
+}
+
+/** Opens a file for reading; undefined if it cannot be opened, because then nothing is known of its content. */
+export function openIfReadable(path: string): Promise<FileHandle | undefined> {
+  return open(path, READ_FLAGS).catch(() => undefined);
+}
+
+async function hasSameBytes(one: FileHandle, other: FileHandle, size: number): Promise<boolean> {
+  const [mine, theirs] = [one, other].map(() => Buffer.allocUnsafe(Math.min(size, BUFFER_BYTES))) as [Buffer, Buffer];
+  for (let offset = 0; offset < size;) {
+    const length = Math.min(mine.length, size - offset);
+    const reads = [one.read(mine, 0, length, offset), other.read(theirs, 0, length, offset)] as const;
+    const [left, right] = await Promise.all(reads);
+    const read = Math.min(left.bytesRead, right.bytesRead);
+    if (read === 0 || mine.compare(theirs, 0, read, 0, read) !== 0) return false;
+    offset += read;
+  }
+  return true;
+}
+
+/** Whether nobody has written to a file between two looks at it. */
+export function isUntouched(before: BigIntStats, now: BigIntStats): boolean {
+  return now.size === before.size && now.mtimeNs === before.mtimeNs && now.ctimeNs === before.ctimeNs;
+}
+
+/** Whether the path still leads to the file that was looked at. */
+export function leadsTo(path: string, { dev, ino }: BigIntStats): boolean {
+  const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return there?.ino === ino && there.dev === dev;
+}
