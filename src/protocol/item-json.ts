@@ -1,7 +1,13 @@
 /** Entries and verdicts as JSON: the items of the lists in `check` and `checked`, and the payload of `offer`. */
 import type { Entry } from '../core/entry.js';
+import type { ErrorCode } from '../core/errors.js';
+import type { Outlook } from '../core/sink.js';
 import { MAX_MESSAGE_CHARS } from './constants.js';
-import type { Verdict } from './messages.js';
+
+/** What would become of one entry of a `check`; `index` is its place in that message, from 0. */
+export type Verdict = { readonly index: number } & (
+  Outlook | { readonly fate: 'refused'; readonly code: ErrorCode; readonly message: string }
+);
 
 export function offerToJson({ path, kind, size, mtimeNs, mode, target }: Entry): unknown {
   const octal = mode.toString(8).padStart(3, '0');

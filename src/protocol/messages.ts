@@ -2,9 +2,9 @@
 import * as v from 'valibot';
 import { FtxError, type ErrorCode } from '../core/errors.js';
 import type { Entry } from '../core/entry.js';
-import type { Outlook, Capacity } from '../core/sink.js';
+import type { Capacity } from '../core/sink.js';
 import type { ReceiverShares } from '../core/events.js';
-import { cutMessage, offerToJson, verdictToJson } from './item-json.js';
+import { cutMessage, offerToJson, verdictToJson, type Verdict } from './item-json.js';
 import * as schemas from './schemas.js';
 
 export interface Hello {
@@ -23,11 +23,6 @@ export interface ReceiverLimits {
   /** Bytes of the largest file that the receiver takes. */
   readonly size: number;
 }
-
-/** What would become of one entry of a `check`; `index` is its place in that message, from 0. */
-export type Verdict = { readonly index: number } & (
-  Outlook | { readonly fate: 'refused'; readonly code: ErrorCode; readonly message: string }
-);
 
 export interface CheckMessage {
   readonly type: 'check';

@@ -1,11 +1,12 @@
 /** The list before the first offer: PROTOCOL.md section 5, check; between two honest sides, and with either side hostile. */
+import type { Verdict } from '../../src/protocol/item-json.js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Entry } from '../../src/core/entry.js';
 import type { Source } from '../../src/core/source.js';
 import type { TransferEvent } from '../../src/core/events.js';
 import type { Channel } from '../../src/protocol/channel.js';
 import { CHECK_CAPABILITY, DEFAULT_TIMEOUTS, MAX_OPEN_CHECKS } from '../../src/protocol/constants.js';
-import type { CheckedMessage, CheckMessage, ControlMessage, Message, Verdict } from '../../src/protocol/messages.js';
+import type { CheckedMessage, CheckMessage, ControlMessage, Message } from '../../src/protocol/messages.js';
 import { measureMemory } from '../support/heap.js';
 import { connectionPair, lost } from '../support/memory-connection.js';
 import { createMemorySink, type MemorySinkOptions } from '../support/memory-sink.js';

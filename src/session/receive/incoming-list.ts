@@ -4,8 +4,8 @@ import type { Entry } from '../../core/entry.js';
 import type { Plan, Sink } from '../../core/sink.js';
 import type { Channel } from '../../protocol/channel.js';
 import { MAX_CONTROL_BYTES } from '../../protocol/constants.js';
-import { encodeItem, measureItem } from '../../protocol/item-json.js';
-import type { CheckMessage, Verdict } from '../../protocol/messages.js';
+import { encodeItem, measureItem, type Verdict } from '../../protocol/item-json.js';
+import type { CheckMessage } from '../../protocol/messages.js';
 import type { Tally } from '../tally.js';
 
 /** Bytes of a frame that are not verdicts, at most. */

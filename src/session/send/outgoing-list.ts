@@ -6,8 +6,8 @@ import type { Source } from '../../core/source.js';
 import type { Totals } from '../../core/events.js';
 import type { Channel } from '../../protocol/channel.js';
 import { MAX_CONTROL_BYTES, MAX_OPEN_CHECKS } from '../../protocol/constants.js';
-import { encodeItem, measureItem } from '../../protocol/item-json.js';
-import type { CheckedMessage, Verdict } from '../../protocol/messages.js';
+import { encodeItem, measureItem, type Verdict } from '../../protocol/item-json.js';
+import type { CheckedMessage } from '../../protocol/messages.js';
 import { within } from '../../protocol/watch.js';
 import type { Tally } from '../tally.js';
 
