@@ -81,9 +81,10 @@ export interface Sink {
   plan(isDryRun: boolean): Plan;
   /**
    * Decides what becomes of an offered file. What it writes, apart from parent folders, is gone after a discard. A
-   * PresentFile comes only for a sender that can prove its content.
+   * PresentFile comes only for a sender that can prove its content. The sink may have to wait for another session; an
+   * abort of `signal` ends that wait.
    */
-  open(offer: Entry, vouched?: Vouched): Promise<PartFile | PresentFile>;
+  open(offer: Entry, vouched?: Vouched, signal?: AbortSignal): Promise<PartFile | PresentFile>;
   /** Makes an offered directory or symlink. It is durable when this resolves, if the sink is. */
   place(offer: Entry): Promise<Placed>;
   /** Call it after the sender's goodbye: parent folders that were made and never offered get the mode of any new folder. Never fails. */

@@ -3,7 +3,9 @@ import { open, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import { errnoOf, FtxError, nameFailure } from '../core/errors.js';
 import { syncFolder } from '../storage/disk/durability.js';
-import { isOwnerDead, makeOwnerMark } from '../storage/disk/owner.js';
+import { findOwner, makeOwnerMark } from '../storage/disk/owner.js';
+
+const MAX_PLACING_MS = 60 * 60 * 1000;
 
 /** Writes `text` to a temporary file, durable and for this user alone, and has `place` move it to `path`. Throws what the system throws. */
 export async function placeFile(
@@ -30,8 +32,15 @@ export async function placeFile(
 /** Removes files that a killed process was about to place: their names end in a dot and the mark of the process. */
 export async function removeOrphaned(home: string): Promise<void> {
   const names = await readdir(home).catch(() => []);
-  const abandoned = names.filter((name) => isOwnerDead(extname(name).slice(1)));
-  await Promise.all(abandoned.map((name) => unlink(join(home, name)).catch(() => undefined)));
+  await Promise.all(names.map((name) => removeIfOrphaned(join(home, name)).catch(() => undefined)));
+}
+
+async function removeIfOrphaned(path: string): Promise<void> {
+  const owner = findOwner(extname(path).slice(1));
+  if (owner === 'alive' || owner === 'none') return;
+  // To place a file takes moments, wherever the process runs that does it.
+  if (owner === 'elsewhere' && Date.now() - (await stat(path)).mtimeMs < MAX_PLACING_MS) return;
+  await unlink(path);
 }
 
 /**

@@ -73,10 +73,10 @@ describe('known peers', () => {
     expect([hosts.size, senders.size]).toEqual([10, 10]);
   });
 
-  it.each([MARK_OF_THE_DEAD, ''])('do not wait for a process that was killed (%j)', async (mark) => {
+  it('do not wait for a process that was killed', async () => {
     const home = await tempDir();
-    await writeFile(join(home, 'peers.json.lock'), mark);
-    await symlink(mark || 'nobody', join(home, 'peers.json.lock.lock'));
+    await writeFile(join(home, 'peers.json.lock'), `${MARK_OF_THE_DEAD} 000000000000\n`);
+    await symlink(MARK_OF_THE_DEAD, join(home, 'peers.json.lock.lock'));
     for (const name of ['peers.json', 'peers.json.lock', 'identity.pem'])
       await writeFile(join(home, `${name}.${MARK_OF_THE_DEAD}`), 'left');
     expect(await rememberHost(home, 'host:6000', A)).toBe(A);

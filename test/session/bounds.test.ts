@@ -62,7 +62,8 @@ describe('a file of 8 PB', () => {
     expect(measureMemory() - before).toBeLessThan(8 * MIB);
     let blocks = 0;
     for (const name of await readNames(dir)) blocks += (await lstat(join(dir, name))).blocks;
-    expect(blocks * 512).toBeLessThan(2 * MIB);
+    // Journal and lock are a block of the disk each.
+    expect(blocks * 512).toBeLessThan(3 * MIB);
   });
 
   it('does not keep a small file out of a receiver without a limit', async () => {

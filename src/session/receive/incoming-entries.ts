@@ -56,6 +56,8 @@ export class IncomingEntries {
   #canProve = false;
   /** Why the session is over: files that are there need not be compared to their end. */
   #closed: FtxError | undefined;
+  /** Ends the waits of the sink. */
+  readonly #closing = new AbortController();
 
   constructor(options: IncomingEntriesOptions) {
     this.#options = options;
@@ -126,6 +128,7 @@ export class IncomingEntries {
   /** Ends all entries for this reason but those that are being committed, and waits for these. */
   async close(error: FtxError): Promise<void> {
     this.#closed = error;
+    this.#closing.abort(error);
     for (const { id, state } of this.#open.list())
       if (state !== 'comparing' && state !== 'committing') this.#fail(id, error);
     await this.whenIdle();
@@ -134,7 +137,7 @@ export class IncomingEntries {
   async #openFile(offered: Offered): Promise<void> {
     const { sink, channel } = this.#options;
     const { id, offer } = offered;
-    const target = await sink.open(offer, { canProve: this.#canProve });
+    const target = await sink.open(offer, { canProve: this.#canProve }, this.#closing.signal);
     if (target.state === 'part') return this.#startReceiving(offered, target);
     if (!this.#open.has(id)) return;
     const nonce = randomBytes(NONCE_BYTES);

@@ -18,8 +18,11 @@ export interface Checkpoints {
   finish(): Promise<boolean>;
 }
 
-/** Each checkpoint syncs the part file before it writes the journal, so that the journal holds no block that is not durable. */
-export function createCheckpoints(part: DiskPart, journal: BlockJournal): Checkpoints {
+/**
+ * Each checkpoint syncs the part file before it writes the journal, so that the journal holds no block that is not
+ * durable. `isOurs` tells whether the part file still belongs to this session; without that nothing is recorded.
+ */
+export function createCheckpoints(part: DiskPart, journal: BlockJournal, isOurs: () => Promise<boolean>): Checkpoints {
   const recorded = new Set(journal.known.keys());
   let noted: [number, bigint][] = [];
   let last = performance.now();
@@ -32,6 +35,8 @@ export function createCheckpoints(part: DiskPart, journal: BlockJournal): Checkp
     noted = [];
     last = performance.now();
     if (batch.length === 0 || broken) return;
+    broken = !(await isOurs());
+    if (broken) return;
     await part.sync();
     await journal.append(batch);
     for (const [block] of batch) recorded.add(block);

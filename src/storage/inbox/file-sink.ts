@@ -35,12 +35,13 @@
  *
  * All sessions of the process share these, each declared in the file that is named:
  * - disk/held-folder `open`, `byPath`, `idle`: the descriptors of folders, one for each folder
+ * - disk/stillness `firstSeen`: since when locks of processes elsewhere are seen unchanged
  * - disk/durability `syncs`: folders that are being synced, so that many commits share one sync
  * - names/free-name `queues`: searches for a free number, one at a time for each name
  * - names/same-names `namesKept`: how many names the lists under way have in memory
  * - inbox/folders `underWay`, `places`: folders that are being made; how many entries are on their way into a folder
  * - inbox/made-folders `unfinished`, `secret`: folders that still lack the mode and time of their offer
- * - inbox/resumable-part `inUse`: part files that a session has open
+ * - inbox/part-claims `inUse`: part files that a session has open
  * - inbox/commit `lastRename`: renames on file systems without hard links, one at a time
  * - source/file-source `disk`: whether the disk of the sent files answers promptly
  */
@@ -104,10 +105,10 @@ export function createFileSink(options: FileSinkOptions): Sink {
   return {
     isDurable: sync,
     plan: (isDryRun) => createPlan(session, isDryRun),
-    open: (offer, vouched = NOTHING) =>
+    open: (offer, vouched = NOTHING, signal) =>
       explain(offer, () => {
         countEntry(offer);
-        return openFile(session, offer, vouched);
+        return openFile(session, offer, vouched, signal);
       }),
     place: (offer) =>
       explain(offer, () => {

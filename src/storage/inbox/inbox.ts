@@ -1,10 +1,12 @@
 /** The receive folder as an Inbox. Its sessions share quota and free space, and old broken transfers are removed. */
 import { isFingerprint } from '../../core/fingerprint.js';
 import type { Bringer, Inbox } from '../../core/inbox.js';
+import { RENEW_MS } from '../disk/lock.js';
+import { DEAD_MS } from '../disk/stillness.js';
 import { probeFold } from '../names/same-names.js';
 import { createFileSink } from './file-sink.js';
 import { prepareFolder } from './folders.js';
-import { listParts, removeOldParts } from './left-parts.js';
+import { cleanParts, listParts } from './left-parts.js';
 import { createQuota } from './quota.js';
 import { createSpace } from './space.js';
 
@@ -36,13 +38,13 @@ export async function openFolderInbox(options: FolderInboxOptions): Promise<Fold
   const dir = await prepareFolder(options.dir);
   const quota = options.quota === undefined ? undefined : await createQuota(dir, options.quota);
   const shared = { dir, maxSize, maxFiles, sync, quota, fold: await probeFold(dir), space: createSpace(dir) };
-  const cleaning = startCleaning(dir, keepPartsMs);
+  const stopCleaning = startCleaning(dir, keepPartsMs);
   return {
     dir,
     session: ({ bringer, isKnown, onConflict, isResumable }) =>
       createFileSink({ ...shared, isKnown, onConflict, ...(isResumable && { peer: nameBringer(bringer) }) }),
     parts: () => listParts(dir),
-    close: () => clearInterval(cleaning),
+    close: stopCleaning,
   };
 }
 
@@ -52,9 +54,21 @@ function nameBringer(bringer: Bringer): string {
   return isFingerprint(bringer.address) ? `address ${bringer.address}` : bringer.address;
 }
 
-/** Removes broken transfers that are older than `keepMs`, now and once a day. */
-function startCleaning(dir: string, keepMs: number): NodeJS.Timeout {
-  const clean = () => void removeOldParts(dir, keepMs).catch(() => undefined);
-  clean();
-  return setInterval(clean, DAY_MS);
+/** Removes broken transfers that are older than `keepMs`, now and once a day. Returns the function that stops the cleaning. */
+function startCleaning(dir: string, keepMs: number): () => void {
+  let secondLook: NodeJS.Timeout | undefined;
+  const clean = () => cleanParts(dir, keepMs).catch(() => undefined);
+  async function cleanTwice(): Promise<void> {
+    const cleaning = await clean();
+    clearTimeout(secondLook);
+    if (cleaning?.isUndecided && !isStopped) secondLook = setTimeout(() => void clean(), DEAD_MS + RENEW_MS);
+  }
+  let isStopped = false;
+  void cleanTwice();
+  const daily = setInterval(() => void cleanTwice(), DAY_MS);
+  return () => {
+    isStopped = true;
+    clearTimeout(secondLook);
+    clearInterval(daily);
+  };
 }

@@ -6,9 +6,10 @@ import { BLOCK_BYTES } from '../../core/entry.js';
 import type { LeftPart } from '../../core/inbox.js';
 import { readJournal } from '../disk/block-journal.js';
 import { holdWay, releaseFolder, type HeldFolder, type Way } from '../disk/held-folder.js';
-import { LOCK_SUFFIX, readOwner, TAKEOVER_SUFFIX, takeLock } from '../disk/lock.js';
-import { isOwnerDead } from '../disk/owner.js';
-import { isOrphaned, isOwned, PART_SUFFIX } from '../names/part-name.js';
+import { findHolder, LOCK_SUFFIX, takeLock } from '../disk/lock.js';
+import { findOwner, givesSigns } from '../disk/owner.js';
+import { isStill } from '../disk/stillness.js';
+import { markIn, PART_SUFFIX } from '../names/part-name.js';
 import { JOURNAL_SUFFIX, parseBinding } from './resumable-part.js';
 import { RESERVED_PREFIX } from '../names/safe-path.js';
 
@@ -39,32 +40,63 @@ async function readPart(journalFile: string): Promise<LeftPart | undefined> {
 
 /** Removes leftovers that nobody can go on with or that have not changed for `keepMs` milliseconds. Resolves with their paths below the folder. */
 export async function removeOldParts(dir: string, keepMs: number): Promise<string[]> {
-  const removed: string[] = [];
-  for await (const { file, path } of findLeftovers(dir)) {
-    if (await removeIfOver(file, keepMs)) removed.push(path);
-  }
-  return removed;
+  return (await cleanParts(dir, keepMs)).removed;
 }
 
-/** Resolves with whether this call removed the file. Another process may have removed it at the same moment. */
-async function removeIfOver(file: string, keepMs: number): Promise<boolean> {
+export interface Cleaning {
+  /** Paths below the folder. */
+  readonly removed: string[];
+  /** Whether there are leftovers of which only a second look after DEAD_MS can tell whether their owner is alive. */
+  readonly isUndecided: boolean;
+}
+
+/** Does what removeOldParts does, and tells whether a second look would find more. */
+export async function cleanParts(dir: string, keepMs: number): Promise<Cleaning> {
+  const removed: string[] = [];
+  let isUndecided = false;
+  for await (const { file, path } of findLeftovers(dir)) {
+    const fate = await removeIfOver(file, keepMs).catch(() => 'kept' as const);
+    if (fate === 'removed') removed.push(path);
+    isUndecided ||= fate === 'undecided';
+  }
+  return { removed, isUndecided };
+}
+
+type Fate = 'removed' | 'kept' | 'undecided';
+
+/** `removed` only if this call removed the file. Another process may have removed it at the same moment. */
+async function removeIfOver(file: string, keepMs: number): Promise<Fate> {
   const remove = () =>
     unlink(file).then(
-      () => true,
-      () => false,
+      () => 'removed' as const,
+      () => 'kept' as const,
     );
-  if (isOrphaned(basename(file))) return remove();
+  const stats = await lstat(file);
+  const mark = markIn(basename(file));
+  const owner = findOwner(mark, stats.ctimeMs);
+  if (owner === 'dead') return remove();
   // Its time is no sign of its age: a part gets the time of the offered file before it gets its name.
-  if (isOwned(basename(file))) return false;
-  const isOver =
-    (await readAgeMs(file).catch(() => 0)) > keepMs ||
-    (file.endsWith(TAKEOVER_SUFFIX) && isOwnerDead(await readOwner(file)));
+  if (owner === 'alive') return 'kept';
+  const isElsewhere = owner === 'elsewhere' && givesSigns(mark);
+  if (isElsewhere && !(await isLifeless(file))) return 'undecided';
+  if (!isElsewhere && Date.now() - stats.mtimeMs <= keepMs && !(await isDeadTakeover(file))) return 'kept';
   // Under its lock, no session works on the part, and none begins to.
-  const unlock = isOver ? await takeLock(lockOf(file)) : undefined;
-  if (!unlock) return false;
-  return remove().finally(unlock);
+  const lock = await takeLock(lockOf(file));
+  return lock ? remove().finally(() => lock.release()) : 'undecided';
 }
 
+/** Whether a part, or the lock beside it, belongs to a process elsewhere that gives no sign of life. Only a part that is a few seconds old has a lock. */
+async function isLifeless(file: string): Promise<boolean> {
+  const isQuiet = isStill(markIn(basename(file)));
+  const holder = await findHolder(lockOf(file));
+  return holder === 'dead' || (holder === 'none' && isQuiet);
+}
+
+async function isDeadTakeover(file: string): Promise<boolean> {
+  return file.endsWith(LOCK_SUFFIX + LOCK_SUFFIX) && (await findHolder(file)) === 'dead';
+}
+
+/** The lock of a part and its journal. A lock is its own. */
 function lockOf(file: string): string {
   return file.slice(0, file.lastIndexOf('.')) + LOCK_SUFFIX;
 }

@@ -32,14 +32,19 @@ export interface OpenOptions {
 }
 
 /** Opens an offered file. Throws FtxErrors, or what the system throws. */
-export async function openFile(session: OpenOptions, offer: Entry, vouched: Vouched): Promise<PartFile | PresentFile> {
+export async function openFile(
+  session: OpenOptions,
+  offer: Entry,
+  vouched: Vouched,
+  signal?: AbortSignal,
+): Promise<PartFile | PresentFile> {
   const { onConflict, maxSize, folders, peer } = session;
   const path = parsePath(offer.path);
   if (offer.kind !== 'file') throw unsupportedError(offer);
   if (offer.size !== null && offer.size > maxSize) throw tooLargeError(offer.path, maxSize, offer.size);
   const findPlace = () => folders.find(path);
   const part = { offer, onConflict, maxSize };
-  const openAt = (place: HeldPlace) => openPart({ ...part, place }, session, peer);
+  const openAt = (place: HeldPlace) => openPart({ ...part, place }, session, peer, signal);
   return withHold(await findPlace(), async (place) => {
     const there = readExisting(join(place.folder, place.path.name));
     const decision = decideFile(onConflict, offer, there, session.isKnown);
@@ -88,8 +93,9 @@ async function openPart(
   options: PartFileOptions & { place: HeldPlace },
   limits: Limits,
   peer?: string,
+  signal?: AbortSignal,
 ): Promise<PartFile> {
-  const resumable = peer === undefined ? undefined : await openResumablePart(options, peer);
+  const resumable = peer === undefined ? undefined : await openResumablePart(options, peer, signal);
   if (!resumable) options.place.releaseDescriptor();
   const part = withPlace(resumable ?? createPartFile(options), options.place);
   return limitPart(part, limits, options.offer, resumable !== undefined);

@@ -10,7 +10,8 @@ import { commitFile } from './commit.js';
 import type { ConflictPolicy } from '../names/conflict.js';
 import { diskError, showBytes, showPath } from '../disk/disk-error.js';
 import type { Place } from './place.js';
-import { makePartName } from '../names/part-name.js';
+import { LOCK_SUFFIX, RENEW_MS, takeLock, type Lock } from '../disk/lock.js';
+import { makePartName, PART_SUFFIX } from '../names/part-name.js';
 
 const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_RDWR;
 const OLD_FILE = constants.O_NOFOLLOW | constants.O_RDWR;
@@ -33,15 +34,36 @@ export interface PartOnDisk {
 
 /** Makes a part file that ends with its session. An offer alone costs nothing: the file is created by the first write, or by the commit. */
 export function createPartFile(options: PartFileOptions): PartFile {
-  const part = new DiskPart(options, { name: makePartName(), isThere: false });
+  const name = makePartName();
+  const part = new DiskPart(options, { name, isThere: false });
+  const signs = createSigns(() => join(options.place.folder, name.slice(0, -PART_SUFFIX.length) + LOCK_SUFFIX));
+  const discard = () => part.discard().finally(() => signs.end());
   return {
     state: 'part',
     durable: [],
     confirm: ignore,
-    write: (block, offset) => part.write(block, offset),
-    commit: (size) => part.commit(size),
-    discard: () => part.discard(),
-    suspend: () => part.discard(),
+    write(block, offset) {
+      signs.begin();
+      return part.write(block, offset);
+    },
+    commit: (size) => part.commit(size).finally(() => signs.end()),
+    discard,
+    suspend: discard,
+  };
+}
+
+/** Gives signs of life of a part that is there for longer than a moment: processes elsewhere see its lock being renewed. */
+function createSigns(findLock: () => string) {
+  let timer: NodeJS.Timeout | undefined;
+  let taking: Promise<Lock | undefined> | undefined;
+  const take = async () => takeLock(findLock());
+  const startTaking = () => void (taking = take().catch(ignore));
+  return {
+    begin: () => void (timer ??= setTimeout(startTaking, RENEW_MS).unref()),
+    end: async () => {
+      clearTimeout(timer);
+      await (await taking)?.release();
+    },
   };
 }
 

@@ -5,25 +5,20 @@ import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../../core/errors.js';
 import { BLOCK_BYTES, MIN_RESUMABLE_BYTES, type Entry } from '../../core/entry.js';
-import type { PartFile } from '../../core/sink.js';
+import type { PartFile, Placed } from '../../core/sink.js';
 import { countFromStart, openJournal, readJournal, type BlockJournal } from '../disk/block-journal.js';
 import { createCheckpoints } from './checkpoints.js';
-import { LOCK_SUFFIX, takeLock } from '../disk/lock.js';
+import { busyError, claimPart, isClaimed } from './part-claims.js';
+import { LOCK_SUFFIX, takeLock, type Lock } from '../disk/lock.js';
 import { DiskPart, type PartFileOptions } from './part-file.js';
 import { PART_SUFFIX } from '../names/part-name.js';
 import { RESERVED_PREFIX } from '../names/safe-path.js';
 
 export const JOURNAL_SUFFIX = '.journal';
-/** Milliseconds to wait for a session that has the part file and is just ending. */
-const MAX_WAIT_MS = 2_000;
-
 /** Errors that pass by themselves. The sender hears "busy" and comes back, so its part file and journal stay. */
 const PASSING: readonly string[] = ['EMFILE', 'ENFILE', 'ENOMEM'];
 /** What the system says of a link, a pipe or a folder that was planted at the name. It is left alone. */
 const PLANTED: readonly string[] = ['ELOOP', 'EISDIR'];
-
-/** Process-wide, by path: part files that a session has open. Each promise resolves when the part file is free. */
-const inUse = new Map<string, Promise<void>>();
 
 /** The offer and the peer that a part file belongs to. Only the same offer of the same peer goes on with it. */
 export interface PartBinding {
@@ -53,28 +48,33 @@ export async function discardResumablePart(
   const left = [PART_SUFFIX, JOURNAL_SUFFIX, LOCK_SUFFIX].filter((suffix) =>
     lstatSync(path + suffix, { throwIfNoEntry: false }),
   );
-  if (left.length === 0 || inUse.has(path + PART_SUFFIX)) return;
-  const unlock = await takeLock(path + LOCK_SUFFIX);
-  if (!unlock) return;
+  if (left.length === 0 || isClaimed(path + PART_SUFFIX)) return;
+  const lock = await takeLock(path + LOCK_SUFFIX);
+  if (!lock) return;
   await removeFiles(path);
-  await unlock();
+  await lock.release();
 }
 
 /**
- * Opens the part file of an offer. Undefined for a small file or a stream, while another session, of this or another
- * receiver, has it open, and where no journal can be kept: that costs a later session its head start, and not the file.
+ * Opens the part file of an offer. Undefined for a small file or a stream, and where no journal can be kept: that costs
+ * a later session its head start, and not the file. While another session, of this or another receiver, has it open,
+ * waits for that one, because a second part would cost the sender everything it has sent. Throws FtxError `busy` when
+ * that takes too long, and the reason of `signal`.
  */
-export async function openResumablePart(options: PartFileOptions, peer: string): Promise<PartFile | undefined> {
+export async function openResumablePart(
+  options: PartFileOptions,
+  peer: string,
+  signal?: AbortSignal,
+): Promise<PartFile | undefined> {
   const { offer, place } = options;
   if (!isWorthKeeping(offer)) return undefined;
   const { binding, stem } = bindTo(offer, peer);
   const path = join(place.folder, stem + PART_SUFFIX);
-  const release = await claim(path, join(place.folder, stem + LOCK_SUFFIX));
-  if (!release) return undefined;
+  const held = await claimPart(path, join(place.folder, stem + LOCK_SUFFIX), offer, signal);
   try {
-    return await openClaimed(options, stem, binding, release);
+    return await openClaimed(options, stem, binding, held);
   } catch (error) {
-    await release();
+    await held.release();
     if (PASSING.includes(errnoOf(error) ?? '')) throw error;
     return undefined;
   }
@@ -102,12 +102,12 @@ function countBlocks(bytes: number, { size }: Entry): number {
   return bytes === size ? Math.ceil(bytes / BLOCK_BYTES) : Math.floor(bytes / BLOCK_BYTES);
 }
 
-async function openClaimed(options: PartFileOptions, stem: string, binding: string, release: () => Promise<void>) {
+async function openClaimed(options: PartFileOptions, stem: string, binding: string, held: Lock) {
   const name = stem + PART_SUFFIX;
   let journal: BlockJournal | undefined;
   try {
     journal = await openJournal(join(options.place.folder, stem + JOURNAL_SUFFIX), binding);
-    return await openWithJournal(options, name, journal, release);
+    return await openWithJournal(options, name, journal, held);
   } catch (error) {
     await journal?.close().catch(() => undefined);
     const errno = errnoOf(error) ?? '';
@@ -121,12 +121,7 @@ async function removeFiles(stem: string): Promise<void> {
   await Promise.all([PART_SUFFIX, JOURNAL_SUFFIX].map((suffix) => unlink(stem + suffix).catch(() => undefined)));
 }
 
-async function openWithJournal(
-  options: PartFileOptions,
-  name: string,
-  journal: BlockJournal,
-  release: () => Promise<void>,
-) {
+async function openWithJournal(options: PartFileOptions, name: string, journal: BlockJournal, held: Lock) {
   const path = join(options.place.folder, name);
   const durable = readDurable(journal, path, options.offer);
   // A part file without a journal is of no use, nor is a journal without a part file.
@@ -135,7 +130,7 @@ async function openWithJournal(
     await unlink(path).catch(() => undefined);
   }
   const part = new DiskPart(options, { name, isThere: durable.length > 0 });
-  return createResumable(part, journal, durable, release);
+  return createResumable(part, journal, { durable, held, path: options.offer.path });
 }
 
 /** Returns the digests of the blocks that both the journal and the part file hold, from block 0 on without a gap. */
@@ -146,50 +141,43 @@ function readDurable({ known }: BlockJournal, path: string, offer: Entry): bigin
   return Array.from({ length: count }, (_, block) => known.get(block) ?? 0n);
 }
 
-/** Takes the path for this session, and waits for a session that is just ending. Resolves with the function that releases it; undefined if it stays in use. */
-async function claim(path: string, lockPath: string): Promise<(() => Promise<void>) | undefined> {
-  const other = inUse.get(path);
-  if (other) await waitAtMost(other);
-  if (inUse.has(path)) return undefined;
-  let tellNext: () => void = () => undefined;
-  inUse.set(path, new Promise<void>((resolve) => (tellNext = resolve)));
-  const unlock = await takeLock(lockPath);
-  const release = async () => {
-    await unlock?.();
-    inUse.delete(path);
-    tellNext();
-  };
-  if (unlock) return release;
-  await release();
-  return undefined;
+interface Claimed {
+  readonly durable: readonly bigint[];
+  readonly held: Lock;
+  /** The path in the offer, for messages. */
+  readonly path: string;
 }
 
-async function waitAtMost(other: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, MAX_WAIT_MS)));
-  await Promise.race([other, patience]);
-  clearTimeout(timer);
-}
-
-function createResumable(
-  part: DiskPart,
-  journal: BlockJournal,
-  durable: readonly bigint[],
-  release: () => Promise<void>,
-): PartFile {
-  const checkpoints = createCheckpoints(part, journal);
+function createResumable(part: DiskPart, journal: BlockJournal, { durable, held, path }: Claimed): PartFile {
+  const checkpoints = createCheckpoints(part, journal, () => held.isHeld());
   let ending: Promise<void> | undefined;
 
   /** Ends the part file by the first call of commit, discard or suspend. Later calls wait for the same end. */
   function end(work: () => Promise<void>): Promise<void> {
-    return (ending ??= work().finally(release));
+    return (ending ??= work().finally(() => held.release()));
   }
 
-  const discardJournal = () =>
-    checkpoints
-      .stop()
-      .then(() => journal.discard())
-      .catch(() => undefined);
+  /** Leaves the files alone: they may belong to another process by now. */
+  async function close(): Promise<void> {
+    await part.close();
+    await journal.close().catch(() => undefined);
+  }
+
+  async function discard(): Promise<void> {
+    await checkpoints.stop();
+    if (!(await held.isHeld())) return close();
+    await part.discard();
+    await journal.discard().catch(() => undefined);
+  }
+
+  async function commit(size: number): Promise<Placed> {
+    // The system reports a lost write only once. A running fsync may be the one to which it is reported.
+    await checkpoints.stop();
+    if (await held.isHeld()) return part.commit(size).finally(() => journal.discard().catch(() => undefined));
+    await close();
+    throw busyError(path);
+  }
+
   return {
     state: 'part',
     durable,
@@ -199,25 +187,19 @@ function createResumable(
       await part.write(block, offset);
     },
     async commit(size) {
-      // The system reports a lost write only once. A running fsync may be the one to which it is reported.
-      await checkpoints.stop();
-      const placed = part.commit(size);
-      await end(() =>
-        placed
-          .then(
-            () => undefined,
-            () => undefined,
-          )
-          .then(discardJournal),
-      );
+      const placed = commit(size);
+      await end(() => placed.then(nothing, nothing));
       return placed;
     },
-    discard: () => end(() => part.discard().then(discardJournal)),
+    discard: () => end(discard),
     suspend: () =>
       end(async () => {
         const isWorthIt = await checkpoints.finish();
-        await (isWorthIt ? part.close() : part.discard());
-        await (isWorthIt ? journal.close() : journal.discard()).catch(() => undefined);
+        await (isWorthIt ? close() : discard());
       }),
   };
+}
+
+function nothing(): void {
+  return undefined;
 }

@@ -29,7 +29,9 @@ vi.mock('node:fs/promises', async (importOriginal) => {
     };
   return {
     ...real,
-    ...Object.fromEntries(['symlink', 'readlink', 'unlink', 'rename', 'link'].map((name) => [name, inTurn(name)])),
+    ...Object.fromEntries(
+      ['open', 'lstat', 'readlink', 'unlink', 'rename', 'link'].map((name) => [name, inTurn(name)]),
+    ),
   };
 });
 
@@ -63,13 +65,13 @@ it.each([
     for (const suffix of left) await leaveLock(lock + suffix);
     let [owners, inside, most] = [0, 0, 0];
     const takeAndGiveBack = async () => {
-      const unlock = await takeLock(lock);
-      if (!unlock) return;
+      const held = await takeLock(lock);
+      if (!held) return;
       owners += 1;
       most = Math.max(most, (inside += 1));
       await s.schedule(Promise.resolve());
       inside -= 1;
-      await unlock();
+      await held.release();
     };
     await inTurns(s, () => Promise.all([takeAndGiveBack(), takeAndGiveBack(), takeAndGiveBack()]));
     expect(most).toBe(1);
@@ -85,12 +87,12 @@ it('an old part is not removed while somebody is at it', () =>
     await writeFile(part, '');
     for (const file of [lock, part]) await lutimes(file, 1, 1);
     const use = async () => {
-      const unlock = await takeLock(lock);
-      if (!unlock) return;
+      const held = await takeLock(lock);
+      if (!held) return;
       const wasThere = existsSync(part);
       await s.schedule(Promise.resolve());
       expect(existsSync(part)).toBe(wasThere);
-      await unlock();
+      await held.release();
     };
     await inTurns(s, () => Promise.all([use(), removeOldParts(dir, HOUR_MS)]));
   }));

@@ -5,10 +5,12 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { BLOCK_BYTES } from '../../../src/core/entry.js';
 import { createFileSink } from '../../../src/storage/inbox/file-sink.js';
 import { makeOwnerMark } from '../../../src/storage/disk/owner.js';
-import { listParts, removeOldParts } from '../../../src/storage/inbox/left-parts.js';
+import { cleanParts, listParts, removeOldParts } from '../../../src/storage/inbox/left-parts.js';
 import { expectPart, offerFile } from '../../contract/sink.contract.js';
 import { tempDir } from '../../support/folders.js';
-import { DEAD_PID, giveTo } from '../../support/owners.js';
+import { DEAD_PID, giveTo, moveElsewhere } from '../../support/owners.js';
+import { RENEW_MS } from '../../../src/storage/disk/lock.js';
+import { DEAD_MS } from '../../../src/storage/disk/stillness.js';
 
 const SIZE = 20 * BLOCK_BYTES;
 const HOUR_MS = 3_600_000;
@@ -67,6 +69,36 @@ it('removes what is old, and nothing else', async () => {
   expect(removed).toHaveLength(3);
   expect((await readdir(join(dir, 'old'))).sort()).toEqual(['.ftx-notes', 'mine.part']);
   expect(await readdir(join(dir, 'new'))).toHaveLength(2);
+});
+
+it.each<[string, string[], string[]]>([
+  ['a part that gives no sign of life', ['.part'], []],
+  ['a part with a lock that is not renewed', ['.part', '.lock'], []],
+])('removes %s of a process elsewhere, after a second look', async (_, suffixes, left) => {
+  const dir = await tempDir();
+  const mark = moveElsewhere(makeOwnerMark());
+  for (const suffix of suffixes) await writeFile(join(dir, `.ftx-${mark}${suffix}`), mark);
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  expect(await cleanParts(dir, HOUR_MS)).toEqual({ removed: [], isUndecided: true });
+  vi.advanceTimersByTime(DEAD_MS - 1);
+  expect((await cleanParts(dir, 0)).removed).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(await cleanParts(dir, HOUR_MS)).toMatchObject({ isUndecided: false });
+  expect(await readdir(dir)).toEqual(left);
+});
+
+it('leaves the part of a process elsewhere that renews its lock', async () => {
+  const dir = await tempDir();
+  const mark = moveElsewhere(makeOwnerMark());
+  await writeFile(join(dir, `.ftx-${mark}.part`), 'is being received');
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  for (let count = 0; count < 5; count++) {
+    await writeFile(join(dir, `.ftx-${mark}.lock`), `${mark} ${count}`);
+    expect((await cleanParts(dir, 0)).removed).toEqual([]);
+    vi.advanceTimersByTime(DEAD_MS - 1);
+  }
 });
 
 it('removes at once the lock of one who was killed while he took a lock over, and that of nobody else', async () => {
@@ -139,4 +171,19 @@ it('removes links that a crash has left, and not what they lead to', async () =>
 
 it('says that a folder is missing', async () => {
   await expect(list(join(await tempDir(), 'nowhere'))).rejects.toMatchObject({ code: 'not-found' });
+});
+
+it('shows processes elsewhere that a part is being received once it is there for longer than a moment', async () => {
+  const dir = await tempDir();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity });
+  const part = expectPart(await sink.open(offerFile('x', 3)));
+  await part.write(new Uint8Array(3), 0);
+  expect(await readdir(dir)).toHaveLength(1);
+  vi.advanceTimersByTime(RENEW_MS);
+  const names = async () => (await readdir(dir)).map((name) => name.replace(/.*\./, '')).sort();
+  await expect.poll(names).toEqual(['lock', 'part']);
+  await part.commit(3);
+  expect(await readdir(dir)).toEqual(['x']);
 });

@@ -16,10 +16,14 @@ import { join } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { BLOCK_BYTES, type Entry } from '../../../src/core/entry.js';
+import { FtxError } from '../../../src/core/errors.js';
 import type { PartFile } from '../../../src/core/sink.js';
+import { readJournal } from '../../../src/storage/disk/block-journal.js';
+import { makeOwnerMark } from '../../../src/storage/disk/owner.js';
 import { createFileSink } from '../../../src/storage/inbox/file-sink.js';
 import { expectPart, offerFile, PROOF } from '../../contract/sink.contract.js';
 import { makeContent, tempDir } from '../../support/folders.js';
+import { moveElsewhere } from '../../support/owners.js';
 
 const SIZE = 9 * BLOCK_BYTES + 5;
 const content = makeContent(SIZE, 3);
@@ -123,20 +127,85 @@ describe('a part file', () => {
     expect(await kept(dir)).toEqual(['.ftx-#.journal', '.ftx-#.part']);
   });
 
-  it('is never shared by two sessions at once', async () => {
+  it('is never shared by two sessions at once, and no second one is begun', async () => {
     const dir = await tempDir();
     const first = await open(dir);
     await write(first, [0]);
     vi.useFakeTimers();
     const opening = open(dir);
-    await vi.advanceTimersByTimeAsync(2_000);
+    const refused = expect(opening).rejects.toMatchObject({ code: 'busy' });
+    await vi.advanceTimersByTimeAsync(60_000);
     vi.useRealTimers();
-    const second = await opening;
-    expect(second.durable).toEqual([]);
-    await write(second, [0]);
-    expect((await readdir(dir)).filter((name) => name.endsWith('.part'))).toHaveLength(2);
-    await Promise.all([first.discard(), second.discard()]);
+    await refused;
+    expect((await readdir(dir)).filter((name) => name.endsWith('.part'))).toHaveLength(1);
+    await first.discard();
     expect(await readdir(dir)).toEqual([]);
+  });
+
+  it('is waited for while a process elsewhere renews its lock, and gone on with when it no longer does', async () => {
+    const dir = await tempDir();
+    await leave(dir, [0, 1]);
+    const lock = (await readdir(dir)).find((name) => name.endsWith('.part'))!.replace(/part$/, 'lock');
+    const mark = moveElsewhere(makeOwnerMark());
+    await writeFile(join(dir, lock), `${mark} 1`);
+    vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
+    let seconds = 0;
+    let isOpen = false;
+    const opening = open(dir).finally(() => (isOpen = true));
+    while (!(isOpen as boolean)) {
+      await new Promise(setImmediate);
+      // A look at the lock takes steps on the disk, and the next one is due only after them.
+      if (vi.getTimerCount() === 0) continue;
+      if ((seconds += 1) === 20) await writeFile(join(dir, lock), `${mark} 2`);
+      vi.advanceTimersByTime(1_000);
+    }
+    vi.useRealTimers();
+    expect([50, 51]).toContain(seconds);
+    const part = await opening;
+    expect(part.durable).toEqual([100n, 101n]);
+    await part.discard();
+  });
+
+  it('is no longer waited for when the session is over', async () => {
+    const dir = await tempDir();
+    const first = await open(dir);
+    const sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'peer' });
+    const session = new AbortController();
+    const opening = sink.open(offerFile('x', SIZE), undefined, session.signal);
+    session.abort(new FtxError('lost', 'The sender is gone.'));
+    await expect(opening).rejects.toMatchObject({ code: 'lost' });
+    await first.discard();
+  });
+
+  describe('that another process has taken over, while this one was suspended,', () => {
+    const other = `${moveElsewhere(makeOwnerMark())} 1`;
+
+    async function loseLock(dir: string): Promise<string[]> {
+      const lock = (await readdir(dir)).find((name) => name.endsWith('.lock'))!;
+      await unlink(join(dir, lock));
+      await writeFile(join(dir, lock), other);
+      return (await readdir(dir)).sort();
+    }
+
+    it('is not committed', async () => {
+      const dir = await tempDir();
+      const part = await open(dir);
+      await write(part, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      const names = await loseLock(dir);
+      await expect(part.commit(SIZE)).rejects.toMatchObject({ code: 'busy' });
+      expect((await readdir(dir)).sort()).toEqual(names);
+    });
+
+    it.each(['discard', 'suspend'] as const)('stays as it is after a %s', async (end) => {
+      const dir = await tempDir();
+      const part = await open(dir);
+      await write(part, [0, 1]);
+      const names = await loseLock(dir);
+      await part[end]();
+      expect((await readdir(dir)).sort()).toEqual(names);
+      const journal = names.find((name) => name.endsWith('.journal'))!;
+      expect(await readJournal(join(dir, journal))).toMatchObject({ blocks: 0 });
+    });
   });
 
   it('is handed over by a session that is just ending', async () => {
@@ -223,12 +292,15 @@ it('a file is not stored when an fsync that was under way fails', async () => {
   const prototype = Object.getPrototypeOf(handle) as FileHandle;
   await handle.close();
   let fail: (reason: Error) => void = () => undefined;
-  vi.spyOn(prototype, 'datasync').mockImplementationOnce(() => new Promise((_, reject) => (fail = reject)));
+  const sync = vi
+    .spyOn(prototype, 'datasync')
+    .mockImplementationOnce(() => new Promise((_, reject) => (fail = reject)));
   const part = await open(dir, { size: 33 * BLOCK_BYTES });
   for (let number = 0; number < 33; number++) {
     await part.write(blockAt(0), number * BLOCK_BYTES);
     part.confirm(number * BLOCK_BYTES, 1n);
   }
+  await expect.poll(() => sync.mock.calls.length).toBe(1);
   const commit = part.commit(33 * BLOCK_BYTES);
   fail(Object.assign(new Error('EIO: injected'), { code: 'EIO' }));
   await expect(commit).rejects.toMatchObject({ code: 'io' });
