@@ -1,6 +1,6 @@
 /** Sets mode and time of open files, and looks at what is at a path. */
 import { fchmodSync, futimesSync, type Stats } from 'node:fs';
-import { lstat, type FileHandle } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { errnoOf } from '../../core/errors.js';
 
 /** The largest 64-bit count of nanoseconds. Times before 1677 or after 2262 are set to the nearest time within. */
@@ -8,10 +8,15 @@ const TIME_NS_MAX = 2n ** 63n - 1n;
 const SECOND_NS = 1_000_000_000n;
 const NO_PERMISSIONS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
+/** A FileHandle, or a descriptor alone. */
+interface OpenFile {
+  readonly fd: number;
+}
+
 // setMode and setTimes are synchronous: on an open file they take 2 µs and wait for no disk. A trip to a thread takes 40.
 
 /** Sets the nine permission bits of `mode`, and never setuid, setgid or sticky. Does nothing where the file system keeps no such bits. */
-export function setMode({ fd }: FileHandle, mode: number): void {
+export function setMode({ fd }: OpenFile, mode: number): void {
   try {
     fchmodSync(fd, mode & 0o777);
   } catch (error) {
@@ -21,7 +26,7 @@ export function setMode({ fd }: FileHandle, mode: number): void {
 }
 
 /** Sets both times as near to `mtimeNs` (nanoseconds since 1970) as Node can, and never off by a whole microsecond. */
-export function setTimes({ fd }: FileHandle, mtimeNs: bigint): void {
+export function setTimes({ fd }: OpenFile, mtimeNs: bigint): void {
   const seconds = toSeconds(mtimeNs);
   // The time is text, because Node takes a negative number for "now".
   futimesSync(fd, seconds, seconds);

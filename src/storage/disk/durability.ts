@@ -7,14 +7,24 @@ import { descriptorOf } from './held-folder.js';
 export interface Durability {
   /** Makes the content and the attributes of a file durable, or those of a folder. */
   file(handle: FileHandle): Promise<void>;
+  /** The same, of an open descriptor. */
+  descriptor(fd: number): Promise<void>;
   /** Makes the names in a folder durable. */
   folder(path: string): Promise<void>;
 }
 
-export const DURABLE: Durability = { file: (handle) => handle.sync(), folder: syncFolder };
+export const DURABLE: Durability = {
+  file: (handle) => handle.sync(),
+  descriptor: syncDescriptor,
+  folder: syncFolder,
+};
 
 /** Nothing is synchronised: the system writes to the disk when it likes. */
-export const LEFT_TO_THE_SYSTEM: Durability = { file: () => Promise.resolve(), folder: () => Promise.resolve() };
+export const LEFT_TO_THE_SYSTEM: Durability = {
+  file: () => Promise.resolve(),
+  descriptor: () => Promise.resolve(),
+  folder: () => Promise.resolve(),
+};
 
 interface Sync {
   readonly running: Promise<void>;

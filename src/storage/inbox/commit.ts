@@ -1,7 +1,7 @@
 /** From a written part file to a durable file under its final name. */
 import { fstatSync, lstatSync } from 'node:fs';
 import { link, rename, symlink, unlink, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { FtxError, errnoOf } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
 import type { Placed } from '../../core/sink.js';
@@ -10,45 +10,66 @@ import { existsError, isKept, type ConflictPolicy } from '../names/conflict.js';
 import { showPath } from '../disk/disk-error.js';
 import { claimFreeName, type FoundName } from '../names/free-name.js';
 import { makePartName } from '../names/part-name.js';
+import { keepFile, type KeptFile } from './announce.js';
 import type { Place } from './place.js';
 import { findSameContent } from './same-content.js';
 
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
 /**
- * Gives a part file its mode and time, makes it durable, closes it, and moves it to its final name. A file that stands
- * there with the same content is `already` there, and the part file is removed. After an error the part file may remain, and the final name stands for what it stood for before;
- * only if the last sync fails, an overwritten file may be the new one. Throws FtxErrors, or what the system throws.
+ * Makes a part file durable with its mode and time, closes it, and moves it to its final name. A file that stands
+ * there with the same content is `already` there, and the part file is removed. The last step is an event for watchers:
+ * the file is closed after writing under its final name, or was renamed to it. After an error the part file may remain,
+ * and the final name stands for what it stood for before; only if the last sync fails, an overwritten file may be the
+ * new one. Throws FtxErrors, or what the system throws.
  */
-export async function commitFile(
-  part: { readonly handle: FileHandle; readonly path: string },
-  place: Place,
-  policy: ConflictPolicy,
-  offer: Entry,
-): Promise<Placed> {
-  const findSame = () => findSameContent(part.path, place, policy === 'rename');
-  const same = await findSame();
+export async function commitFile(part: Part, place: Place, policy: ConflictPolicy, offer: Entry): Promise<Placed> {
+  const same = await findSameContent(part.path, place, policy === 'rename');
   if (same !== undefined) {
     await part.handle.close();
     await unlink(part.path);
     return { as: place.path.sibling(same), already: true };
   }
-  setMode(part.handle, offer.mode);
-  setTimes(part.handle, offer.mtimeNs);
-  await place.durability.file(part.handle);
-  assertOwnName(part, place);
-  await part.handle.close();
-  return moveToFinalName(place, policy, {
-    replace: (path) => rename(part.path, path),
-    claim: (path) => moveExclusively(part.path, path),
+  const kept = keepFile(part.path, offer.mode, policy === 'overwrite');
+  try {
+    setMode(part.handle, kept.firstMode);
+    setTimes(part.handle, offer.mtimeNs);
+    await place.durability.file(part.handle);
+    assertOwnName(part, place);
+    await part.handle.close();
+    return await moveFile(part.path, place, policy, kept);
+  } finally {
+    kept.close();
+  }
+}
+
+/** A part file that is written and open. */
+interface Part {
+  readonly handle: FileHandle;
+  readonly path: string;
+}
+
+async function moveFile(from: string, place: Place, policy: ConflictPolicy, kept: KeptFile): Promise<Placed> {
+  let isRenamed = policy === 'overwrite';
+  const placed = await moveToFinalName(place, policy, {
+    replace: (path) => rename(from, path),
+    async claim(path) {
+      const claimed = await moveExclusively(from, path);
+      isRenamed = claimed === 'renamed';
+      return claimed !== 'taken';
+    },
     // A file of the same content may have got the name since the first look.
-    findSame,
-    remove: () => unlink(part.path),
+    findSame: () => findSameContent(from, place, policy === 'rename'),
+    remove: () => unlink(from),
   });
+  if (placed.already) return placed;
+  if (isRenamed) await kept.finishMode(place.durability);
+  else await kept.announce(join(place.folder, basename(placed.as)), place.durability);
+  return placed;
 }
 
 /** Throws unless the name of the part file still leads to it. Another receiver in the same folder may have taken it away. */
-function assertOwnName({ handle, path }: { readonly handle: FileHandle; readonly path: string }, place: Place): void {
+function assertOwnName({ handle, path }: Part, place: Place): void {
   const [own, there] = [fstatSync(handle.fd), lstatSync(path, { throwIfNoEntry: false })];
   if (there?.ino === own.ino && there.dev === own.dev) return;
   const message = `${showPath(place.path.text)}: its part file was taken away. Does another receiver use this folder?`;
@@ -114,13 +135,13 @@ async function claimName(place: Place, policy: ConflictPolicy, moves: Moves): Pr
   throw existsError(text);
 }
 
-/** Moves a file unless `to` exists; resolves with false then. Uses link(2), because rename(2) replaces what is there. */
-async function moveExclusively(from: string, to: string): Promise<boolean> {
+/** Moves a file unless `to` exists, and resolves with how. Uses link(2), because rename(2) replaces what is there. */
+async function moveExclusively(from: string, to: string): Promise<'linked' | 'renamed' | 'taken'> {
   try {
-    if (!(await isClaimed(link(from, to)))) return false;
+    if (!(await isClaimed(link(from, to)))) return 'taken';
   } catch (error) {
-    if (NO_HARD_LINKS.includes(errnoOf(error) ?? '')) return renameExclusively(from, to);
-    throw error;
+    if (!NO_HARD_LINKS.includes(errnoOf(error) ?? '')) throw error;
+    return (await renameExclusively(from, to)) ? 'renamed' : 'taken';
   }
   try {
     await unlink(from);
@@ -128,7 +149,7 @@ async function moveExclusively(from: string, to: string): Promise<boolean> {
     await unlink(to);
     throw error;
   }
-  return true;
+  return 'linked';
 }
 
 async function isClaimed(attempt: Promise<void>): Promise<boolean> {

@@ -21,11 +21,12 @@
  *    be committed; `discard` removes it, `suspend` keeps what the journal knows. A killed process leaves part, journal
  *    and lock: the same peer goes on with them, or left-parts.ts removes them.
  * 6. Commit. A file that stands there with the very content that has arrived is `already` there (same-content.ts), and
- *    the part file goes. Otherwise commit.ts sets mode and time, syncs the file, checks that the part's name still leads to it, and closes
- *    it: the content is durable, under a name that no entry can have. It then links the final name, removes the part's
- *    name and syncs the folder: the file is stored. Until the link, a failure leaves no final name; if the last sync
- *    fails, the name is taken back, except where it replaced an older file. After a power cut the name stands for the
- *    whole file, or for what it stood for before.
+ *    the part file goes. Otherwise commit.ts sets mode and time, syncs the file, checks that the part's name still leads
+ *    to it, and closes it: the content is durable, under a name that no entry can have. It then links the final name,
+ *    removes the part's name and syncs the folder: the file is stored. Until the link, a failure leaves no final name;
+ *    if the last sync fails, the name is taken back, except where it replaced an older file. After a power cut the name
+ *    stands for the whole file, or for what it stood for before. At last announce.ts opens the file by its final name
+ *    and closes it again, which is the event that watchers of the folder wait for; nothing happens to the file after it.
  * 7. Release. Journal and lock are removed, the reserved space and the folder are released, and `commit` resolves with
  *    the path the file has got. Only then does the session say "stored". `finish`, after the sender's goodbye, gives
  *    folders that were made on the way and never offered the mode of any new folder.
