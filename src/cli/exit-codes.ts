@@ -24,7 +24,7 @@ const MEANINGS: Record<ExitCode, string> = {
   [EXIT.ok]: 'everything was stored (with --classic: sent; with --dry-run: would be)',
   [EXIT.usage]: 'the command line is wrong',
   [EXIT.noInput]: 'a file to send is missing, unreadable or of a kind that cannot be sent',
-  [EXIT.noHost]: 'the host name is unknown',
+  [EXIT.noHost]: 'the host name is unknown, or cannot be looked up',
   [EXIT.unavailable]: 'no connection, or the port to receive on is in use',
   [EXIT.cannotCreate]: 'the folder to receive into cannot be created',
   [EXIT.io]: 'reading or writing failed, or a disk or a quota is full',

@@ -28,6 +28,8 @@ import type { CodeDesk } from './code-desk.js';
 import type { Meeting } from './trust.js';
 
 export interface ConnectOptions {
+  /** The way to the receiver. */
+  readonly route: Route;
   /** Connect without TLS, and without knowing who receives. */
   readonly plain: boolean;
   /** The only identity to accept, `sha256:` and 64 hex digits, whatever is remembered. */
@@ -49,17 +51,30 @@ export interface Link extends Greeted {
   readonly identity: Fingerprint | undefined;
 }
 
-/** Milliseconds that the TCP connection may take. */
+/** Milliseconds that the look-up of the name may take, and the TCP connection after it. */
 const DIAL_MS = 10_000;
 
-/** Connects to the port. Throws FtxError `unknown-host`, `no-connection`, or the reason of the signal. */
-export function dialReceiver(to: Address, signal: AbortSignal): Promise<TcpConnection> {
-  return dial({ ...to, timeoutMs: DIAL_MS, signal });
+/** The way to one receiver, for all attempts at one send. */
+export interface Route {
+  /** Connects to the port. Throws FtxError `unknown-host`, `no-connection`, or the reason of the signal. */
+  dial(signal: AbortSignal): Promise<TcpConnection>;
+}
+
+/** The route remembers the address that has answered, in case the name cannot be looked up the next time. */
+export function openRoute(to: Address): Route {
+  let fallback: string | undefined;
+  return {
+    async dial(signal) {
+      const connection = await dial({ ...to, timeoutMs: DIAL_MS, fallback, signal });
+      fallback = connection.address.host;
+      return connection;
+    },
+  };
 }
 
 /**
  * Connects to the receiver at `to`, and introduces both sides to each other.
- * Throws FtxError as dialReceiver does, `usage` for a malformed `peer`, `home`,
+ * Throws FtxError as Route.dial does, `usage` for a malformed `peer`, `home`,
  * `identity` if another receiver answers than the known one, `unpaired` if
  * there is no code or a wrong one, `protocol`, `lost`, `timeout`, or what the
  * receiver gives as its reason, such as `busy`. Nothing stays open then.
@@ -69,12 +84,12 @@ export function connect(to: Address, options: ConnectOptions): Promise<Link> {
 }
 
 async function connectOnce(to: Address, options: ConnectOptions): Promise<Link> {
-  const { signal } = options;
-  if (options.plain) return { ...(await greetReceiver(await dialReceiver(to, signal), options)), identity: undefined };
+  const { route, signal } = options;
+  if (options.plain) return { ...(await greetReceiver(await route.dial(signal), options)), identity: undefined };
   // Loaded when needed: a plain transfer loads no TLS.
   const { prepareTrust } = await import('./trust.js');
   const trust = await prepareTrust({ to, ...options });
-  const connection = await dialReceiver(to, signal);
+  const connection = await route.dial(signal);
   const { identity, introduce } = await secure(connection, options, trust.secure(connection));
   const { channel, hello } = await greetReceiver(connection, options);
   await withLastWord(channel, signal, () => introduce(channel, hello));

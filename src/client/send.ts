@@ -35,7 +35,7 @@ import { openCodeDesk, type CodeDesk } from './code-desk.js';
 import type { EventListener, Totals } from '../core/events.js';
 import type { Entry } from '../core/entry.js';
 import { timeoutsFor, type Timeouts } from '../protocol/constants.js';
-import { connect, dialReceiver } from './connect.js';
+import { connect, openRoute } from './connect.js';
 import { openInputs, type Inputs } from './inputs.js';
 import { sendClassic } from '../session/classic/send.js';
 import { createJourney, type Journey } from './journey.js';
@@ -137,19 +137,20 @@ interface Work {
 
 async function sendToClassic({ to, signal }: CompleteOptions, { inputs, tally, timeouts }: Work): Promise<void> {
   for await (const source of inputs.walk(undefined))
-    await sendClassic(await dialReceiver(to, signal), source, { tally, timeouts, signal });
+    await sendClassic(await openRoute(to).dial(signal), source, { tally, timeouts, signal });
 }
 
 async function sendAll(options: CompleteOptions, work: Work, onCounted: (totals: Totals) => void): Promise<void> {
   const { to, plain, peer, home, dryRun, signal } = options;
   const { inputs, journey, tally, timeouts } = work;
   const desk = openDesk(options, work);
+  const route = openRoute(to);
   const emit = (event: SessionEvent) => tally.emit(event);
   const attempt = async () => {
     const ended = journey.ended();
     const isWanted = ({ path }: Entry) => !ended.has(path);
     const sources = () => inputs.walk(createProblemReport(work));
-    const link = await connect(to, { plain, peer, home, desk, timeouts, signal, emit });
+    const link = await connect(to, { route, plain, peer, home, desk, timeouts, signal, emit });
     await sendSession(link, sources, { tally, timeouts, createSha256, signal, dryRun, isWanted, onCounted });
   };
   const retries = canRetry(options) ? options.retries : 0;

@@ -61,9 +61,14 @@ export function formatAddress({ host, port }: Address): string {
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
 }
 
-/** An IPv4 address that is mapped into IPv6 (`::ffff:192.0.2.7`) as IPv4; any other host as it is. */
+/** An IPv4 address that is mapped into IPv6 (`::ffff:192.0.2.7`, `::ffff:c000:207`) as IPv4; any other host as it is. */
 export function unmapHost(host: string): string {
-  return host.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/, '');
+  const hex = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(host);
+  if (!hex) return host.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+  return hex
+    .slice(1)
+    .flatMap((part) => [parseInt(part, 16) >> 8, parseInt(part, 16) & 0xff])
+    .join('.');
 }
 
 /** What a user has to type to reach the address: formatAddress without the port that is the default. */
@@ -72,9 +77,32 @@ export function formatTarget(address: Address): string {
   return address.port === DEFAULT_PORT ? text.slice(0, text.lastIndexOf(':')) : text;
 }
 
-/** The key under which a receiver is remembered. Upper and lower case are the same, another port is another receiver. */
+/** The key under which a receiver is remembered. All spellings of a host are the same; another port is another receiver. */
 export function nameHost({ host, port }: Address): string {
-  return formatAddress({ host: host.toLowerCase(), port });
+  return formatAddress({ host: canonicalHost(host), port });
+}
+
+/** The addresses that mean "this machine" when they are connected to, as those that lead there too. */
+const LOOPBACK: Readonly<Record<string, string | undefined>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+
+/**
+ * The one spelling of a host: `0:0:0:0:0:0:0:1` is `::1`, `127.1` and `::ffff:7f00:1` are `127.0.0.1`. A name is in
+ * lower case, in ASCII, and without a dot at its end.
+ */
+export function canonicalHost(host: string): string {
+  const [address = '', zone] = host.toLowerCase().split('%');
+  if (isIPv6(host)) {
+    const plain = unmapHost(hostnameOf(`ftx://[${address}]`)?.slice(1, -1) ?? address);
+    return zone === undefined ? (LOOPBACK[plain] ?? plain) : `${plain}%${zone}`;
+  }
+  // What has a meaning in a URL has none in a host name.
+  const name = (/[?#%]/.test(host) ? undefined : hostnameOf(`http://${host}`)) ?? host.toLowerCase();
+  const plain = name.replace(/(.)\.+$/, '$1');
+  return LOOPBACK[plain] ?? plain;
+}
+
+function hostnameOf(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).hostname : undefined;
 }
 
 /** The host in what formatAddress has written. It names a caller, whose port differs from connection to connection. */

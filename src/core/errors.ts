@@ -43,7 +43,7 @@ const MEANINGS = {
   unsupported: REFUSAL,
   changed: SPOILED,
   // Reaching the other side.
-  'unknown-host': LOCAL,
+  'unknown-host': { ...LOCAL, retried: 'once-connected' },
   'no-connection': { ...LOCAL, retried: 'once-connected' },
   lost: BREAK,
   timeout: BREAK,

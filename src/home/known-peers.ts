@@ -1,6 +1,7 @@
 /** The peers an installation knows: one JSON file, replaced as a whole under a lock. */
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { nameHost, parseAddress } from '../core/address.js';
 import { FtxError } from '../core/errors.js';
 import { isFingerprint, type Fingerprint } from '../core/fingerprint.js';
 import { homeError, placeFile, readPrivateFile, removeOrphaned } from './private-file.js';
@@ -110,7 +111,7 @@ function parsePeers(path: string, text: string): KnownPeers {
     } = JSON.parse(text) as { version?: unknown; hosts?: unknown; senders?: unknown };
     if (version !== VERSION) throw new Error('another form');
     return {
-      hosts: new Map(entriesOf(hosts).map(([host, peer]) => [host, parseHost(peer)])),
+      hosts: nameAnew(entriesOf(hosts).map(([host, peer]) => [host, parseHost(peer)])),
       senders: new Map(entriesOf(senders).map(([identity, peer]) => [parseIdentity(identity), parseSender(peer)])),
     };
   } catch (error) {
@@ -121,6 +122,29 @@ function parsePeers(path: string, text: string): KnownPeers {
         cause: error,
       },
     );
+  }
+}
+
+/**
+ * The hosts by the one name that each has today: an older ftx kept several spellings of an address as several hosts.
+ * Of those, one that has proved a code counts, or else the first.
+ */
+function nameAnew(hosts: readonly [string, KnownHost][]): Map<string, KnownHost> {
+  const rank = ({ paired, since }: KnownHost) => `${paired ? 0 : 1} ${since}`;
+  const all = new Map<string, KnownHost>();
+  for (const [host, peer] of hosts) {
+    const name = renameHost(host);
+    const other = all.get(name);
+    if (!other || rank(peer) < rank(other)) all.set(name, peer);
+  }
+  return all;
+}
+
+function renameHost(host: string): string {
+  try {
+    return nameHost(parseAddress(host));
+  } catch {
+    return host;
   }
 }
 

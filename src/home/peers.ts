@@ -50,7 +50,7 @@ export async function forgetPeer(
 
 const SPELLED = /^[a-z2-7]{4}(-[a-z2-7]{4}){3}$/;
 
-/** Whether a text names an identity, in full or as people read it to each other. */
+/** Whether a text names an identity, in full or as people read it to each other. A host may have a name of the second form too. */
 export function isIdentity(text: string): boolean {
   return isFingerprint(text.toLowerCase()) || SPELLED.test(text.toLowerCase());
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatAddress, formatTarget, hostOf, parseAddress } from '../../src/core/address.js';
+import { canonicalHost, formatAddress, formatTarget, hostOf, nameHost, parseAddress } from '../../src/core/address.js';
 import { FtxError } from '../../src/core/errors.js';
 
 describe('parseAddress', () => {
@@ -93,5 +93,49 @@ describe('formatAddress', () => {
     ['host.example', 'host.example:6000'],
   ])('shows %s as %s', (host, shown) => {
     expect(formatAddress({ host, port: 6000 })).toBe(shown);
+  });
+});
+
+describe('a host has one name, however it is written:', () => {
+  it.each([
+    ['::1', ['0:0:0:0:0:0:0:1', '0::1', '::0001', '0000:0000:0000:0000:0000:0000:0000:0001', '::', '::0.0.0.1']],
+    [
+      '127.0.0.1',
+      ['127.1', '127.0.1', '2130706433', '0x7f000001', '0x7f.1', '0177.0.0.1', '127.0.0.1.', '0.0.0.0', '0'],
+    ],
+    ['127.0.0.1', ['::ffff:127.0.0.1', '::FFFF:7f00:1', '::ffff:7f00:0001', '0:0:0:0:0:ffff:127.0.0.1']],
+    ['2001:db8::a', ['2001:DB8::A', '2001:0db8:0:0:0:0:0:a', '2001:db8::0.0.0.10']],
+    ['fe80::1%eth0', ['FE80::1%eth0', 'fe80:0:0::1%ETH0']],
+    ['backup.example', ['Backup.Example', 'BACKUP.EXAMPLE.', 'backup.example.']],
+    ['xn--bcher-kva.example', ['bücher.example', 'BÜCHER.example.', 'XN--bcher-kva.example']],
+    ['localhost', ['LocalHost', 'localhost.']],
+    ['my_nas', ['MY_NAS']],
+  ])('%s', (name, spellings) => {
+    for (const spelling of [name, ...spellings]) expect([spelling, canonicalHost(spelling)]).toEqual([spelling, name]);
+  });
+
+  it.each([
+    ['127.0.0.1', '127.0.0.2'],
+    ['::1', '127.0.0.1'],
+    ['fe80::1%eth0', 'fe80::1%eth1'],
+    ['a.example', 'b.example'],
+    ['a', 'a?b'],
+    ['localhost', '127.0.0.1'],
+  ])('but %s is not %s', (one, other) => {
+    expect(canonicalHost(one)).not.toBe(canonicalHost(other));
+  });
+
+  it('and another port is another receiver', () => {
+    expect(nameHost({ host: '127.1', port: 7000 })).toBe('127.0.0.1:7000');
+    expect(nameHost({ host: '0:0::1', port: 7000 })).toBe('[::1]:7000');
+  });
+
+  it('whatever is typed', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom(':', '%', '1', 'a', '.', '-', 'ß', 'x', '?') }), (text) => {
+        const once = canonicalHost(text);
+        expect(canonicalHost(once)).toBe(once);
+      }),
+    );
   });
 });

@@ -30,10 +30,10 @@ describe('what an error code means', () => {
     expect(those((code) => !isResumable(code, 'sender'))).toEqual(['changed', 'checksum']);
   });
 
-  it('a sender tries again what passes by itself, and to connect only where it was connected before', () => {
+  it('a sender tries again what passes by itself, and to find and reach a host only where it was connected before', () => {
     const passing = ['busy', 'lost', 'shutting-down', 'timeout'];
     expect(those((code) => isRetried(code, false))).toEqual(passing);
-    expect(those((code) => isRetried(code, true))).toEqual([...passing, 'no-connection'].sort());
+    expect(those((code) => isRetried(code, true))).toEqual([...passing, 'no-connection', 'unknown-host'].sort());
   });
 });
 

@@ -62,6 +62,26 @@ describe('known peers', () => {
     expect((await stat(join(home, 'peers.json'))).ino).toBe(ino);
   });
 
+  it('count several spellings of one address as one host: the one that has proved a code, or else the first', async () => {
+    const home = await tempDir();
+    const hosts = {
+      '[0:0:0:0:0:0:0:1]:6000': { identity: B, since: '2026-02-01' },
+      '[::1]:6000': { identity: A, since: '2026-01-01' },
+      '127.1:6000': { identity: B, since: '2026-02-01', paired: true },
+      '127.0.0.1:6000': { identity: A, since: '2026-01-01' },
+      'nas.:6000': { identity: A, since: '2026-01-01' },
+    };
+    await writeFile(join(home, 'peers.json'), JSON.stringify({ version: 1, hosts }), { mode: 0o600 });
+    const known = (await readKnownPeers(home)).hosts;
+    expect([...known].map(([host, { identity }]) => [host, identity])).toEqual([
+      ['[::1]:6000', A],
+      ['127.0.0.1:6000', B],
+      ['nas:6000', A],
+    ]);
+    expect(await forgetHost(home, '127.0.0.1:6000')).toBe(true);
+    expect([...(await readKnownPeers(home)).hosts.keys()]).toEqual(['[::1]:6000', 'nas:6000']);
+  });
+
   it('lose nothing when many remember at once', async () => {
     const home = await tempDir();
     await Promise.all(

@@ -2,7 +2,7 @@
 import { FtxError } from '../../core/errors.js';
 import { spellFingerprint } from '../../core/fingerprint.js';
 import { forgetPeer, forgetSender, isIdentity, listPeers, readOwnIdentity, type KnownPeer } from '../../home/peers.js';
-import { formatTarget, parseAddress } from '../../core/address.js';
+import { formatTarget, nameHost, parseAddress } from '../../core/address.js';
 import { escapeText, toJsonLine } from '../screen/escape.js';
 import { EXIT } from '../exit-codes.js';
 import type { CliIo } from '../screen/io.js';
@@ -44,14 +44,20 @@ export function describePeer(peer: KnownPeer): string {
   return escapeText([role.padEnd('receiver'.length), where, spellFingerprint(identity), day, identity].join('  '));
 }
 
+async function isKnownHost(typed: string): Promise<boolean> {
+  const host = nameHost(parseAddress(typed));
+  return (await listPeers()).some((peer) => peer.role === 'receiver' && peer.host === host);
+}
+
 /** `ftx peers forget HOST` or an identity. Throws FtxError `not-found`. */
 export async function runForget(typed: string, io: CliIo): Promise<number> {
-  if (isIdentity(typed)) {
-    if (!(await forgetSender(typed)))
-      throw new FtxError('not-found', `No sender ${typed} is known. "ftx peers" shows which are.`);
+  if (isIdentity(typed) && (await forgetSender(typed))) {
     io.stderr.write(`forgot ${typed}: this sender does not get in any more where only known ones do\n`);
     return EXIT.ok;
   }
+  // A name like k3mq-x2pa-7hwd-a4nt may be that of a host.
+  if (isIdentity(typed) && (typed.includes(':') || !(await isKnownHost(typed))))
+    throw new FtxError('not-found', `No sender ${typed} is known. "ftx peers" shows which are.`);
   const to = parseAddress(typed);
   const shown = escapeText(formatTarget(to));
   if (!(await forgetPeer(to)))
