@@ -1,5 +1,5 @@
 /** The event by which a program that watches the receive folder learns of a new file. */
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, type BigIntStats } from 'node:fs';
 import { setMode } from '../disk/attributes.js';
 import type { Durability } from '../disk/durability.js';
 
@@ -20,6 +20,8 @@ export interface KeptFile {
   announce(path: string, durability: Durability): Promise<void>;
   /** Gives the file its final mode. Enough for a file that was renamed, which is an event by itself. Never fails. */
   finishMode(durability: Durability): Promise<void>;
+  /** What the file is now, wherever it is. Undefined if the disk does not tell: the file is stored already. */
+  stats(): BigIntStats | undefined;
   close(): void;
 }
 
@@ -46,6 +48,7 @@ export function keepFile(path: string, mode: number, isRenamed: boolean): KeptFi
       await finishMode(durability);
       if (writer !== undefined) closeQuietly(writer);
     },
+    stats: () => statQuietly(fd),
     close: () => closeQuietly(fd),
   };
 }
@@ -61,6 +64,14 @@ function openSame(path: string, fd: number): number | undefined {
     // Nobody hears of the file by this event. It is stored.
   }
   return undefined;
+}
+
+function statQuietly(fd: number): BigIntStats | undefined {
+  try {
+    return fstatSync(fd, { bigint: true });
+  } catch {
+    return undefined;
+  }
 }
 
 function closeQuietly(fd: number): void {

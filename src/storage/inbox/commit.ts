@@ -1,5 +1,5 @@
 /** From a written part file to a durable file under its final name. */
-import { fstatSync, lstatSync } from 'node:fs';
+import { fstatSync, lstatSync, type BigIntStats } from 'node:fs';
 import { link, rename, symlink, unlink, type FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { FtxError, errnoOf } from '../../core/errors.js';
@@ -23,12 +23,12 @@ const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
  * and the final name stands for what it stood for before; only if the last sync fails, an overwritten file may be the
  * new one. Throws FtxErrors, or what the system throws.
  */
-export async function commitFile(part: Part, place: Place, policy: ConflictPolicy, offer: Entry): Promise<Placed> {
+export async function commitFile(part: Part, place: Place, policy: ConflictPolicy, offer: Entry): Promise<Committed> {
   const same = await findSameContent(part.path, place, policy === 'rename');
   if (same !== undefined) {
     await part.handle.close();
     await unlink(part.path);
-    return { as: place.path.sibling(same), already: true };
+    return { as: place.path.sibling(same.name), already: true, stats: same.stats };
   }
   const kept = keepFile(part.path, offer.mode, policy === 'overwrite');
   try {
@@ -43,14 +43,21 @@ export async function commitFile(part: Part, place: Place, policy: ConflictPolic
   }
 }
 
+/** A file that stands under its final name. */
+export interface Committed extends Placed {
+  /** The file after the last step, wherever a watcher has moved it since; undefined if the disk no longer tells. */
+  readonly stats?: BigIntStats | undefined;
+}
+
 /** A part file that is written and open. */
 interface Part {
   readonly handle: FileHandle;
   readonly path: string;
 }
 
-async function moveFile(from: string, place: Place, policy: ConflictPolicy, kept: KeptFile): Promise<Placed> {
+async function moveFile(from: string, place: Place, policy: ConflictPolicy, kept: KeptFile): Promise<Committed> {
   let isRenamed = policy === 'overwrite';
+  let sameStats: BigIntStats | undefined;
   const placed = await moveToFinalName(place, policy, {
     replace: (path) => rename(from, path),
     async claim(path) {
@@ -59,13 +66,17 @@ async function moveFile(from: string, place: Place, policy: ConflictPolicy, kept
       return claimed !== 'taken';
     },
     // A file of the same content may have got the name since the first look.
-    findSame: () => findSameContent(from, place, policy === 'rename'),
+    async findSame() {
+      const same = await findSameContent(from, place, policy === 'rename');
+      sameStats = same?.stats;
+      return same?.name;
+    },
     remove: () => unlink(from),
   });
-  if (placed.already) return placed;
+  if (placed.already) return { ...placed, stats: sameStats };
   if (isRenamed) await kept.finishMode(place.durability);
   else await kept.announce(join(place.folder, basename(placed.as)), place.durability);
-  return placed;
+  return { ...placed, stats: kept.stats() };
 }
 
 /** Throws unless the name of the part file still leads to it. Another receiver in the same folder may have taken it away. */

@@ -14,11 +14,18 @@ const BUFFER_BYTES = 256 * 1024;
 /** Process-wide: comparisons under way, so that they leave the threads and the memory to what arrives. */
 const comparisons = createTurns(4);
 
+/** A file with the content of the part file. */
+export interface SameFile {
+  readonly name: string;
+  /** The file after it was made durable. */
+  readonly stats: BigIntStats;
+}
+
 /**
  * Finds a regular file that has the name of the entry, or with `isNumbered` one of the first numbered forms of it, and
- * exactly the content of the part file. Resolves with its name once it is durable; undefined if there is none.
+ * exactly the content of the part file. Resolves once it is durable; with undefined if there is none.
  */
-export async function findSameContent(part: string, place: Place, isNumbered: boolean): Promise<string | undefined> {
+export async function findSameContent(part: string, place: Place, isNumbered: boolean): Promise<SameFile | undefined> {
   const { name } = place.path;
   const own = lstatSync(part, { bigint: true });
   const isCandidate = (candidate: string): boolean => {
@@ -29,27 +36,29 @@ export async function findSameContent(part: string, place: Place, isNumbered: bo
   if (!isTaken) return undefined;
   const numbered = isNumbered ? Array.from({ length: NUMBERS }, (_, index) => numberName(name, index + 1)) : [];
   for (const candidate of [name, ...numbered].filter(isCandidate)) {
-    if (await comparisons.run(place.folder, () => isSameContent(part, candidate, place))) return candidate;
+    const stats = await comparisons.run(place.folder, () => compareContent(part, candidate, place));
+    if (stats) return { name: candidate, stats };
   }
   return undefined;
 }
 
-/** Whether both files have the same content. The file that is there is then durable, and still has its name. */
-async function isSameContent(part: string, candidate: string, place: Place): Promise<boolean> {
+/** Resolves with the file that is there if both have the same content. It is then durable, and still has its name. */
+async function compareContent(part: string, candidate: string, place: Place): Promise<BigIntStats | undefined> {
   const path = join(place.folder, candidate);
   const there = await openIfReadable(path);
-  if (!there) return false;
+  if (!there) return undefined;
   try {
     const before = fstatSync(there.fd, { bigint: true });
     const arrived = await open(part, READ_FLAGS);
     try {
-      if (!(await hasSameBytes(arrived, there, Number(before.size)))) return false;
+      if (!(await hasSameBytes(arrived, there, Number(before.size)))) return undefined;
     } finally {
       await arrived.close();
     }
     await place.durability.file(there);
     await place.durability.folder(place.folder);
-    return isUntouched(before, fstatSync(there.fd, { bigint: true })) && leadsTo(path, before);
+    const after = fstatSync(there.fd, { bigint: true });
+    return isUntouched(before, after) && leadsTo(path, before) ? after : undefined;
   } finally {
     await there.close();
   }

@@ -71,6 +71,14 @@ describe('a watcher sees that a new file is complete, once and with its final mo
     expect(events.filter((line) => !line.startsWith('create'))).toEqual(['close_write 400 f (1)']);
   });
 
+  it('a stream', async () => {
+    const dir = await tempDir();
+    const watcher = await startWatcher([dir]);
+    await receive(makeSink(dir), 's', 0o644, null);
+    const events = await readEvents(watcher, dir);
+    expect(events.filter((line) => !line.startsWith('create'))).toEqual(['close_write 644 s']);
+  });
+
   it('an overwritten file', async () => {
     const dir = await tempDir();
     await writeFile(join(dir, 'f'), 'something else');
