@@ -143,7 +143,8 @@ export class DiskPart {
       const { handle, writer } = await this.#open();
       await writer.close();
       assertSize(handle, size, place.path.text);
-      return await commitFile({ handle, path: this.#path }, place, onConflict, offer);
+      const { as, already } = await commitFile({ handle, path: this.#path }, place, onConflict, offer);
+      return already ? { as, already } : { as };
     } catch (error) {
       await this.#remove();
       throw diskError(error, place.path.text);
