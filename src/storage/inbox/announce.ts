@@ -2,6 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, type BigIntStats } from 'node:fs';
 import { setMode } from '../disk/attributes.js';
 import type { Durability } from '../disk/durability.js';
+import { leadsTo } from './same-content.js';
 
 const { O_RDONLY, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 /** The permission bit that lets the owner open the file for writing. */
@@ -18,8 +19,10 @@ export interface KeptFile {
    * the file after that, because a watcher may move the file at once. Never fails: the file is stored already.
    */
   announce(path: string, durability: Durability): Promise<void>;
-  /** Gives the file its final mode. Enough for a file that was renamed, which is an event by itself. Never fails. */
+  /** Gives the file its final mode. To be called before a file is renamed, which is an event by itself. Never fails. */
   finishMode(durability: Durability): Promise<void>;
+  /** Whether the path leads to the file. */
+  isAt(path: string): boolean;
   /** What the file is now, wherever it is. Undefined if the disk does not tell: the file is stored already. */
   stats(): BigIntStats | undefined;
   close(): void;
@@ -29,9 +32,11 @@ export interface KeptFile {
 export function keepFile(path: string, mode: number, isRenamed: boolean): KeptFile {
   const fd = openSync(path, O_RDONLY | O_NOFOLLOW);
   const firstMode = TELLS_OF_CLOSING && !isRenamed ? mode | OWNER_WRITES : mode;
+  let isFinal = firstMode === mode;
 
   async function finishMode(durability: Durability): Promise<void> {
-    if (firstMode === mode) return;
+    if (isFinal) return;
+    isFinal = true;
     try {
       setMode({ fd }, mode);
       await durability.descriptor(fd);
@@ -43,6 +48,7 @@ export function keepFile(path: string, mode: number, isRenamed: boolean): KeptFi
   return {
     firstMode,
     finishMode,
+    isAt: (path) => isSame(fd, path),
     async announce(finalPath, durability) {
       const writer = TELLS_OF_CLOSING ? openSame(finalPath, fd) : undefined;
       await finishMode(durability);
@@ -64,6 +70,14 @@ function openSame(path: string, fd: number): number | undefined {
     // Nobody hears of the file by this event. It is stored.
   }
   return undefined;
+}
+
+function isSame(fd: number, path: string): boolean {
+  try {
+    return leadsTo(path, fstatSync(fd, { bigint: true }));
+  } catch {
+    return false;
+  }
 }
 
 function statQuietly(fd: number): BigIntStats | undefined {

@@ -61,7 +61,7 @@ async function moveFile(from: string, place: Place, policy: ConflictPolicy, kept
   const placed = await moveToFinalName(place, policy, {
     replace: (path) => rename(from, path),
     async claim(path) {
-      const claimed = await moveExclusively(from, path);
+      const claimed = await moveExclusively(from, path, () => kept.finishMode(place.durability));
       isRenamed = claimed === 'renamed';
       return claimed !== 'taken';
     },
@@ -72,10 +72,10 @@ async function moveFile(from: string, place: Place, policy: ConflictPolicy, kept
       return same?.name;
     },
     remove: () => unlink(from),
+    isOwn: (path) => kept.isAt(path),
   });
   if (placed.already) return { ...placed, stats: sameStats };
-  if (isRenamed) await kept.finishMode(place.durability);
-  else await kept.announce(join(place.folder, basename(placed.as)), place.durability);
+  if (!isRenamed) await kept.announce(join(place.folder, basename(placed.as)), place.durability);
   return { ...placed, stats: kept.stats() };
 }
 
@@ -94,6 +94,7 @@ export function commitLink(place: Place, policy: ConflictPolicy, target: string)
     claim: (path) => isClaimed(symlink(target, path)),
     findSame: () => Promise.resolve(undefined),
     remove: () => Promise.resolve(),
+    isOwn: () => true,
   });
 }
 
@@ -106,6 +107,8 @@ interface Moves {
   findSame(): Promise<string | undefined>;
   /** Removes what was to be moved. */
   remove(): Promise<void>;
+  /** Whether what was moved still is at the path. A program may have put something else there. */
+  isOwn(path: string): boolean;
 }
 
 async function moveToFinalName(place: Place, policy: ConflictPolicy, moves: Moves): Promise<Placed> {
@@ -124,7 +127,8 @@ async function moveToFinalName(place: Place, policy: ConflictPolicy, moves: Move
     await place.durability.folder(place.folder);
     return { as: place.path.sibling(name) };
   } catch (error) {
-    await unlink(join(place.folder, name)).catch(() => undefined);
+    const path = join(place.folder, name);
+    if (moves.isOwn(path)) await unlink(path).catch(() => undefined);
     throw error;
   }
 }
@@ -147,11 +151,16 @@ async function claimName(place: Place, policy: ConflictPolicy, moves: Moves): Pr
 }
 
 /** Moves a file unless `to` exists, and resolves with how. Uses link(2), because rename(2) replaces what is there. */
-async function moveExclusively(from: string, to: string): Promise<'linked' | 'renamed' | 'taken'> {
+async function moveExclusively(
+  from: string,
+  to: string,
+  beforeRename: () => Promise<void>,
+): Promise<'linked' | 'renamed' | 'taken'> {
   try {
     if (!(await isClaimed(link(from, to)))) return 'taken';
   } catch (error) {
     if (!NO_HARD_LINKS.includes(errnoOf(error) ?? '')) throw error;
+    await beforeRename();
     return (await renameExclusively(from, to)) ? 'renamed' : 'taken';
   }
   try {

@@ -116,3 +116,14 @@ describe('a file that is stored does not fail any more', () => {
     expect(await readNames(dir)).toEqual(['f']);
   });
 });
+
+it('a commit that fails after the file was moved away leaves what has its name now', async () => {
+  const dir = await tempDir();
+  const folder = async () => {
+    await rename(join(dir, 'f'), join(dir, 'moved'));
+    await writeFile(join(dir, 'f'), 'of another program');
+    throw new Error('injected');
+  };
+  await expect(commit(dir, 'rename', 0o644, { ...LEFT_TO_THE_SYSTEM, folder })).rejects.toThrow('injected');
+  expect(await readNames(dir)).toEqual(['f', 'moved']);
+});

@@ -1,13 +1,23 @@
 /** What a program that watches the receive folder with inotify sees of the files that come. */
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createFileSink, type FileSinkOptions } from '../../../src/storage/inbox/file-sink.js';
 import { expectPart, offerFile } from '../../contract/sink.contract.js';
 import { readNames, tempDir } from '../../support/folders.js';
 import { repository, startProgram, type Program } from '../../support/processes.js';
 import { skipTest } from '../../support/skips.js';
+
+// So that a disk can be one without hard links.
+vi.mock('node:fs/promises', async (importOriginal) => {
+  const real = await importOriginal<typeof import('node:fs/promises')>();
+  return { ...real, link: vi.fn(real.link) };
+});
+
+afterEach(() => {
+  vi.mocked(link).mockReset();
+});
 
 const canWatch = process.platform === 'linux' && spawnSync('python3', ['--version']).status === 0;
 
@@ -69,6 +79,17 @@ describe('a watcher sees that a new file is complete, once and with its final mo
     expect(await receive(makeSink(dir), 'f', 0o400)).toEqual({ as: 'f (1)' });
     const events = await readEvents(watcher, dir);
     expect(events.filter((line) => !line.startsWith('create'))).toEqual(['close_write 400 f (1)']);
+  });
+
+  it.each([0o644, 0o444, 0o000])('a disk without hard links, mode %i', async (mode) => {
+    const dir = await tempDir();
+    await writeFile(join(dir, 'f'), 'something else');
+    vi.mocked(link).mockRejectedValue(Object.assign(new Error('injected'), { code: 'EPERM' }));
+    const watcher = await startWatcher([dir]);
+    await receive(makeSink(dir), 'new', mode);
+    expect(await receive(makeSink(dir), 'f', mode)).toEqual({ as: 'f (1)' });
+    const octal = mode.toString(8);
+    expect(await readEvents(watcher, dir)).toEqual([`moved_to ${octal} new`, `moved_to ${octal} f (1)`]);
   });
 
   it('a stream', async () => {
