@@ -2,7 +2,8 @@
 import type { TransferEvent } from '../../core/events.js';
 import { formatTarget, type Address } from '../../core/address.js';
 import { escapeText } from '../screen/escape.js';
-import { describeFailure, describeReason } from '../screen/failure.js';
+import { describeFailure } from '../screen/failure.js';
+import { createLosses, showName, type Losses } from '../screen/losses.js';
 import { describeKinds, describeLosses, formatBytes } from '../screen/format.js';
 import type { CliIo } from '../screen/io.js';
 import { createJsonEvents } from '../screen/json-events.js';
@@ -13,7 +14,6 @@ import type { Appearance, View } from '../screen/view.js';
 
 type Planned = Extract<TransferEvent, { type: 'planned' }>;
 type Checked = Extract<TransferEvent, { type: 'checked' }>;
-type Lost = Extract<TransferEvent, { type: 'refused' | 'failed' }>;
 
 const FATE_COLUMNS = 13;
 const SIZE_COLUMNS = 8;
@@ -26,9 +26,10 @@ export function createDryRunReport({ json, quiet }: Appearance, io: CliIo, to: A
   const lines = json ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
   const isTable = !json && !quiet;
   const whole = createWhole(to);
+  const losses = createLosses();
 
   function writeText(event: TransferEvent): void {
-    const line = isTable ? describeFate(event) : undefined;
+    const line = isTable ? describeFate(event, losses) : undefined;
     const said = text.describe(event);
     if (line) io.stdout.write(`${line}\n`);
     else if (said && !(quiet && event.type === 'peer')) view.print(said);
@@ -42,7 +43,10 @@ export function createDryRunReport({ json, quiet }: Appearance, io: CliIo, to: A
     },
     finish: (summary) => {
       lines?.finish(summary);
+      if (isTable) losses.more().forEach((sentence) => io.stdout.write(`${sentence}\n`));
       if (isTable) io.stdout.write(`${whole.describe(summary)}\n`);
+      if (!isTable) text.describeMore().forEach(view.print);
+      if (!quiet) text.advise().forEach(view.print);
     },
     fail: (failure, stopped) => {
       view.print(stopped ? 'ftx: stopped: nothing was sent.' : describeFailure(failure));
@@ -54,10 +58,11 @@ export function createDryRunReport({ json, quiet }: Appearance, io: CliIo, to: A
 }
 
 /** `resume at 45%    2.0 GB  film.mp4`; undefined for events about no entry. */
-export function describeFate(event: TransferEvent): string | undefined {
+export function describeFate(event: TransferEvent, losses: Losses): string | undefined {
   if (event.type === 'planned') return formatRow(nameFate(event), nameSize(event), describeName(event));
   if ((event.type !== 'refused' && event.type !== 'failed') || event.path === null) return undefined;
-  return formatRow(event.type === 'refused' ? 'refused' : 'not sent', '', describeLost({ ...event, path: event.path }));
+  const told = losses.tell({ ...event, path: event.path });
+  return told && formatRow(event.type === 'refused' ? 'refused' : 'not sent', '', `${told.what}: ${told.why}`);
 }
 
 function formatRow(fate: string, size: string, rest: string): string {
@@ -75,11 +80,7 @@ function nameSize({ kind, size }: Planned): string {
 }
 
 function describeName({ path, as }: Planned): string {
-  return as === path ? escapeText(path) : `${escapeText(path)} as ${escapeText(as)}`;
-}
-
-function describeLost(event: Lost & { path: string }): string {
-  return `${escapeText(event.path)}: ${describeReason(event)}`;
+  return as === path ? showName(path) : `${showName(path)} as ${showName(as)}`;
 }
 
 function createWhole(to: Address) {

@@ -19,7 +19,7 @@ export interface SendReport {
 
 /** Whether the event is worth a line although nothing has failed; --quiet leaves it out. */
 function isNews({ type }: TransferEvent): boolean {
-  return type === 'peer' || type === 'paired';
+  return type === 'peer' || type === 'paired' || type === 'resumed' || type === 'comparing' || type === 'retrying';
 }
 
 export function createSendReport({ json, quiet }: Appearance, io: CliIo, to: Address, view: View): SendReport {
@@ -32,6 +32,8 @@ export function createSendReport({ json, quiet }: Appearance, io: CliIo, to: Add
   const end = () => {
     ended = true;
     view.close();
+    text.describeMore().forEach(view.print);
+    if (!quiet) text.advise().forEach(view.print);
   };
 
   return {

@@ -6,9 +6,9 @@ import type { EntryKind } from '../../core/entry.js';
 import type { TransferEvent } from '../../core/events.js';
 import { formatTarget, hostOf } from '../../core/address.js';
 import { escapeText } from './escape.js';
-import { describeReason } from './failure.js';
 import { formatBytes, formatCount, formatTransfer } from './format.js';
 import type { Arrived } from './arrived.js';
+import { createLosses, showName, type Losses } from './losses.js';
 
 type Listening = Extract<TransferEvent, { type: 'listening' }>;
 type Stored = Extract<TransferEvent, { type: 'stored' }>;
@@ -16,15 +16,16 @@ type Stored = Extract<TransferEvent, { type: 'stored' }>;
 /** What `ftx receive` says on stderr about each event; undefined where it says nothing. */
 export type ReceiveText = (event: TransferEvent) => { readonly line: string; readonly isFailure: boolean } | undefined;
 
+const info = (line: string) => ({ line, isFailure: false });
+const failure = (line: string) => ({ line: `ftx: ${line}`, isFailure: true });
+
 export function createReceiveText(onConflict: ConflictPolicy, tally: Arrived): ReceiveText {
   const peers = new Map<number, string>();
   const from = (session: number) => {
     const peer = peers.get(session);
     return peer ? ` from ${escapeText(hostOf(peer))}` : '';
   };
-  const info = (line: string) => ({ line, isFailure: false });
-  const failure = (line: string) => ({ line: `ftx: ${line}`, isFailure: true });
-
+  const losses = createLossText(from);
   return (event) => {
     const kind = tally.apply(event);
     switch (event.type) {
@@ -36,11 +37,9 @@ export function createReceiveText(onConflict: ConflictPolicy, tally: Arrived): R
       case 'stored':
         return kind === 'directory' ? undefined : info(describeStored(event, kind) + from(event.session));
       case 'refused':
-        return failure(`refused ${escapeText(event.path)}${from(event.session)}: ${describeReason(event)}`);
       case 'failed': {
-        const { path, message } = event;
-        if (path === null) return failure(`a session${from(event.session)} failed: ${escapeText(message)}`);
-        return failure(`${escapeText(path)}${from(event.session)} failed: ${describeReason({ path, message })}`);
+        const line = losses.tell(event);
+        return line ? failure(line) : undefined;
       }
       case 'paired':
         return info(
@@ -50,9 +49,11 @@ export function createReceiveText(onConflict: ConflictPolicy, tally: Arrived): R
         return failure(
           `${CODE_ENDS[event.state]} Known senders still get in. For a new code, stop this receiver and start it again with --pair.`,
         );
-      case 'done':
+      case 'done': {
+        const line = losses.end(event.session);
         peers.delete(event.session);
-        return undefined;
+        return line ? failure(line) : undefined;
+      }
       case 'checked':
         return event.dryRun ? info(describeDryRun(event, from(event.session))) : undefined;
       case 'peer':
@@ -68,6 +69,31 @@ export function createReceiveText(onConflict: ConflictPolicy, tally: Arrived): R
   };
 }
 
+/** The lines of what is not stored, of each session apart. */
+function createLossText(from: (session: number) => string) {
+  const losses = new Map<number, Losses>();
+
+  function tell(event: Extract<TransferEvent, { type: 'refused' | 'failed' }>): string | undefined {
+    const { type, session, path, message } = event;
+    if (path === null) return `a session${from(session)} failed: ${escapeText(message)}`;
+    const ofSession = losses.get(session) ?? createLosses();
+    losses.set(session, ofSession);
+    const told = ofSession.tell({ ...event, path });
+    if (!told) return undefined;
+    return type === 'refused'
+      ? `refused ${told.what}${from(session)}: ${told.why}`
+      : `${told.what}${from(session)} failed: ${told.why}`;
+  }
+
+  function end(session: number): string | undefined {
+    const more = losses.get(session)?.more() ?? [];
+    losses.delete(session);
+    return more.length === 0 ? undefined : more.map((sentence) => `${sentence}${from(session)}`).join('\nftx: ');
+  }
+
+  return { tell, end };
+}
+
 /** A dry run stores nothing, so this line is its only trace. */
 function describeDryRun({ entries, bytes }: { entries: number; bytes: number }, from: string): string {
   return `dry run${from}: asked about ${formatCount(entries, 'entry', 'entries')} (${formatBytes(bytes)}), nothing was sent`;
@@ -75,8 +101,8 @@ function describeDryRun({ entries, bytes }: { entries: number; bytes: number }, 
 
 /** `stored photo.jpg as photo (1).jpg (1.2 MB in 0.3 s, 4 MB/s)` */
 export function describeStored(event: Stored, kind: EntryKind): string {
-  const path = escapeText(event.path);
-  const as = event.as === event.path ? '' : ` as ${escapeText(event.as)}`;
+  const path = showName(event.path);
+  const as = event.as === event.path ? '' : ` as ${showName(event.as)}`;
   if (kind === 'symlink') return `stored link ${path}${as}${event.durable ? '' : ' (not synchronised)'}`;
   const how = event.already ? `${formatBytes(event.size)}, already there` : formatTransfer(event.size, event.seconds);
   return `stored ${path}${as} (${how}${event.durable ? '' : ', not synchronised'})`;

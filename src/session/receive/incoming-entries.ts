@@ -54,6 +54,8 @@ export class IncomingEntries {
   /** Directories and links are made one after the other, as they were offered. */
   #placing: Promise<unknown> = Promise.resolve();
   #canProve = false;
+  /** Set once an offer was one too many: the next ends the session, so that refusals do not go on without end. */
+  #excess: FtxError | undefined;
   /** Why the session is over: files that are there need not be compared to their end. */
   #closed: FtxError | undefined;
   /** Ends the waits of the sink. */
@@ -76,6 +78,7 @@ export class IncomingEntries {
   }
 
   receiveOffer(id: number, offer: Entry): void {
+    if (this.#excess) throw this.#excess;
     this.#open.claim(id);
     const offered: Offered = { id, offer, startedAt: performance.now() };
     this.#options.tally.emit({ type: 'offered', path: offer.path, kind: offer.kind, size: offer.size });
@@ -224,6 +227,7 @@ export class IncomingEntries {
   #fail(id: number, { code, message }: FtxError, keep = isResumable(code, 'receiver')): void {
     const entry = this.#open.remove(id);
     if (!entry) return;
+    if (code === 'too-many') this.#excess = new FtxError(code, message);
     const { channel, tally } = this.#options;
     const refused = isRefusal(code);
     const type = refused && entry.state === 'opening' ? 'refused' : 'error';

@@ -34,7 +34,7 @@ export interface EntryPath {
 /** Checks a peer's path. Throws FtxError `bad-name`. */
 export function parsePath(text: string): EntryPath {
   const flaw = findPathFlaw(text);
-  if (flaw !== undefined) throw pathError('bad-name', text, flaw);
+  if (flaw !== undefined) throw pathError('bad-name', flaw.path, flaw.flaw);
   const components = text.split('/');
   const name = components.at(-1) ?? '';
   return {
@@ -49,24 +49,31 @@ export function parsePath(text: string): EntryPath {
 /** Throws FtxError `bad-link` unless the target leads into the first folder of the link's own path. */
 export function assertLinkTarget(link: EntryPath, target: string): void {
   const flaw = findTextFlaw(target) ?? findTargetFlaw(link, target);
-  if (flaw !== undefined) throw pathError('bad-link', link.text, `its target ${flaw}`);
+  if (flaw !== undefined) throw pathError('bad-link', link.text, `its target "${showPath(target)}" ${flaw}`);
 }
 
 function pathError(code: ErrorCode, path: string, flaw: string): FtxError {
   return new FtxError(code, `${path === '' ? 'The path' : showPath(path)}: ${flaw}.`);
 }
 
-function findPathFlaw(path: string): string | undefined {
-  const flaw = findTextFlaw(path);
-  if (flaw !== undefined) return flaw;
-  if (Buffer.byteLength(path) > PATH_BYTES_MAX) return `the path is longer than ${PATH_BYTES_MAX} bytes`;
-  if (path.startsWith('/')) return 'the path is absolute, and only paths inside the folder are taken';
+/** What is wrong, in words that go on from "The path: ", and the path up to the name that is wrong. */
+interface PathFlaw {
+  readonly path: string;
+  readonly flaw: string;
+}
+
+function findPathFlaw(path: string): PathFlaw | undefined {
+  if (path === '') return { path, flaw: 'is empty' };
+  const bytes = Buffer.byteLength(path);
+  if (bytes > PATH_BYTES_MAX)
+    return { path, flaw: `the path has ${bytes} bytes, which is longer than ${PATH_BYTES_MAX} bytes` };
+  if (path.startsWith('/')) return { path, flaw: 'the path is absolute, and only paths inside the folder are taken' };
   const components = path.split('/');
   if (components.length > COMPONENTS_MAX)
-    return `it is more than ${COMPONENTS_MAX} folders deep, which is more than the receiver makes`;
-  for (const component of components) {
-    const found = findComponentFlaw(component);
-    if (found !== undefined) return found;
+    return { path, flaw: `the path has ${components.length} names, and the receiver takes ${COMPONENTS_MAX}` };
+  for (const [at, component] of components.entries()) {
+    const flaw = findComponentFlaw(component);
+    if (flaw !== undefined) return { path: components.slice(0, at + 1).join('/'), flaw };
   }
   return undefined;
 }
@@ -82,16 +89,20 @@ function findTextFlaw(text: string): string | undefined {
 function findComponentFlaw(component: string): string | undefined {
   if (component === '') return 'the path has an empty part between slashes';
   if (component === '.' || component === '..') return `the path contains "${component}"`;
-  if (Buffer.byteLength(component) > COMPONENT_BYTES_MAX) {
-    return `a name in the path is longer than ${COMPONENT_BYTES_MAX} bytes`;
-  }
-  if (/[. ]$/.test(component)) return 'a name in the path ends in a dot or a space';
-  if (DRIVE.test(component)) return 'the path contains a drive letter';
-  if (isWindowsDevice(component)) return 'the path contains a name that Windows reserves for a device';
-  if (isReserved(component)) return `names that begin with "${RESERVED_PREFIX}" belong to the receiver`;
-  if (process.platform === 'win32' && WINDOWS_FORBIDDEN.test(component)) {
-    return 'the path contains a character that Windows does not allow in names';
-  }
+  const flaw = findTextFlaw(component) ?? findNameFlaw(component);
+  return flaw && `the name "${showPath(component)}" ${flaw}`;
+}
+
+function findNameFlaw(name: string): string | undefined {
+  const bytes = Buffer.byteLength(name);
+  if (bytes > COMPONENT_BYTES_MAX) return `has ${bytes} bytes, which is longer than ${COMPONENT_BYTES_MAX} bytes`;
+  if (name.endsWith('.')) return 'ends in a dot, which Windows does not keep';
+  if (name.endsWith(' ')) return 'ends in a space, which Windows does not keep';
+  if (DRIVE.test(name)) return 'has a colon after its first letter, which Windows takes for a drive';
+  if (isWindowsDevice(name)) return 'is one that Windows reserves for a device';
+  if (isReserved(name)) return `begins with "${RESERVED_PREFIX}", and such names belong to the receiver`;
+  if (process.platform === 'win32' && WINDOWS_FORBIDDEN.test(name))
+    return 'contains a character that Windows does not allow in names';
   return undefined;
 }
 
@@ -107,7 +118,7 @@ function isReserved(component: string): boolean {
 
 function findTargetFlaw(link: EntryPath, target: string): string | undefined {
   if (target.startsWith('/')) return 'is an absolute path';
-  if (DRIVE.test(target)) return 'begins with a drive letter';
+  if (DRIVE.test(target)) return 'has a colon after its first letter, which Windows takes for a drive';
   if (Buffer.byteLength(target) > TARGET_BYTES_MAX) return `is longer than ${TARGET_BYTES_MAX} bytes`;
   const components = target.split('/');
   const inner = components.findIndex((component) => component !== '..');

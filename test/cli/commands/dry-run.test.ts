@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { createDryRunReport, describeFate } from '../../../src/cli/commands/dry-run.js';
+import { createLosses } from '../../../src/cli/screen/losses.js';
 import { FtxError } from '../../../src/core/errors.js';
 import type { TransferEvent } from '../../../src/core/events.js';
 import { failed, refused, summary } from '../events.js';
@@ -44,7 +45,7 @@ it.each<[TransferEvent, string]>([
   [failed('a', 'unreadable', 'a: cannot be read.'), 'not sent                 a: cannot be read.'],
   [planned('\u001b[2J', { fate: 'rename', as: '\u202e' }), 'rename           1.0 kB  \\x1b[2J as \\u{202e}'],
 ])('%j is one line', (event, line) => {
-  expect(describeFate(event)).toBe(line);
+  expect(describeFate(event, createLosses())).toBe(line);
 });
 
 function report(events: readonly TransferEvent[], args = {}) {
