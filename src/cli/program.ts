@@ -122,6 +122,7 @@ function addReceive(program: Command): Command {
       '--no-sync',
       'call files stored before the disk has them: faster for many small ones, but a power cut may lose the last',
     )
+    .option('--no-ledger', 'do not remember who brought what: a file that is sent again is compared by its content')
     .option('--known-only', 'take files from known senders only')
     .option('--pair', 'the same, and show a code with which one new sender gets known')
     .option('--once', 'leave after the first session')

@@ -39,6 +39,8 @@ export interface ConnectOptions {
   /** Where the receiver's code comes from. */
   readonly desk: CodeDesk;
   readonly timeouts: Timeouts;
+  /** The id of the transfer, 32 hex digits, the same in all attempts. */
+  readonly transfer: string;
   /** Ends whatever is being waited for. */
   readonly signal: AbortSignal;
   /** Gets the events `paired` and `peer`. */

@@ -17,6 +17,8 @@ export interface InputOptions {
   readonly input: Readable | undefined;
   readonly classic: boolean;
   readonly stateDir: string | undefined;
+  /** The key of the pins of files; without it they have none. */
+  readonly pinKey?: Buffer | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -35,7 +37,7 @@ export interface Inputs {
  * path does not go with the options.
  */
 export async function openInputs(options: InputOptions): Promise<Inputs> {
-  const { paths, name, input, classic, signal, stateDir } = options;
+  const { paths, name, input, classic, signal, stateDir, pinKey } = options;
   assertNameFits(paths, name);
   if (name !== undefined && paths.includes(STANDARD_INPUT)) return openStream(input, name, classic);
   const found = await inspectInputs(paths, name);
@@ -44,7 +46,7 @@ export async function openInputs(options: InputOptions): Promise<Inputs> {
       'usage',
       `${paths.join()}: is a folder, and classic carries one file. Send its files one by one.`,
     );
-  return { walk: (onProblem) => readSources(paths, { name, found, signal, stateDir, onProblem }) };
+  return { walk: (onProblem) => readSources(paths, { name, found, signal, stateDir, pinKey, onProblem }) };
 }
 
 function openStream(input: Readable | undefined, name: string, classic: boolean): Inputs {

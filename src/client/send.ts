@@ -26,6 +26,7 @@
  * whole session is retried, and thrown at the end. cli/exit-codes.ts makes an
  * exit status of either.
  */
+import { randomBytes } from 'node:crypto';
 import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DEFAULT_RETRIES, DEFAULT_TIMEOUT_MS, type Complete } from '../core/defaults.js';
@@ -81,6 +82,7 @@ export type SendResult = SessionResult;
 
 /** All events of one send carry the same number. */
 const SESSION = 1;
+const TRANSFER_BYTES = 16;
 
 /**
  * Sends everything and resolves when each entry is at its end: stored, refused
@@ -91,7 +93,7 @@ const SESSION = 1;
 export async function send(given: SendOptions): Promise<SendResult> {
   const options = withDefaults(given);
   assertOptionsFit(options);
-  const inputs = await openInputs(options);
+  const inputs = await openInputs({ ...options, pinKey: await findPinKey(options) });
   const journey = createJourney();
   let total: Totals | null = null;
   const tally = createTally(SESSION, (event) => {
@@ -107,6 +109,19 @@ export async function send(given: SendOptions): Promise<SendResult> {
   } finally {
     options.input?.destroy();
   }
+}
+
+/** The key of the pins. Without encryption the receiver cannot tell whose pins they are. Without a key, files are compared. */
+async function findPinKey({ plain, classic, home }: CompleteOptions): Promise<Buffer | undefined> {
+  if (plain || classic) return undefined;
+  const [{ loadPinKey }, { findHome }] = await Promise.all([
+    import('../home/pin-key.js'),
+    import('../home/state-dir.js'),
+  ]);
+  return Promise.resolve(home)
+    .then(findHome)
+    .then(loadPinKey)
+    .catch(() => undefined);
 }
 
 type CompleteOptions = Complete<SendOptions, 'name' | 'peer' | 'askCode' | 'home' | 'input' | 'stateDir'>;
@@ -145,12 +160,13 @@ async function sendAll(options: CompleteOptions, work: Work, onCounted: (totals:
   const { inputs, journey, tally, timeouts } = work;
   const desk = openDesk(options, work);
   const route = openRoute(to);
+  const transfer = randomBytes(TRANSFER_BYTES).toString('hex');
   const emit = (event: SessionEvent) => tally.emit(event);
   const attempt = async () => {
     const ended = journey.ended();
     const isWanted = ({ path }: Entry) => !ended.has(path);
     const sources = () => inputs.walk(createProblemReport(work));
-    const link = await connect(to, { route, plain, peer, home, desk, timeouts, signal, emit });
+    const link = await connect(to, { route, plain, peer, home, desk, timeouts, transfer, signal, emit });
     await sendSession(link, sources, { tally, timeouts, createSha256, signal, dryRun, isWanted, onCounted });
   };
   const retries = canRetry(options) ? options.retries : 0;

@@ -13,6 +13,10 @@ export interface Placed {
 export interface Vouched {
   /** Whether the sender can prove that it has the content of a file, so that the content need not be sent. */
   readonly canProve: boolean;
+  /** Stands for the file on the sender's disk as it is, in hex: after any change of the file, the pin is another one. */
+  readonly pin?: string | undefined;
+  /** The id of the transfer, in hex. All attempts at one transfer have the same one. */
+  readonly transfer?: string | undefined;
 }
 
 /** A file that is being received. It has no final name before commit names it. */
@@ -26,10 +30,10 @@ export interface PartFile {
   confirm(offset: number, digest: bigint): void;
   /**
    * Gives the file its final name; it is durable when this resolves, if the sink is. `size` is in bytes, and must be
-   * what was written. A file that stands there with the very same content is left as it is, and is `already` there.
+   * what was written. `digest` is that of the file, in hex. A file that stands there with the very same content is left as it is, and is `already` there.
    * Throws FtxErrors, and then the final name does not exist. Call it once, after all writes.
    */
-  commit(size: number): Promise<Placed>;
+  commit(size: number, digest?: string): Promise<Placed>;
   /** Removes what has arrived. Never fails. Safe to call at any time, more than once, and after commit. */
   discard(): Promise<void>;
   /** Ends like discard, but keeps the confirmed blocks for a later session where that is possible. */
@@ -41,6 +45,10 @@ export interface PresentFile {
   readonly state: 'present';
   /** Its path below the receiver's folder, `/`-separated. */
   readonly as: string;
+  /** Its digest in hex, if the same bringer brought it and nobody has touched it since. */
+  readonly digest?: string | undefined;
+  /** Call it when the sender has the same content. `digest` is that of the file, in hex. */
+  accept(digest: string): void;
   /**
    * The content as Source.blocks(0) yields it. Throws FtxError `changed` also after the last block, so that a caller
    * that has read to the end knows that this very file stands there still.
@@ -48,6 +56,15 @@ export interface PresentFile {
   blocks(): AsyncIterable<Uint8Array>;
   /** Receives the offered file after all, because the content differs. Missing where the offered file is then refused. */
   receiveBeside?(): Promise<PartFile>;
+}
+
+/** The very file is there: this sender has brought it, and neither side has touched it since. */
+export interface DeliveredFile {
+  readonly state: 'delivered';
+  /** Its path below the receiver's folder, `/`-separated. */
+  readonly as: string;
+  /** In hex. */
+  readonly digest: string;
 }
 
 /** What would become of an entry, as far as its offer tells. */
@@ -84,7 +101,7 @@ export interface Sink {
    * PresentFile comes only for a sender that can prove its content. The sink may have to wait for another session; an
    * abort of `signal` ends that wait.
    */
-  open(offer: Entry, vouched?: Vouched, signal?: AbortSignal): Promise<PartFile | PresentFile>;
+  open(offer: Entry, vouched?: Vouched, signal?: AbortSignal): Promise<PartFile | PresentFile | DeliveredFile>;
   /** Makes an offered directory or symlink. It is durable when this resolves, if the sink is. */
   place(offer: Entry): Promise<Placed>;
   /** Call it after the sender's goodbye: parent folders that were made and never offered get the mode of any new folder. Never fails. */

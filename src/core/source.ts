@@ -13,6 +13,8 @@ export interface Source {
    * `unreadable` or `io` when it cannot be read.
    */
   blocks(from: number): AsyncIterable<Uint8Array>;
+  /** Stands for the source as it is, in hex: after any change the pin is another one. Absent where nothing vouches for it. */
+  readonly pin?: string | undefined;
   /** Digests of this very content that an earlier session has noted; absent where none are kept. */
   readonly journal?: SourceJournal;
 }

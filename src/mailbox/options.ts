@@ -45,6 +45,8 @@ export interface ReceiveOptions {
   readonly home?: string | undefined;
   /** Whether an entry is called stored only after it is written through to the disk. Default true. */
   readonly sync?: boolean | undefined;
+  /** Whether the receive folder remembers who brought what, so that it need not be compared again. Default true. */
+  readonly ledger?: boolean | undefined;
   /** Close after the first session in which something was offered. */
   readonly once?: boolean | undefined;
   /** Milliseconds after which the part of a broken transfer is removed, if no sender has resumed it. Default 7 days. */
@@ -78,6 +80,7 @@ export function withDefaults(options: ReceiveOptions): MailboxOptions {
     classic: options.classic ?? true,
     codeMs: options.codeMs ?? DEFAULT_CODE_MS,
     sync: options.sync ?? true,
+    ledger: options.ledger ?? true,
     once: options.once ?? false,
     keepPartsMs: options.keepPartsMs ?? DEFAULT_KEEP_PARTS_MS,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,

@@ -13,6 +13,8 @@ export const PAIR_CAPABILITY = 'pair';
 export const CHECK_CAPABILITY = 'check';
 /** Section 5, hello: the sender can prove that it has the content of a file, and the receiver may ask for that. */
 export const PROOF_CAPABILITY = 'proof';
+/** Section 5, hello: the sender tells pins and its transfer, and takes `stored` as the answer to the offer of a file. */
+export const PIN_CAPABILITY = 'pin';
 /** Section 5, ready: random bytes that a proof begins with. */
 export const NONCE_BYTES = 32;
 /** Section 5, check: a sender has at most this many `check` messages that wait for their verdicts. */

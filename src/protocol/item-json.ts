@@ -9,7 +9,7 @@ export type Verdict = { readonly index: number } & (
   Outlook | { readonly fate: 'refused'; readonly code: ErrorCode; readonly message: string }
 );
 
-export function offerToJson({ path, kind, size, mtimeNs, mode, target }: Entry): unknown {
+export function offerToJson({ path, kind, size, mtimeNs, mode, target }: Entry): object {
   const octal = mode.toString(8).padStart(3, '0');
   return { path, kind, size: size?.toString(), mtime: mtimeNs.toString(), mode: octal, target };
 }

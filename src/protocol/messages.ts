@@ -13,6 +13,8 @@ export interface Hello {
   readonly capabilities: readonly string[];
   /** After this many milliseconds without a byte this side gives up. The other side pings four times in that time. */
   readonly idleMs: number;
+  /** The id of the transfer, 32 hex digits. Only a sender sets it. */
+  readonly transfer?: string | undefined;
   /** Only a receiver sets them. */
   readonly limits?: ReceiverLimits | undefined;
 }
@@ -46,6 +48,14 @@ export interface CheckedMessage {
   readonly room?: Capacity | undefined;
 }
 
+export interface OfferMessage {
+  readonly type: 'offer';
+  readonly id: number;
+  readonly entry: Entry;
+  /** What the sender vouches for its file with, 32 hex digits. */
+  readonly pin?: string | undefined;
+}
+
 export interface ReadyMessage {
   readonly type: 'ready';
   readonly id: number;
@@ -68,7 +78,7 @@ export type ControlMessage =
   | CheckMessage
   | CheckedMessage
   | ({ readonly type: 'hello'; readonly id: 0 } & Hello)
-  | { readonly type: 'offer'; readonly id: number; readonly entry: Entry }
+  | OfferMessage
   | ReadyMessage
   | EndMessage
   | {
@@ -77,6 +87,8 @@ export type ControlMessage =
       readonly as: string;
       readonly already: boolean;
       readonly durable: boolean;
+      /** Of the file, in hex; only if none of its content was asked for. */
+      readonly digest?: string | undefined;
       readonly shares?: ReceiverShares | undefined;
     }
   | { readonly type: 'refused'; readonly id: number; readonly code: ErrorCode; readonly message: string }
@@ -121,7 +133,11 @@ function validate<S extends v.GenericSchema>(schema: S, type: MessageType, json:
   throw new FtxError('protocol', `The peer sent a malformed ${type} message${where ? ` (field ${where})` : ''}.`);
 }
 
-function toEntry({ mtime, size, target, ...rest }: v.InferOutput<typeof schemas.offer>): Entry {
+function toOffer({ pin, ...entry }: v.InferOutput<typeof schemas.offer>): Pick<OfferMessage, 'entry' | 'pin'> {
+  return { entry: toEntry(entry), ...(pin !== undefined && { pin }) };
+}
+
+function toEntry({ mtime, size, target, ...rest }: Omit<v.InferOutput<typeof schemas.offer>, 'pin'>): Entry {
   return { ...rest, size: size ?? null, mtimeNs: mtime, ...(target === undefined ? {} : { target }) };
 }
 
@@ -133,7 +149,7 @@ export function parseControl(type: ControlMessage['type'], id: number, json: unk
       return { type, id: 0, ...rest, idleMs };
     }
     case 'offer':
-      return { type, id, entry: toEntry(validate(schemas.offer, type, json)) };
+      return { type, id, ...toOffer(validate(schemas.offer, type, json)) };
     case 'ready':
       return { type, id, ...validate(schemas.ready, type, json) };
     case 'again':
@@ -150,7 +166,7 @@ export function parseControl(type: ControlMessage['type'], id: number, json: unk
       return { type, id: 0, ...validate(schemas.status, type, json) };
     case 'check': {
       const { entries, last, dry: dryRun } = validate(schemas.check, type, json);
-      return { type, id: 0, entries: entries.map(toEntry), last, dryRun };
+      return { type, id: 0, entries: entries.map((entry) => toOffer(entry).entry), last, dryRun };
     }
     case 'checked':
       return { type, id: 0, ...validate(schemas.checked, type, json) };
@@ -173,14 +189,16 @@ function checkToText({ last, dryRun }: CheckMessage, texts: readonly string[]): 
   return `{"entries":[${texts.join()}]${last ? ',"last":true' : ''}${dryRun ? ',"dry":true' : ''}}`;
 }
 
+function helloToJson({ agent, capabilities, idleMs: idle, transfer, limits }: Hello): unknown {
+  return { agent, capabilities, idle, transfer, limits: limits && { ...limits, size: limits.size.toString() } };
+}
+
 function controlToJson(message: ControlMessage): unknown {
   switch (message.type) {
-    case 'hello': {
-      const { agent, capabilities, idleMs: idle, limits: announced } = message;
-      return { agent, capabilities, idle, limits: announced && { ...announced, size: announced.size.toString() } };
-    }
+    case 'hello':
+      return helloToJson(message);
     case 'offer':
-      return offerToJson(message.entry);
+      return { ...offerToJson(message.entry), pin: message.pin };
     case 'ready':
       return { offset: message.offset.toString(), have: message.have || undefined, nonce: message.nonce };
     case 'again':
@@ -192,6 +210,7 @@ function controlToJson(message: ControlMessage): unknown {
         as: message.as,
         already: message.already || undefined,
         durable: message.durable ? undefined : false,
+        digest: message.digest,
         shares: message.shares,
       };
     case 'status':

@@ -25,7 +25,11 @@ const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
 const codeOr = (fallback: ErrorCode) => v.fallback(v.picklist(WIRE_CODES), fallback);
 const sentence = v.pipe(v.string(), v.maxLength(limits.MAX_MESSAGE_CHARS));
 
+/** 16 bytes. */
+const hex16 = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
+
 export const hello = v.object({
+  transfer: v.optional(hex16),
   idle: v.pipe(v.number(), v.safeInteger(), v.minValue(limits.MIN_IDLE_MS), v.maxValue(limits.MAX_IDLE_MS)),
   agent: v.pipe(v.string(), v.maxLength(limits.MAX_AGENT_CHARS)),
   capabilities: v.pipe(
@@ -42,6 +46,7 @@ export const offer = v.pipe(
     mtime: nanoseconds,
     mode: octalMode,
     target: v.optional(v.string()),
+    pin: v.optional(hex16),
   }),
   v.check(({ kind, size }) => kind === 'file' || size === 0, 'only a file has a size'),
   v.check(({ kind, target }) => (kind === 'symlink') === (target !== undefined), 'a symlink and only it has a target'),
@@ -57,6 +62,7 @@ export const stored = v.object({
   as: v.string(),
   already: v.optional(v.boolean(), false),
   durable: v.optional(v.boolean(), true),
+  digest: v.optional(digest),
   shares: v.optional(sharesSchema),
 });
 export const status = v.object({ shares: sharesSchema });

@@ -115,6 +115,7 @@ const RECEIVE: ReceiveArguments = {
   maxConnections: 3,
   classic: true,
   sync: true,
+  ledger: true,
   plain: true,
   keepPartsMs: 1,
   timeoutMs: 60_000,

@@ -26,6 +26,7 @@ const RECEIVE_DEFAULTS = {
   maxConnections: 1024,
   classic: true,
   sync: true,
+  ledger: true,
   timeoutMs: 60_000,
   keepPartsMs: 7 * 24 * 3_600_000,
 };
@@ -39,7 +40,7 @@ describe('receive', () => {
 
   it('takes every option', async () => {
     const typed =
-      'receive --dir in --port 0 --host ::1 --on-conflict fail --max-size 5M --max-files 100 --quota 1.5T --max-connections 3 --no-classic --no-sync --once --timeout 1.5 --keep-parts 12h --list-parts --json --quiet';
+      'receive --dir in --port 0 --host ::1 --on-conflict fail --max-size 5M --max-files 100 --quota 1.5T --max-connections 3 --no-classic --no-sync --no-ledger --once --timeout 1.5 --keep-parts 12h --list-parts --json --quiet';
     const { receive } = await run(...typed.split(' '));
     expect(receive.mock.calls[0]![0]).toEqual({
       dir: 'in',
@@ -52,6 +53,7 @@ describe('receive', () => {
       maxConnections: 3,
       classic: false,
       sync: false,
+      ledger: false,
       once: true,
       timeoutMs: 1500,
       keepPartsMs: 12 * 3_600_000,

@@ -82,7 +82,7 @@ export function describePlan<Store>(name: string, contract: SinkContract<Store>)
 
   async function receive(sink: Sink, offer: Entry): Promise<{ as: string | undefined }> {
     const opened = await sink.open(offer, PROOF);
-    if (opened.state === 'present') return { as: undefined };
+    if (opened.state !== 'part') return { as: undefined };
     const content = Buffer.alloc(offer.size ?? 3, 'x');
     await opened.write(contract.toMemory?.(content) ?? content, 0);
     return opened.commit(content.length);

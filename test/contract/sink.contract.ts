@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../src/core/errors.js';
 import { BLOCK_BYTES, type Entry } from '../../src/core/entry.js';
-import type { PartFile, PresentFile, Sink } from '../../src/core/sink.js';
+import type { DeliveredFile, PartFile, PresentFile, Sink } from '../../src/core/sink.js';
 import { makeContent } from '../support/folders.js';
 import { copyBlocks } from './source.contract.js';
 
@@ -53,7 +53,7 @@ export function refusal(code: ErrorCode): Error {
   return expect.objectContaining({ name: 'FtxError', code }) as Error;
 }
 
-export function expectPart(opened: PartFile | PresentFile): PartFile {
+export function expectPart(opened: PartFile | PresentFile | DeliveredFile): PartFile {
   if (opened.state !== 'part') throw new Error('expected a part file');
   return opened;
 }
@@ -70,7 +70,7 @@ export async function receiveFile(
   toMemory = (block: Uint8Array) => block,
 ): Promise<string> {
   const opened = await sink.open(offerFile(path, content.length));
-  const part = opened.state === 'part' ? opened : expectPart(await opened.receiveBeside!());
+  const part = opened.state === 'present' ? expectPart(await opened.receiveBeside!()) : expectPart(opened);
   try {
     for (let at = 0; at < content.length; at += BLOCK_BYTES) {
       await part.write(toMemory(content.subarray(at, at + BLOCK_BYTES)), at);

@@ -129,12 +129,12 @@ describe('a dry run', () => {
     await send(receiver.address, tree);
     const second = await send(receiver.address, tree, '--dry-run');
     expect(splitRoom(second.stdout).table.slice(1)).toEqual([
-      'rename           3.1 MB  tree/a.bin as tree/a (1).bin',
+      'already there    3.1 MB  tree/a.bin',
       'refused                  tree/huge.bin: is 5 MiB, more than the 4 MiB the receiver takes.',
       'already there      link  tree/link',
       'already there    folder  tree/empty',
       'already there    folder  tree',
-      `dry run: 1 file (3.1 MB) would go to ${receiver.address}, 3 already there; 2 refused. Nothing was sent; there is room for ROOM.`,
+      `dry run: nothing would go to ${receiver.address}, 4 already there; 2 refused. Nothing was sent; there is room for ROOM.`,
     ]);
     await receiver.program.output(
       'stderr',

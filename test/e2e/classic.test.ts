@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, type TestContext } from 'vitest';
@@ -78,7 +77,7 @@ describe('a classic sender', () => {
 
     expect((await runClassicSender(receiver, photo)).status).toBe(0);
     expect((await send(receiver.address, photo)).status).toBe(0);
-    const names = await readdir(receiver.dir);
+    const names = await readNames(receiver.dir);
     expect(names).toHaveLength(2);
     for (const name of names) expect(await hashFile(join(receiver.dir, name))).toBe(await hashFile(photo));
   });

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { readNames, setTime, tempDir, writeContent } from '../support/folders.js';
+import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { holdSender, send, startReceiver } from '../support/mailbox.js';
 import { endOf, repository, runFtx, startFtx, type Exit } from '../support/processes.js';
 import { jargon, oneSentence } from '../support/sentences.js';
@@ -184,7 +184,7 @@ it('a first failure of several decides the exit code, and each is told', async (
   await writeContent(join(dir, 'large.bin'), 1_100_000);
   await writeContent(join(dir, 'twice.bin'), 10);
   expect((await send(receiver.address, join(dir, 'twice.bin'))).status).toBe(0);
-  await setTime(join(dir, 'twice.bin'), 1);
+  await writeContent(join(dir, 'twice.bin'), 11);
   const { status, stderr } = await send(receiver.address, join(dir, 'large.bin'), join(dir, 'twice.bin'), note);
   expect(status).toBe(77);
   expect(stderr).toMatch(/large\.bin/);

@@ -238,7 +238,7 @@ describe('somebody in the middle', () => {
     const { status, stderr } = await sendWithCode(here.env, middle.address, receiver.code);
     expect([status, stderr]).toEqual([UNPAIRED, expect.stringContaining('somebody stands in between')]);
     expect(middle.heard()).toContain('"step":"request"');
-    expect(middle.heard()).not.toMatch(/"proof"|offer|notes/);
+    expect(middle.heard()).not.toMatch(/"step":"proof"|offer|notes/);
     expect([await peersOf(here.env), await peersOf(there.env)]).toEqual([[], []]);
     expect(middle.heard()).not.toContain(receiver.code.replace('-', ''));
     // The code is good for those who mean each other.
@@ -413,7 +413,7 @@ describe('who guesses codes', () => {
     ] as const;
     for (const message of said) {
       const { channel, hello } = await callAsStranger(receiver.port);
-      expect(hello.capabilities).toEqual(['check', 'pair']);
+      expect(hello.capabilities).toEqual(['check', 'proof', 'pin', 'pair']);
       // The others are for those who are known.
       expect(hello.limits?.offers).toBe(2);
       await channel.send(message);

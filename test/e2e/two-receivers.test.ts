@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { removeOldParts } from '../../src/storage/inbox/left-parts.js';
 import { hashFile, readNames, tempDir, writeContent } from '../support/folders.js';
 import { startReceiver } from '../support/mailbox.js';
-import { runFtx, startFtx } from '../support/processes.js';
+import { startFtx } from '../support/processes.js';
 import { startProxy } from '../support/proxy.js';
 
 const MIB = 1024 * 1024;
@@ -20,13 +20,16 @@ it('two receivers of one folder harm none of each other’s transfers, also of t
   await first.program.event('progress');
   await proxy.struck;
 
-  const beside = await runFtx(['send', file, '--to', `127.0.0.1:${port}`, '--retry', '0'], { env });
-  expect(beside.status, beside.stderr).toBe(0);
+  const beside = startFtx(['send', file, '--to', `127.0.0.1:${port}`, '--retry', '0', '--json'], { env });
+  await beside.event('offered');
   // As a third one would that keeps nothing: this process is one of its own.
   expect(await removeOldParts(first.dir, 0)).toEqual([]);
   proxy.resume();
-  const { status, stderr } = await held.exit;
-  expect(status, stderr).toBe(0);
+  // The second transfer waits for the first one, and then finds the file there.
+  for (const { exit } of [held, beside]) {
+    const { status, stderr } = await exit;
+    expect(status, stderr).toBe(0);
+  }
 
   expect(await readNames(first.dir)).toEqual(['film.bin']);
   for (const name of await readNames(first.dir))

@@ -1,12 +1,12 @@
 /** A receiver that may open few files, and far more senders than that. */
-import { readdir } from 'node:fs/promises';
+
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { ErrorCode } from '../../src/core/errors.js';
 import type { TransferEvent } from '../../src/core/events.js';
 import { send as sendByLibrary } from '../../src/client/send.js';
 import { expectTaken, expectWhole } from '../support/aftermath.js';
-import { tempDir, writeContent } from '../support/folders.js';
+import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { repository, startProgram } from '../support/processes.js';
 import { skipTest } from '../support/skips.js';
 
@@ -44,7 +44,7 @@ it(`${SENDERS} senders at once at a receiver that may open ${DESCRIPTORS} files:
   );
   expect(failures).toEqual([]);
   console.log(`tried again at most ${attempts} times because of: ${[...retries].join(', ')}`);
-  expect((await readdir(dir)).sort()).toEqual([...names].sort());
+  expect((await readNames(dir)).sort()).toEqual([...names].sort());
   for (const name of names) await expectWhole(dir, join(folder, name));
 
   const next = join(await tempDir(), 'next.bin');

@@ -1,5 +1,5 @@
 /** kill -9 of either side at every system call of a transfer. */
-import { readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { send as sendByLibrary } from '../../src/client/send.js';
@@ -87,7 +87,7 @@ async function resend(file: string, port: number): Promise<void> {
 
 /** What is under the final name, if anything is, is the whole file. */
 async function expectNothingWrong(dir: string, file: string): Promise<string[]> {
-  const names = (await readdir(dir)).filter((name) => !name.startsWith('.ftx-'));
+  const names = (await readNames(dir)).filter((name) => !name.startsWith('.ftx-'));
   expect(['', 'file.bin']).toContain(names.join());
   if (names.length > 0) await expectWhole(dir, file);
   return names;
@@ -160,7 +160,7 @@ describe('a receiver that is killed', () => {
     lane.receiver = await start(lane.dir);
     await resend(file, lane.receiver.port);
     await expectWhole(lane.dir, file);
-    await expect.poll(() => readdir(lane.dir)).toEqual(['file.bin']);
+    await expect.poll(() => readNames(lane.dir)).toEqual(['file.bin']);
     await rm(join(lane.dir, 'file.bin'));
   }
 
@@ -237,7 +237,7 @@ describe('a sender that is killed', () => {
     const { status, stderr } = await runFtx(['send', file, '--quiet', '--retry', '0', '--to', address], { env });
     expect(status, stderr).toBe(0);
     await expectWhole(receiver.dir, file);
-    await expect.poll(() => readdir(receiver.dir)).toEqual(['file.bin']);
+    await expect.poll(() => readNames(receiver.dir)).toEqual(['file.bin']);
     await rm(join(receiver.dir, 'file.bin'));
     // Whoever changes the list of known receivers next takes away what was left of the change.
     expect(await forgetHost(env.FTX_HOME, address)).toBe(true);

@@ -1,10 +1,10 @@
 /** The connection breaks, or only stands still, in each phase of a session. */
-import { readdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { expectWhole } from '../support/aftermath.js';
-import { tempDir, writeContent } from '../support/folders.js';
+import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { forgeData, forgeJson } from '../support/forge.js';
 import { recordTalk, type Frame } from '../support/frames.js';
 import { sendPlain, startPlainReceiver } from '../support/mailbox.js';
@@ -64,11 +64,13 @@ describe.each(['stall', 'cut', 'close'] as const)('a connection with a %s', (fau
       if (status !== 0) expect(stderr, message).toMatch(oneSentence);
       else await expectWhole(receiver.dir, join(folder, names[number]!));
     }
-    await expect.poll(async () => (await readdir(receiver.dir)).filter((name) => name.startsWith('.ftx-'))).toEqual([]);
-    for (const name of await readdir(receiver.dir)) await expectWhole(receiver.dir, join(folder, name));
+    await expect
+      .poll(async () => (await readNames(receiver.dir)).filter((name) => name.startsWith('.ftx-')))
+      .toEqual([]);
+    for (const name of await readNames(receiver.dir)) await expectWhole(receiver.dir, join(folder, name));
     const again = await sendPlain(receiver.address, ...names.map((name) => join(folder, name)));
     expect(again.status, again.stderr).toBe(0);
-    expect((await readdir(receiver.dir)).sort()).toEqual([...names].sort());
+    expect((await readNames(receiver.dir)).sort()).toEqual([...names].sort());
     for (const name of names) await expectWhole(receiver.dir, join(folder, name));
   });
 });
@@ -93,5 +95,5 @@ it('a sender of 1 byte a second is left', async () => {
   const next = join(await tempDir(), 'next.bin');
   await writeFile(next, 'next');
   expect((await sendPlain(receiver.address, next)).status).toBe(0);
-  expect(await readdir(receiver.dir)).toEqual(['next.bin']);
+  expect(await readNames(receiver.dir)).toEqual(['next.bin']);
 });

@@ -117,7 +117,7 @@ describe('a receiver', () => {
       ...sink,
       async open(entry, vouched) {
         const target = await sink.open(entry, vouched);
-        if (target.state === 'part') return target;
+        if (target.state !== 'present') return target;
         return { ...target, receiveBeside: () => isPlaceMade.then(() => target.receiveBeside!()) };
       },
     });

@@ -265,6 +265,7 @@ describe('a comparison', () => {
       open: () =>
         Promise.resolve({
           state: 'present',
+          accept: () => undefined,
           as: 'film',
           async *blocks() {
             for (; blocks < 1000; blocks++) {

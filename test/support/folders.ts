@@ -58,7 +58,7 @@ export interface TreeEntry {
 /** Everything below a folder, sorted by path; the folder itself is not in it. */
 export async function readTree(root: string): Promise<TreeEntry[]> {
   const entries: TreeEntry[] = [];
-  for (const name of await readdir(root, { recursive: true })) {
+  for (const name of await listBelow(root)) {
     entries.push(await readEntry(join(root, name), name));
   }
   return entries.sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -84,10 +84,15 @@ export async function readStoredNames(dir: string): Promise<string[]> {
   return (await readNames(dir)).filter((name) => !/(^|\/)\.ftx-[0-9a-f]{16}\.(part|journal|lock)$/.test(name));
 }
 
-/** The names of all files, links and folders below a folder. */
+/** The names of all files, links and folders below a folder, without the delivery ledger. */
 export async function readNames(root: string): Promise<string[]> {
-  const names = await readdir(root, { recursive: true });
+  const names = await listBelow(root);
   return names.map((name) => name.split(sep).join('/')).sort((a, b) => (a < b ? -1 : 1));
+}
+
+async function listBelow(root: string): Promise<string[]> {
+  const names = await readdir(root, { recursive: true });
+  return names.filter((name) => !name.split(sep).includes('.ftx-ledger'));
 }
 
 export async function hashFile(path: string): Promise<string> {

@@ -111,7 +111,7 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
       yield* splitBlocks(file.content);
       assertThere(path, file);
     }
-    return { state: 'present', as: path, blocks };
+    return { state: 'present', as: path, accept: () => undefined, blocks };
   }
 
   function assertThere(path: string, file: MemoryFile): void {

@@ -30,6 +30,7 @@ export interface ReceiveArguments {
   readonly classic: boolean;
   readonly plain?: boolean;
   readonly sync: boolean;
+  readonly ledger: boolean;
   readonly knownOnly?: boolean;
   readonly pair?: boolean;
   readonly once?: boolean;

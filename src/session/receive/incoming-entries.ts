@@ -2,20 +2,20 @@
 import { randomBytes } from 'node:crypto';
 import { formatAddress } from '../../core/address.js';
 import { FtxError, isRefusal, isResumable, toFtxError } from '../../core/errors.js';
-import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
+import { BLOCK_BYTES } from '../../core/entry.js';
 import type { PartFile, Sink } from '../../core/sink.js';
 import type { Channel } from '../../protocol/channel.js';
 import { NONCE_BYTES, PROOF_CAPABILITY } from '../../protocol/constants.js';
-import type { DataMessage, Hello } from '../../protocol/messages.js';
+import type { DataMessage, Hello, OfferMessage } from '../../protocol/messages.js';
 import type { ReceiverWatch } from '../shares.js';
 import { secondsSince, type Tally } from '../tally.js';
 import { createBackground, createCommits, type Commits } from './background.js';
 import { BlockIntake } from './block-intake.js';
 import type { BlockPool } from './block-pool.js';
-import { closeEntry, type IncomingEntryIn, type Offered } from './incoming-entry.js';
+import { closeEntry, type IncomingEntryIn, type Offered, type Stored } from './incoming-entry.js';
 import { createIncomingFile, endError, type FileEnd, type IncomingFile } from './incoming-file.js';
 import { OpenEntries } from './open-entries.js';
-import { isProven } from './proof.js';
+import { hasSameContent } from './proof.js';
 
 export interface IncomingEntriesOptions {
   readonly channel: Channel;
@@ -27,18 +27,6 @@ export interface IncomingEntriesOptions {
   readonly maxOpen: number;
   /** Called for each block that is read only to be compared. */
   readonly onWork?: (() => void) | undefined;
-}
-
-/** How an entry was stored. */
-interface Stored {
-  /** The path below the receiver's folder, separated by `/`. */
-  readonly as: string;
-  /** In hex; null for a directory or link. */
-  readonly digest: string | null;
-  /** Bytes. */
-  readonly size: number;
-  /** Whether a file with this content was there before. */
-  readonly already: boolean;
 }
 
 /**
@@ -53,7 +41,8 @@ export class IncomingEntries {
   readonly #commits: Commits;
   /** Directories and links are made one after the other, as they were offered. */
   #placing: Promise<unknown> = Promise.resolve();
-  #canProve = false;
+  /** What the sender has said in its hello. */
+  #hello: Hello | undefined;
   /** Set once an offer was one too many: the next ends the session, so that refusals do not go on without end. */
   #excess: FtxError | undefined;
   /** Why the session is over: files that are there need not be compared to their end. */
@@ -69,20 +58,24 @@ export class IncomingEntries {
   }
 
   /** Notes what the sender has said that it can do. */
-  takeHello({ capabilities }: Hello): void {
-    this.#canProve = capabilities.includes(PROOF_CAPABILITY);
+  takeHello(hello: Hello): void {
+    this.#hello = hello;
+  }
+
+  #can(capability: string): boolean {
+    return this.#hello?.capabilities.includes(capability) ?? false;
   }
 
   get openCount(): number {
     return this.#open.count;
   }
 
-  receiveOffer(id: number, offer: Entry): void {
+  receiveOffer({ id, entry: offer, pin }: OfferMessage): void {
     if (this.#excess) throw this.#excess;
     this.#open.claim(id);
     const offered: Offered = { id, offer, startedAt: performance.now() };
     this.#options.tally.emit({ type: 'offered', path: offer.path, kind: offer.kind, size: offer.size });
-    const opened = offer.kind === 'file' ? this.#openFile(offered) : this.#place(offered);
+    const opened = offer.kind === 'file' ? this.#openFile(offered, pin) : this.#place(offered);
     this.#open.set({ ...offered, state: 'opening', opened });
     void this.#run(id, opened);
   }
@@ -107,10 +100,9 @@ export class IncomingEntries {
         entry.file.end(end);
         return this.#commitIfComplete(entry);
       case 'present': {
-        if (end.proof === undefined) throw new FtxError('protocol', 'The peer proved nothing of a file that is there.');
         const comparing: IncomingEntryIn<'comparing'> = { ...entry, state: 'comparing' };
         this.#open.set(comparing);
-        return this.#commits.start(this.#run(id, this.#compare(comparing, { ...end, proof: end.proof })));
+        return this.#commits.start(this.#run(id, this.#compare(comparing, end)));
       }
       default:
         throw endError();
@@ -137,16 +129,19 @@ export class IncomingEntries {
     await this.whenIdle();
   }
 
-  async #openFile(offered: Offered): Promise<void> {
+  async #openFile(offered: Offered, pin: string | undefined): Promise<void> {
     const { sink, channel } = this.#options;
     const { id, offer } = offered;
-    const target = await sink.open(offer, { canProve: this.#canProve }, this.#closing.signal);
+    const vouched = { canProve: this.#can(PROOF_CAPABILITY), pin, transfer: this.#hello?.transfer };
+    const target = await sink.open(offer, vouched, this.#closing.signal);
     if (target.state === 'part') return this.#startReceiving(offered, target);
     if (!this.#open.has(id)) return;
-    const nonce = randomBytes(NONCE_BYTES);
+    if (target.state === 'delivered')
+      return this.#store(offered, { ...target, size: offer.size ?? 0, already: true, isUnasked: true });
+    const nonce = vouched.canProve ? randomBytes(NONCE_BYTES) : undefined;
     this.#open.set({ ...offered, state: 'present', present: target, nonce });
     const message = { type: 'ready', id, offset: offer.size ?? 0, have: false } as const;
-    return channel.send({ ...message, nonce: nonce.toString('hex') });
+    return channel.send({ ...message, nonce: nonce?.toString('hex') });
   }
 
   /** The entry may have come to its end while the sink opened its file. */
@@ -193,14 +188,17 @@ export class IncomingEntries {
   }
 
   /** Throws FtxError `exists` if the file that is there is another one and the offered one may not stand beside it. */
-  async #compare(entry: IncomingEntryIn<'comparing'>, end: FileEnd & { readonly proof: string }): Promise<void> {
+  async #compare(entry: IncomingEntryIn<'comparing'>, end: FileEnd): Promise<void> {
     const { present, offer, nonce } = entry;
     const bringer = formatAddress(this.#options.channel.address);
-    const isSame = await isProven(present, { nonce, proof: end.proof, bringer }, () => {
+    const onBlock = () => {
       if (this.#closed) throw this.#closed;
       this.#options.onWork?.();
-    });
-    if (isSame) return this.#store(entry, { as: present.as, digest: end.digest, size: end.size, already: true });
+    };
+    if (await hasSameContent(present, { ...end, nonce, bringer, onBlock })) {
+      present.accept(end.digest);
+      return this.#store(entry, { as: present.as, digest: end.digest, size: end.size, already: true });
+    }
     if (!present.receiveBeside)
       throw new FtxError('exists', `${offer.path} is there already with other content, and is kept.`);
     const part = await present.receiveBeside();
@@ -210,12 +208,13 @@ export class IncomingEntries {
   }
 
   /** The entry ends here: the sender is told, and then the user. */
-  #store({ id, offer, startedAt }: Offered, { as, digest, size, already }: Stored): void {
+  #store({ id, offer, startedAt }: Offered, { as, digest, size, already, isUnasked }: Stored): void {
     const { channel, tally, watch, sink } = this.#options;
     if (!this.#open.remove(id)) return;
     const durable = sink.isDurable;
     const shares = size >= BLOCK_BYTES ? watch.total() : undefined;
-    channel.send({ type: 'stored', id, as, already, durable, shares }).catch(() => undefined);
+    const told = isUnasked && digest !== null ? { digest } : {};
+    channel.send({ type: 'stored', id, as, already, durable, shares, ...told }).catch(() => undefined);
     const { path } = offer;
     tally.emit({ type: 'stored', path, as, size, digest, already, durable, seconds: secondsSince(startedAt) });
   }

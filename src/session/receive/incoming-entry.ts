@@ -29,15 +29,15 @@ interface Receiving extends Offered {
 interface Present extends Offered {
   readonly state: 'present';
   readonly present: PresentFile;
-  /** The bytes that the proof begins with. */
-  readonly nonce: Uint8Array;
+  /** The bytes that the proof begins with; undefined for a sender that cannot prove anything. */
+  readonly nonce: Uint8Array | undefined;
 }
 
 /** The file that is there is read, to compare its content with the proof of the sender. */
 interface Comparing extends Offered {
   readonly state: 'comparing';
   readonly present: PresentFile;
-  readonly nonce: Uint8Array;
+  readonly nonce: Uint8Array | undefined;
 }
 
 /** All blocks are here: the sender can no longer give the file up. */
@@ -48,6 +48,20 @@ interface Committing extends Offered {
 
 export type IncomingEntry = Opening | Receiving | Present | Comparing | Committing;
 export type IncomingEntryIn<State extends IncomingEntry['state']> = Extract<IncomingEntry, { state: State }>;
+
+/** How an entry was stored. */
+export interface Stored {
+  /** The path below the receiver's folder, separated by `/`. */
+  readonly as: string;
+  /** In hex; null for a directory or link. */
+  readonly digest: string | null;
+  /** Bytes. */
+  readonly size: number;
+  /** Whether a file with this content was there before. */
+  readonly already: boolean;
+  /** Whether the sender was asked for nothing, so that it does not know the digest. */
+  readonly isUnasked?: boolean;
+}
 
 /**
  * Resolves when nothing works at an entry that ends without being stored. With

@@ -85,7 +85,7 @@ export function createIncomingFile(
       await writes.whenDone();
       if (map.digest() !== announced?.digest)
         throw new FtxError('checksum', 'The whole file has another digest than the sender computed. Send it again.');
-      return part.commit(announced.size);
+      return part.commit(announced.size, announced.digest);
     },
     async close(keep) {
       const written = await writes.whenDone().then(

@@ -7,27 +7,40 @@ import { createTurns } from '../../core/turns.js';
 /** Process-wide: files that are read for a proof at the same time. What arrives needs the disk more than what is compared. */
 const readings = createTurns(2);
 
-/**
- * Whether `proof` is the SHA-256, in hex, of the nonce and the content of the file. False too when another file took
- * its place meanwhile. `bringer` takes turns with others. Calls `onBlock` before each block; what `onBlock` throws ends
- * the reading.
- */
-export function isProven(
-  present: PresentFile,
-  { nonce, proof, bringer }: { readonly nonce: Uint8Array; readonly proof: string; readonly bringer: string },
-  onBlock: () => void,
-): Promise<boolean> {
-  return readings.run(bringer, async () => {
-    const hash = createHash('sha256').update(nonce);
-    try {
-      for await (const block of present.blocks()) {
-        onBlock();
-        hash.update(block);
-      }
-    } catch (error) {
-      if (error instanceof FtxError && error.code === 'changed') return false;
-      throw error;
+interface Claim {
+  /** What the proof begins with; undefined for a sender that can prove nothing. */
+  readonly nonce: Uint8Array | undefined;
+  /** What the sender says: SHA-256 of the nonce and the content, in hex. */
+  readonly proof?: string | undefined;
+  /** What the sender says: the digest of the file, in hex. */
+  readonly digest: string;
+  /** Takes turns with others. */
+  readonly bringer: string;
+  /** Called before each block that is read. What it throws ends the reading. */
+  readonly onBlock: () => void;
+}
+
+/** Whether the sender has the content of the file. Throws FtxError `protocol` if it proves nothing, although it was asked to. */
+export async function hasSameContent(present: PresentFile, claim: Claim): Promise<boolean> {
+  const { nonce, proof, digest, bringer, onBlock } = claim;
+  // An older sender proves nothing. Its digest is enough where it has brought that very file itself.
+  if (!nonce) return digest === present.digest;
+  if (proof === undefined) throw new FtxError('protocol', 'The peer proved nothing of a file that is there.');
+  const expected = await readings.run(bringer, () => hashFile(present, nonce, onBlock));
+  return expected !== undefined && timingSafeEqual(expected, Buffer.from(proof, 'hex'));
+}
+
+/** SHA-256 of the nonce and the content. Undefined when another file took the place of the file meanwhile. */
+async function hashFile(present: PresentFile, nonce: Uint8Array, onBlock: () => void): Promise<Buffer | undefined> {
+  const hash = createHash('sha256').update(nonce);
+  try {
+    for await (const block of present.blocks()) {
+      onBlock();
+      hash.update(block);
     }
-    return timingSafeEqual(hash.digest(), Buffer.from(proof, 'hex'));
-  });
+  } catch (error) {
+    if (error instanceof FtxError && error.code === 'changed') return undefined;
+    throw error;
+  }
+  return hash.digest();
 }

@@ -40,6 +40,7 @@ import { createChannel, sayAndDestroy, type Channel } from '../../protocol/chann
 import {
   CHECK_CAPABILITY,
   PAIR_CAPABILITY,
+  PIN_CAPABILITY,
   PROOF_CAPABILITY,
   STATUS_CAPABILITY,
   STATUS_INTERVAL_MS,
@@ -114,7 +115,7 @@ async function serve(session: Session): Promise<void> {
   const { channel, entries, sink, tally, watch, limits, timeouts, pair } = session;
   // A size without a limit is Infinity here, and has to be a number on the wire.
   const size = Math.floor(Math.min(limits.size, Number.MAX_SAFE_INTEGER));
-  const capabilities = [CHECK_CAPABILITY, PROOF_CAPABILITY, ...(pair ? [PAIR_CAPABILITY] : [])];
+  const capabilities = [CHECK_CAPABILITY, PROOF_CAPABILITY, PIN_CAPABILITY, ...(pair ? [PAIR_CAPABILITY] : [])];
   const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities, limits: { ...limits, size } });
   entries.takeHello(hello);
   if (pair && !(await pair(channel))) return;
@@ -177,7 +178,7 @@ async function handle({ entries, list, onList }: Session, message: Message): Pro
       return list.take(message);
     case 'offer':
       list.assertOver();
-      return entries.receiveOffer(message.id, message.entry);
+      return entries.receiveOffer(message);
     case 'data':
       return entries.receiveBlock(message);
     case 'end':

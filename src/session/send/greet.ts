@@ -4,7 +4,13 @@ import { abortReason, FtxError, toFtxError } from '../../core/errors.js';
 import type { Connection } from '../../core/connection.js';
 import { VERSION } from '../../core/version.js';
 import { createChannel, sayAndDestroy, type Channel } from '../../protocol/channel.js';
-import { CHECK_CAPABILITY, PROOF_CAPABILITY, STATUS_CAPABILITY, type Timeouts } from '../../protocol/constants.js';
+import {
+  CHECK_CAPABILITY,
+  PIN_CAPABILITY,
+  PROOF_CAPABILITY,
+  STATUS_CAPABILITY,
+  type Timeouts,
+} from '../../protocol/constants.js';
 import type { Hello, ReceiverLimits } from '../../protocol/messages.js';
 
 /** A receiver that has greeted, and the channel to it. */
@@ -17,6 +23,8 @@ export type ReceiverHello = Hello & { readonly limits: ReceiverLimits };
 
 export interface GreetOptions {
   readonly timeouts: Timeouts;
+  /** The id of the transfer, 32 hex digits, the same in all attempts. */
+  readonly transfer?: string | undefined;
   /** Ends the greeting; the receiver is told the reason. */
   readonly signal: AbortSignal;
 }
@@ -27,11 +35,11 @@ export interface GreetOptions {
  * the error that the receiver gives as its reason, or the reason of the signal.
  * The connection is then closed.
  */
-export function greetReceiver(connection: Connection, { timeouts, signal }: GreetOptions): Promise<Greeted> {
+export function greetReceiver(connection: Connection, { timeouts, signal, transfer }: GreetOptions): Promise<Greeted> {
   const channel = createChannel(connection, timeouts);
   return withLastWord(channel, signal, async () => {
-    const capabilities = [STATUS_CAPABILITY, CHECK_CAPABILITY, PROOF_CAPABILITY];
-    const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities });
+    const capabilities = [STATUS_CAPABILITY, CHECK_CAPABILITY, PROOF_CAPABILITY, PIN_CAPABILITY];
+    const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities, transfer });
     if (!isOfReceiver(hello)) throw new FtxError('protocol', `${formatAddress(channel.address)} is not a receiver.`);
     return { channel, hello };
   });

@@ -22,6 +22,8 @@ export interface OutgoingEntriesOptions {
   /** Is notified of each change of the table or the queue. */
   readonly changed: Condition;
   readonly shares: SessionShares;
+  /** Whether the receiver takes pins. */
+  readonly tellsPins: boolean;
 }
 
 /** Offers entries, takes the receiver's answers to them, and tells the tally what came of each. */
@@ -72,7 +74,8 @@ export class OutgoingEntries {
     const { path, kind, size } = source.entry;
     if (kind !== 'directory') this.#openFiles += 1;
     this.#options.tally.emit({ type: 'offered', path, kind, size });
-    await this.#options.channel.send({ type: 'offer', id, entry: source.entry });
+    const { entry, pin } = source;
+    await this.#options.channel.send({ type: 'offer', id, entry, ...(this.#options.tellsPins && { pin }) });
   }
 
   /** Takes one message about an entry. Throws FtxError `protocol` for what a receiver must not send. */
@@ -179,8 +182,10 @@ export class OutgoingEntries {
     this.#options.tally.emit({ type: 'resumed', path, bytes, size });
   }
 
-  #takeStored(entry: OpenEntry, { as, already, durable }: StoredMessage): void {
-    const { path, kind } = entry.source.entry;
+  #takeStored(entry: OpenEntry, { as, already, durable, digest: known }: StoredMessage): void {
+    const { path, kind, size: offered } = entry.source.entry;
+    // The receiver has this very file of an earlier transfer, and has asked for nothing.
+    if (already && known !== undefined && offered !== null) entry.ended ??= { digest: known, size: offered };
     if (kind === 'file' && !entry.ended)
       throw new FtxError('protocol', `The receiver says that ${path} is stored, but it does not have all of it.`);
     this.#remove(entry, true);

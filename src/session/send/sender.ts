@@ -21,7 +21,7 @@ import type { CreateSha256 } from '../../core/sha256.js';
 import type { Source } from '../../core/source.js';
 import type { Totals } from '../../core/events.js';
 import type { Channel } from '../../protocol/channel.js';
-import { CHECK_CAPABILITY, MAX_OPEN_OFFERS, type Timeouts } from '../../protocol/constants.js';
+import { CHECK_CAPABILITY, MAX_OPEN_OFFERS, PIN_CAPABILITY, type Timeouts } from '../../protocol/constants.js';
 import type { Hello } from '../../protocol/messages.js';
 import { within } from '../../protocol/watch.js';
 import { withLastWord, type Greeted } from './greet.js';
@@ -73,7 +73,8 @@ async function converse({ channel, hello }: Greeted, sources: Sources, options: 
   const queue = new SendQueue();
   const shares = createSessionShares();
   const maxOpen = Math.min(hello.limits.offers, MAX_OPEN_OFFERS);
-  const entries = new OutgoingEntries({ channel, tally, maxOpen, timeouts, queue, changed, shares });
+  const tellsPins = hello.capabilities.includes(PIN_CAPABILITY);
+  const entries = new OutgoingEntries({ channel, tally, maxOpen, timeouts, queue, changed, shares, tellsPins });
   const contents = new ContentSender({ channel, entries, queue, changed, watch: shares.watch, createSha256 });
   const deadlines = watchDeadlines(channel, entries, timeouts.controlMs / 4);
   try {

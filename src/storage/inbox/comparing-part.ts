@@ -19,6 +19,8 @@ export interface ComparingOptions {
   readonly isKept: boolean;
   /** Begins to receive the file, because its content differs. It takes the place over. */
   readonly receive: () => Promise<PartFile>;
+  /** Told that the content is there already, in a file of these attributes. */
+  readonly onSame: (stats: BigIntStats) => void;
 }
 
 /** Makes a part file over a file that is there. */
@@ -107,6 +109,7 @@ class ComparingPart {
     if (this.#state.state === 'over') throw this.#endedError();
     if (BigInt(size) === this.#before.size && this.#differing.size === 0 && (await this.#isThereStill())) {
       const { place } = this.#options;
+      this.#options.onSame(fstatSync(this.#options.there.fd, { bigint: true }));
       await this.#release(() => place.release());
       return { as: place.path.text, already: true };
     }

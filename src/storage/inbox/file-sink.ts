@@ -52,6 +52,7 @@ import { diskError } from '../disk/disk-error.js';
 import { DURABLE, LEFT_TO_THE_SYSTEM } from '../disk/durability.js';
 import type { ConflictPolicy } from '../names/conflict.js';
 import type { Fold } from '../names/same-names.js';
+import type { Deliveries } from './deliveries.js';
 import { createFolders, type Folders } from './folders.js';
 import { openFile, unsupportedError } from './open-file.js';
 import { placeDirectory, placeLink } from './placing.js';
@@ -71,6 +72,8 @@ export interface FileSinkOptions {
   readonly peer?: string;
   /** Whether the sender may learn that a file is there which it did not bring. Default: it may not. */
   readonly isKnown?: boolean;
+  /** What this sender has brought before. Without it nothing is remembered. */
+  readonly deliveries?: Deliveries | undefined;
   /** The free space of the disk. Without it, files are received until the disk is full. */
   readonly space?: Space;
   /** Whether an entry counts as stored only once it is on the disk. Default true. */

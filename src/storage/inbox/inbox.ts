@@ -4,9 +4,11 @@ import type { Bringer, Inbox } from '../../core/inbox.js';
 import { RENEW_MS } from '../disk/lock.js';
 import { DEAD_MS } from '../disk/stillness.js';
 import { probeFold } from '../names/same-names.js';
+import { createDeliveries } from './deliveries.js';
 import { createFileSink } from './file-sink.js';
 import { prepareFolder } from './folders.js';
 import { cleanParts, listParts } from './left-parts.js';
+import { openLedger } from './ledger.js';
 import { createQuota } from './quota.js';
 import { createSpace } from './space.js';
 
@@ -25,6 +27,8 @@ export interface FolderInboxOptions {
   readonly sync: boolean;
   /** Milliseconds after which a broken transfer that nobody has gone on with is removed. */
   readonly keepPartsMs: number;
+  /** Whether the inbox remembers who brought what. */
+  readonly ledger: boolean;
 }
 
 export interface FolderInbox extends Inbox {
@@ -37,12 +41,19 @@ export async function openFolderInbox(options: FolderInboxOptions): Promise<Fold
   const { maxSize, maxFiles, sync, keepPartsMs } = options;
   const dir = await prepareFolder(options.dir);
   const quota = options.quota === undefined ? undefined : await createQuota(dir, options.quota);
+  const ledger = options.ledger ? openLedger(dir) : undefined;
   const shared = { dir, maxSize, maxFiles, sync, quota, fold: await probeFold(dir), space: createSpace(dir) };
   const stopCleaning = startCleaning(dir, keepPartsMs);
   return {
     dir,
     session: ({ bringer, isKnown, onConflict, isResumable }) =>
-      createFileSink({ ...shared, isKnown, onConflict, ...(isResumable && { peer: nameBringer(bringer) }) }),
+      createFileSink({
+        ...shared,
+        isKnown,
+        onConflict,
+        deliveries: ledger && createDeliveries({ dir, ledger, bringer, isDurable: sync }),
+        ...(isResumable && { peer: nameBringer(bringer) }),
+      }),
     parts: () => listParts(dir),
     close: stopCleaning,
   };

@@ -1,17 +1,19 @@
 /** Opens an offered file: refuses it, compares it with the file that is there, or makes a part file within the limits. */
+import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
 import { FtxError } from '../../core/errors.js';
-import type { PartFile, PresentFile, Vouched } from '../../core/sink.js';
+import type { DeliveredFile, PartFile, PresentFile, Vouched } from '../../core/sink.js';
 import { showPath } from '../disk/disk-error.js';
 import { decideFile, isKept, type ConflictPolicy } from '../names/conflict.js';
 import { parsePath } from '../names/safe-path.js';
 import { createComparingPart } from './comparing-part.js';
+import type { Deliveries } from './deliveries.js';
 import { readExisting } from './existing.js';
 import type { Folders } from './folders.js';
 import { createPartFile, tooLargeError, type PartFileOptions } from './part-file.js';
 import { withPlace, type HeldPlace } from './place.js';
-import { openPresent } from './present-file.js';
+import { openPresent, type PresentOptions } from './present-file.js';
 import { withQuota, type Quota } from './quota.js';
 import { discardResumablePart, findDurableBytes, openResumablePart } from './resumable-part.js';
 import { openIfReadable } from './same-content.js';
@@ -27,9 +29,14 @@ export interface OpenOptions {
   readonly peer?: string | undefined;
   /** Whether the sender may learn that a file is there which it did not bring. */
   readonly isKnown: boolean;
+  /** What this sender has brought before. Without it nothing is remembered. */
+  readonly deliveries?: Deliveries | undefined;
   readonly space: SenderSpace | undefined;
   readonly quota?: Quota | undefined;
 }
+
+/** What an offered file turns out to be. */
+type Opened = PartFile | PresentFile | DeliveredFile;
 
 /** Opens an offered file. Throws FtxErrors, or what the system throws. */
 export async function openFile(
@@ -37,38 +44,71 @@ export async function openFile(
   offer: Entry,
   vouched: Vouched,
   signal?: AbortSignal,
-): Promise<PartFile | PresentFile> {
-  const { onConflict, maxSize, folders, peer } = session;
+): Promise<Opened> {
+  const { maxSize, folders, deliveries } = session;
   const path = parsePath(offer.path);
   if (offer.kind !== 'file') throw unsupportedError(offer);
   if (offer.size !== null && offer.size > maxSize) throw tooLargeError(offer.path, maxSize, offer.size);
+  const delivered = await deliveries?.find(offer, vouched);
+  if (delivered?.fit === 'same') return { state: 'delivered', as: delivered.as, digest: delivered.digest };
   const findPlace = () => folders.find(path);
-  const part = { offer, onConflict, maxSize };
-  const openAt = (place: HeldPlace) => openPart({ ...part, place }, session, peer, signal);
+  const opening = createOpening(session, offer, vouched, signal);
   return withHold(await findPlace(), async (place) => {
-    const there = readExisting(join(place.folder, place.path.name));
-    const decision = decideFile(onConflict, offer, there, session.isKnown);
-    if (decision === 'receive') return openAt(place);
-    if (decision === 'compare' || !vouched.canProve) return compare(place, offer, session, openAt);
-    // A file that differs from the one that is there is sent from its first byte, so it has no part to go on with.
-    const openAnew = (at: HeldPlace) => openPart({ ...part, place: at }, session);
-    const receiveBeside = async () => withHold(await findPlace(), openAnew);
-    if (peer !== undefined) await discardResumablePart({ offer, place }, peer);
-    return openPresent({ place, findPlace, ...(!isKept(onConflict) && { receiveBeside }) });
+    const name = delivered ? nameOf(delivered.as) : place.path.name;
+    const there = readExisting(join(place.folder, name));
+    const decision = decideFile(session.onConflict, offer, there, session.isKnown || delivered !== undefined);
+    if (decision === 'receive') return opening.receive(place);
+    const digest = delivered?.fit === 'untouched' ? delivered.digest : undefined;
+    const canTell = vouched.canProve || digest !== undefined;
+    if (decision === 'compare' || !canTell) return opening.compare(place);
+    return opening.present(place, { findPlace, name, digest });
   });
 }
 
-/** Compares the content as it comes with the file that is there, unless some of it has come in an earlier session. */
-async function compare(
-  place: HeldPlace,
-  offer: Entry,
-  { onConflict, peer }: OpenOptions,
-  openAt: (place: HeldPlace) => Promise<PartFile>,
-): Promise<PartFile> {
-  const isBegun = peer !== undefined && (await findDurableBytes(place.folder, offer, peer)) > 0;
-  const there = isBegun ? undefined : await openIfReadable(join(place.folder, place.path.name));
-  if (!there) return openAt(place);
-  return createComparingPart({ place, there, isKept: isKept(onConflict), receive: () => openAt(place) });
+/** The ways in which an offered file can be received. */
+function createOpening(session: OpenOptions, offer: Entry, vouched: Vouched, signal?: AbortSignal) {
+  const { onConflict, maxSize, peer, deliveries } = session;
+  const note = (as: string, digest: string | undefined, stats: BigIntStats | undefined) => {
+    if (digest !== undefined) deliveries?.note(offer, vouched, { as, digest, stats });
+  };
+
+  async function receive(place: HeldPlace, by = peer): Promise<PartFile> {
+    let digest: string | undefined;
+    const onStored = (as: string, stats: BigIntStats | undefined) => note(as, digest, stats);
+    const part = await openPart({ offer, onConflict, maxSize, place, onStored }, session, by, signal);
+    return { ...part, commit: (size, ofFile) => ((digest = ofFile), part.commit(size)) };
+  }
+
+  /** Compares the content as it comes with the file that is there, unless some of it has come in an earlier session. */
+  async function compare(place: HeldPlace): Promise<PartFile> {
+    const isBegun = peer !== undefined && (await findDurableBytes(place.folder, offer, peer)) > 0;
+    const there = isBegun ? undefined : await openIfReadable(join(place.folder, place.path.name));
+    if (!there) return receive(place);
+    let digest: string | undefined;
+    const onSame = (stats: BigIntStats) => note(place.path.text, digest, stats);
+    const options = { place, there, isKept: isKept(onConflict), receive: () => receive(place), onSame };
+    const part = createComparingPart(options);
+    return { ...part, commit: (size, ofFile) => ((digest = ofFile), part.commit(size, ofFile)) };
+  }
+
+  async function present(
+    place: HeldPlace,
+    { findPlace, name, digest }: Pick<PresentOptions, 'findPlace' | 'name' | 'digest'>,
+  ): Promise<PresentFile> {
+    // A file that differs from the one that is there is sent from its first byte, so it has no part to go on with.
+    const receiveBeside = async () => withHold(await findPlace(), (at) => receive(at, undefined));
+    if (peer !== undefined) await discardResumablePart({ offer, place }, peer);
+    return openPresent({
+      ...{ place, findPlace, name, digest, onSame: note },
+      ...(!isKept(onConflict) && { receiveBeside }),
+    });
+  }
+
+  return { receive, compare, present };
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 /** Opens a file at a held place. A part file keeps the place. Otherwise the place is released, or discarded after an error. */

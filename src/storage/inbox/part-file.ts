@@ -1,5 +1,5 @@
 /** A file that is being received, under a temporary name in the folder where it will be stored. */
-import { constants, fstatSync } from 'node:fs';
+import { constants, fstatSync, type BigIntStats } from 'node:fs';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError } from '../../core/errors.js';
@@ -22,6 +22,8 @@ export interface PartFileOptions {
   readonly onConflict: ConflictPolicy;
   /** The size of the largest file, in bytes. */
   readonly maxSize: number;
+  /** Told where the file stands, and how ftx left it; without stats if somebody took it away at once. */
+  readonly onStored?: ((as: string, stats: BigIntStats | undefined) => void) | undefined;
 }
 
 /** The file on the disk that a part file writes to. */
@@ -137,13 +139,14 @@ export class DiskPart {
   }
 
   async #commitOnce(size: number): Promise<Placed> {
-    const { place, onConflict, offer } = this.#options;
+    const { place, onConflict, offer, onStored } = this.#options;
     try {
       if (this.#failure) throw this.#failure;
       const { handle, writer } = await this.#open();
       await writer.close();
       assertSize(handle, size, place.path.text);
-      const { as, already } = await commitFile({ handle, path: this.#path }, place, onConflict, offer);
+      const { as, already, stats } = await commitFile({ handle, path: this.#path }, place, onConflict, offer);
+      onStored?.(as, stats);
       return already ? { as, already } : { as };
     } catch (error) {
       await this.#remove();

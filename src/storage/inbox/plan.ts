@@ -7,6 +7,7 @@ import type { Outlook, Plan, Capacity } from '../../core/sink.js';
 import { decideLink, existsError, foreseeFile, type ConflictPolicy, type Existing } from '../names/conflict.js';
 import { diskError, showBytes, showPath } from '../disk/disk-error.js';
 import { lstatIfAny } from '../disk/attributes.js';
+import type { Delivered, Deliveries } from './deliveries.js';
 import { readExisting } from './existing.js';
 import { assertLength, badParentError } from './folders.js';
 import { findFreeName } from '../names/free-name.js';
@@ -26,6 +27,8 @@ export interface PlanOptions {
   readonly peer?: string | undefined;
   /** Whether the sender may learn that a file is there which it did not bring. */
   readonly isKnown: boolean;
+  /** What this sender has brought before. */
+  readonly deliveries?: Deliveries | undefined;
   readonly space?: SenderSpace | undefined;
   readonly quota?: Quota | undefined;
   readonly fold?: Fold | undefined;
@@ -132,7 +135,10 @@ async function look(
   const { peer, isDryRun } = options;
   const at = (other: string): string => join(parent.folder, other);
   const there = parent.isThere ? readExisting(at(name)) : undefined;
-  const fate = decide(options, offer, at(name), there);
+  const delivered = await findDelivery(options, offer);
+  if (delivered && delivered.fit !== 'brought') return { fate: 'already', offset: 0 };
+  const isKnown = options.isKnown || delivered !== undefined;
+  const fate = decide({ ...options, isKnown }, offer, at(name), there);
   if (fate === 'already') return { fate, offset: 0 };
   accessSync(parent.folder, constants.W_OK | constants.X_OK);
   const canResume = offer.kind === 'file' && parent.isThere && peer !== undefined;
@@ -140,6 +146,11 @@ async function look(
   if (fate !== 'rename' || !isDryRun) return { fate, offset };
   const free = await findFreeName(name, async (other) => (await lstatIfAny(at(other))) !== undefined);
   return { fate, offset, as: sibling(free) };
+}
+
+/** What the sender has brought before, with the size and time of the offer. */
+async function findDelivery({ deliveries }: PlanOptions, offer: Entry): Promise<Delivered | undefined> {
+  return offer.kind === 'file' ? deliveries?.find(offer, { canProve: false }) : undefined;
 }
 
 function decide(

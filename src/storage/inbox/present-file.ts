@@ -14,26 +14,37 @@ export interface PresentOptions {
   readonly findPlace: () => Promise<HeldPlace>;
   /** Receives the offered file after all. Missing where a file with other content is refused. */
   readonly receiveBeside?: () => Promise<PartFile>;
+  /** The name of the file in the folder of the place. */
+  readonly name: string;
+  /** Its digest, if the sender has brought it and nobody has touched it since. */
+  readonly digest?: string | undefined;
+  /** Told that the sender has the same content, with the digest of the file. */
+  readonly onSame: (as: string, digest: string, stats: BigIntStats) => void;
 }
 
 /** Opens the file at a place, to be compared with the offered one. Throws what the system throws if it is gone. */
-export async function openPresent({ place, findPlace, receiveBeside }: PresentOptions): Promise<PresentFile> {
-  const stats = await lstat(join(place.folder, place.path.name), { bigint: true });
+export async function openPresent(options: PresentOptions): Promise<PresentFile> {
+  const { place, findPlace, receiveBeside, name, digest, onSame } = options;
+  const stats = await lstat(join(place.folder, name), { bigint: true });
+  const as = place.path.sibling(name);
   return {
     state: 'present',
-    as: place.path.text,
-    blocks: () => readPresent(findPlace, stats),
+    as,
+    digest,
+    accept: (same) => onSame(as, same, stats),
+    blocks: () => readPresent(findPlace, name, stats),
     ...(receiveBeside && { receiveBeside }),
   };
 }
 
 async function* readPresent(
   findPlace: () => Promise<HeldPlace>,
+  name: string,
   stats: BigIntStats,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const place = await findPlace();
   try {
-    const known = { file: join(place.folder, place.path.name), path: place.path.text, stats };
+    const known = { file: join(place.folder, name), path: place.path.text, stats };
     // Another program may have written the file, and not durable. The answer "stored" promises a durable file.
     yield* readFile(known, 0, async (handle) => {
       await place.durability.file(handle);

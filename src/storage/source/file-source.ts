@@ -4,6 +4,7 @@ import { MIN_RESUMABLE_BYTES } from '../../core/entry.js';
 import type { Source } from '../../core/source.js';
 import { createLatencyGuard } from '../disk/latency.js';
 import { assertUnchanged, readError, READ_FLAGS, readFile, shortError, type FoundFile } from '../disk/read-file.js';
+import { pinOf } from './pin.js';
 import { createSourceJournal } from './source-journal.js';
 
 /** A file of at most this many bytes is read at once, in one call. */
@@ -12,8 +13,11 @@ const SMALL_BYTES = 64n * 1024n;
 /** Tells whether the disk of the sent files answers promptly. */
 const disk = createLatencyGuard();
 
-/** Makes the Source of a file. `stateDir`: the folder that keeps digests for a transfer that breaks off; without it none are kept. */
-export function createFileSource(known: FoundFile, stateDir?: string): Source {
+/**
+ * Makes the Source of a file. `stateDir`: the folder that keeps digests for a transfer that breaks off; without it none
+ * are kept. `pinKey`: the key of its pin; without it the source has none.
+ */
+export function createFileSource(known: FoundFile, stateDir?: string, pinKey?: Buffer): Source {
   const { path, stats } = known;
   const entry = {
     path,
@@ -24,6 +28,7 @@ export function createFileSource(known: FoundFile, stateDir?: string): Source {
   } as const;
   const source = {
     entry,
+    pin: pinKey && pinOf(stats, pinKey),
     blocks: (from: number) => (from === 0 && isAtHand(known) ? readAtOnce(known) : readFile(known, from)),
   };
   if (stateDir === undefined || entry.size < MIN_RESUMABLE_BYTES) return source;

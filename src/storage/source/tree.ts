@@ -24,12 +24,15 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Where digests of large files are kept until they are stored; without it none are. */
   readonly stateDir?: string | undefined;
+  /** The key of the pins of files; without it they have none. */
+  readonly pinKey?: Buffer | undefined;
 }
 
 interface Walk {
   readonly report: (path: string, error: FtxError) => void;
   readonly signal: AbortSignal | undefined;
   readonly stateDir: string | undefined;
+  readonly pinKey: Buffer | undefined;
   /** In post-order, for the end. */
   readonly directories: Entry[];
 }
@@ -47,6 +50,7 @@ export async function* readSources(paths: readonly string[], options: ReadOption
     report: options.onProblem ?? rethrow,
     signal: options.signal,
     stateDir: options.stateDir,
+    pinKey: options.pinKey,
     directories: [],
   };
   for (const input of inputs) yield* readInput(walk, input);
@@ -60,7 +64,7 @@ function rethrow(_path: string, error: FtxError): never {
 /** With a stack of its own: recursion would end at some depth of folders, which a peer can make. */
 async function* readInput(walk: Walk, input: FoundFile): AsyncGenerator<Source> {
   if (!input.stats.isDirectory()) {
-    yield createFileSource(input, walk.stateDir);
+    yield createFileSource(input, walk.stateDir, walk.pinKey);
     return;
   }
   const levels = [{ folder: input, names: await listNames(walk, input) }];
@@ -98,7 +102,7 @@ async function findEntry(walk: Walk, folder: FoundFile, bytes: Buffer): Promise<
 }
 
 async function* readLeaf(walk: Walk, found: FoundFile): AsyncGenerator<Source> {
-  if (found.stats.isFile()) yield createFileSource(found, walk.stateDir);
+  if (found.stats.isFile()) yield createFileSource(found, walk.stateDir, walk.pinKey);
   else if (found.stats.isSymbolicLink()) yield* readLink(walk, found);
   else walk.report(found.path, specialFileError(found.path, found.stats));
 }

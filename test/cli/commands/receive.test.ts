@@ -15,6 +15,7 @@ const ARGS: ReceiveArguments = {
   maxConnections: 3,
   classic: true,
   sync: true,
+  ledger: true,
   timeoutMs: 60_000,
   keepPartsMs: 1,
 };

@@ -12,7 +12,14 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const NOBODY = { kind: 'none', address: '192.0.2.7' } as const;
 
 async function openInbox(dir: string, options: Partial<FolderInboxOptions> = {}) {
-  const limits = { maxSize: Infinity, maxFiles: Infinity, quota: undefined, sync: true, keepPartsMs: DAY_MS };
+  const limits = {
+    maxSize: Infinity,
+    maxFiles: Infinity,
+    quota: undefined,
+    sync: true,
+    keepPartsMs: DAY_MS,
+    ledger: false,
+  };
   const inbox = await openFolderInbox({ dir, ...limits, ...options });
   onTestFinished(() => inbox.close());
   return inbox;

@@ -25,7 +25,7 @@ async function receive(sink: Sink, entry: Entry, content: Buffer): Promise<strin
   try {
     if (entry.kind !== 'file') return (await sink.place(entry)).as;
     const opened = await sink.open(entry);
-    if (opened.state === 'present') return `present ${opened.as}`;
+    if (opened.state !== 'part') return `present ${opened.as}`;
     await opened.write(content, 0);
     return (await opened.commit(content.length)).as;
   } catch (error) {

@@ -1,0 +1,170 @@
+/** One shard of the delivery ledger: the files of all process lives with its records, and an index over them. */
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { open, readdir, rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LedgerIndex, type LinePlace } from './ledger-index.js';
+import { formatDelivery, keyOf, MAX_LINE_BYTES, parseDelivery, parseKey, type Delivery } from './ledger-record.js';
+
+const READ_BYTES = 1024 * 1024;
+/** A lookup reads this much first. Most lines are shorter. */
+const LINE_BYTES = 512;
+/** More files than this are merged into one. */
+const MAX_FILES = 8;
+const LINE_FEED = 10;
+/** Lines that are read before others get their turn. */
+const LINES_AT_ONCE = 256;
+
+export interface ShardOptions {
+  /** The folder of the ledger. */
+  readonly dir: string;
+  /** What the names of the files of this shard begin with. */
+  readonly prefix: string;
+  /** The name of the file that this process life appends to. */
+  readonly own: string;
+  /** Bytes of the shard at most. The oldest records go first. */
+  readonly maxBytes: number;
+  /** Whether a record may go, because its file is gone for long. Asked only when the shard is written anew. */
+  readonly isOld: (delivery: Delivery) => boolean;
+}
+
+export class LedgerShard {
+  readonly #options: ShardOptions;
+  #index = new LedgerIndex();
+  /** By number, oldest first. The last one is the own file. */
+  #files: string[] = [];
+  #ownBytes = 0;
+  #bytes = 0;
+  #lines = 0;
+
+  private constructor(options: ShardOptions) {
+    this.#options = options;
+  }
+
+  /** Reads the keys of a shard. A file that cannot be read is left out. */
+  static async open(options: ShardOptions): Promise<LedgerShard> {
+    const shard = new LedgerShard(options);
+    await shard.#load();
+    return shard;
+  }
+
+  find(bringer: string, path: string): Delivery | undefined {
+    const place = this.#index.get(keyOf(bringer, path));
+    const delivery = place && this.#read(place);
+    return delivery?.bringer === bringer && delivery.path === path ? delivery : undefined;
+  }
+
+  /** Appends records. Throws what the system throws; the index then knows none of them. */
+  append(deliveries: readonly Delivery[]): void {
+    const lines = deliveries.map((delivery) => Buffer.from(formatDelivery(delivery)));
+    const fd = openSync(join(this.#options.dir, this.#options.own), 'a', 0o600);
+    try {
+      writeSync(fd, Buffer.concat(lines));
+    } finally {
+      closeSync(fd);
+    }
+    for (const [number, { bringer, path }] of deliveries.entries()) {
+      this.#index.set(keyOf(bringer, path), { file: this.#files.length - 1, offset: this.#ownBytes });
+      this.#count(lines[number]?.length ?? 0);
+    }
+  }
+
+  /** Whether the shard should be written anew: it is too large, or mostly holds what no longer counts. */
+  get isCrowded(): boolean {
+    const isStale = this.#lines > 2 * this.#index.count + 1000;
+    return this.#bytes > this.#options.maxBytes || isStale || this.#files.length > MAX_FILES;
+  }
+
+  /** Writes the shard anew, as one file: without what no longer counts, and the newest first if there is too much. */
+  async compact(): Promise<void> {
+    const { dir, own, maxBytes, isOld } = this.#options;
+    const kept: Buffer[] = [];
+    let bytes = 0;
+    for (const [number, place] of this.#newestFirst().entries()) {
+      if (number % LINES_AT_ONCE === 0) await new Promise(setImmediate);
+      const delivery = this.#read(place);
+      if (!delivery || isOld(delivery)) continue;
+      const line = Buffer.from(formatDelivery(delivery));
+      // Half of the bound is left for what comes.
+      if ((bytes += line.length) > maxBytes / 2) break;
+      kept.push(line);
+    }
+    const old = this.#files.filter((name) => name !== own);
+    const temporary = join(dir, `${own}.new`);
+    const handle = await open(temporary, 'w', 0o600);
+    try {
+      await handle.writeFile(Buffer.concat(kept.reverse()));
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, join(dir, own));
+    await Promise.all(old.map((name) => unlink(join(dir, name)).catch(() => undefined)));
+    await this.#load();
+  }
+
+  #newestFirst(): LinePlace[] {
+    return [...this.#index.places()].sort((one, other) => other.file - one.file || other.offset - one.offset);
+  }
+
+  async #load(): Promise<void> {
+    const { dir, prefix, own } = this.#options;
+    [this.#index, this.#ownBytes, this.#bytes, this.#lines] = [new LedgerIndex(), 0, 0, 0];
+    const names = (await readdir(dir)).filter((name) => name.startsWith(prefix) && name !== own);
+    this.#files = [...names.filter((name) => !name.endsWith('.new')).sort(), own];
+    for (const [number, name] of this.#files.entries()) {
+      this.#ownBytes = 0;
+      await this.#loadFile(join(dir, name), number).catch(() => undefined);
+    }
+  }
+
+  async #loadFile(path: string, file: number): Promise<void> {
+    const handle = await open(path, 'r');
+    try {
+      let rest = Buffer.alloc(0);
+      const chunk = Buffer.allocUnsafe(READ_BYTES);
+      for (;;) {
+        const { bytesRead } = await handle.read(chunk, 0, chunk.length);
+        // What follows the last line feed is torn: the process was killed while it wrote.
+        if (bytesRead === 0) return;
+        rest = this.#takeLines(Buffer.concat([rest, chunk.subarray(0, bytesRead)]), file);
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Notes all whole lines, and returns what follows them. */
+  #takeLines(text: Buffer, file: number): Buffer<ArrayBuffer> {
+    let start = 0;
+    for (let end; (end = text.indexOf(LINE_FEED, start)) >= 0; start = end + 1) {
+      const key = parseKey(text.subarray(start, end));
+      if (key) this.#index.set(key, { file, offset: this.#ownBytes });
+      this.#count(end + 1 - start);
+    }
+    return Buffer.from(text.subarray(start));
+  }
+
+  #count(bytes: number): void {
+    this.#ownBytes += bytes;
+    this.#bytes += bytes;
+    this.#lines += 1;
+  }
+
+  /** Undefined for a line that is damaged or gone. */
+  #read({ file, offset }: LinePlace): Delivery | undefined {
+    let fd: number | undefined;
+    try {
+      fd = openSync(join(this.#options.dir, this.#files[file] ?? ''), 'r');
+      for (let length = LINE_BYTES; length <= MAX_LINE_BYTES; length *= 8) {
+        const buffer = Buffer.allocUnsafe(length);
+        const line = buffer.subarray(0, readSync(fd, buffer, 0, length, offset));
+        const end = line.indexOf(LINE_FEED);
+        if (end >= 0) return parseDelivery(line.subarray(0, end));
+      }
+      return undefined;
+    } catch {
+      return undefined;
+    } finally {
+      if (fd !== undefined) closeSync(fd);
+    }
+  }
+}
