@@ -1,4 +1,5 @@
 /** Part files that sessions have left behind: lists them, and removes those that nobody goes on with. */
+import { existsSync } from 'node:fs';
 import { lstat, readdir, stat, unlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { FtxError } from '../../core/errors.js';
@@ -79,7 +80,7 @@ async function removeIfOver(file: string, keepMs: number): Promise<Fate> {
   if (owner === 'alive') return 'kept';
   const isElsewhere = owner === 'elsewhere' && givesSigns(mark);
   if (isElsewhere && !(await isLifeless(file))) return 'undecided';
-  if (!isElsewhere && Date.now() - stats.mtimeMs <= keepMs && !(await isDeadTakeover(file))) return 'kept';
+  if (!isElsewhere && Date.now() - stats.mtimeMs <= keepMs && !(await isDeadAlone(file))) return 'kept';
   // Under its lock, no session works on the part, and none begins to.
   const lock = await takeLock(lockOf(file));
   return lock ? remove().finally(() => lock.release()) : 'undecided';
@@ -92,8 +93,12 @@ async function isLifeless(file: string): Promise<boolean> {
   return holder === 'dead' || (holder === 'none' && isQuiet);
 }
 
-async function isDeadTakeover(file: string): Promise<boolean> {
-  return file.endsWith(LOCK_SUFFIX + LOCK_SUFFIX) && (await findHolder(file)) === 'dead';
+/** Whether the file is a lock of a killed process that locks nothing: its part has got its name, or has not begun. */
+async function isDeadAlone(file: string): Promise<boolean> {
+  if (!file.endsWith(LOCK_SUFFIX)) return false;
+  const stem = file.slice(0, -LOCK_SUFFIX.length);
+  const isAlone = [PART_SUFFIX, JOURNAL_SUFFIX].every((suffix) => !existsSync(stem + suffix));
+  return isAlone && (await findHolder(file)) === 'dead';
 }
 
 /** The lock of a part and its journal. A lock is its own. */

@@ -110,6 +110,17 @@ it('removes at once the lock of one who was killed while he took a lock over, an
   expect(await readdir(dir)).toEqual(['.ftx-0000000000000001.lock.lock']);
 });
 
+it('removes at once the lock of one who was killed before its part began or after it got its name', async () => {
+  const dir = await tempDir();
+  const stems = [0, 1, 2, 3].map((number) => `.ftx-000000000000000${number}`);
+  const gone = giveTo(DEAD_PID, makeOwnerMark());
+  for (const stem of stems.slice(0, 3)) await writeFile(join(dir, `${stem}.lock`), `${gone} 0`);
+  await writeFile(join(dir, `${stems[1]}.part`), '');
+  await writeFile(join(dir, `${stems[2]}.journal`), '');
+  await writeFile(join(dir, `${stems[3]}.lock`), `${makeOwnerMark()} 0`);
+  expect(await removeOldParts(dir, HOUR_MS)).toEqual([`${stems[0]}.lock`]);
+});
+
 it('follows no link out of the folder', async () => {
   const [dir, outside] = [await tempDir(), await tempDir()];
   await leavePart(outside, 'film');
