@@ -80,7 +80,7 @@ async function removeIfOver(file: string, keepMs: number): Promise<Fate> {
   if (owner === 'alive') return 'kept';
   const isElsewhere = owner === 'elsewhere' && givesSigns(mark);
   if (isElsewhere && !(await isLifeless(file))) return 'undecided';
-  if (!isElsewhere && Date.now() - stats.mtimeMs <= keepMs && !(await isDeadAlone(file))) return 'kept';
+  if (!isElsewhere && Date.now() - stats.mtimeMs <= keepMs && !(await isLeftAlone(file))) return 'kept';
   // Under its lock, no session works on the part, and none begins to.
   const lock = await takeLock(lockOf(file));
   return lock ? remove().finally(() => lock.release()) : 'undecided';
@@ -93,12 +93,15 @@ async function isLifeless(file: string): Promise<boolean> {
   return holder === 'dead' || (holder === 'none' && isQuiet);
 }
 
-/** Whether the file is a lock of a killed process that locks nothing: its part has got its name, or has not begun. */
-async function isDeadAlone(file: string): Promise<boolean> {
-  if (!file.endsWith(LOCK_SUFFIX)) return false;
-  const stem = file.slice(0, -LOCK_SUFFIX.length);
-  const isAlone = [PART_SUFFIX, JOURNAL_SUFFIX].every((suffix) => !existsSync(stem + suffix));
-  return isAlone && (await findHolder(file)) === 'dead';
+/** Whether the file is the journal or the lock of a killed process and has no part: the part has got its name, or has not begun. */
+async function isLeftAlone(file: string): Promise<boolean> {
+  if (file.endsWith(PART_SUFFIX) || hasPart(file)) return false;
+  const holder = await findHolder(lockOf(file));
+  return holder === 'dead' || (holder === 'none' && file.endsWith(JOURNAL_SUFFIX));
+}
+
+function hasPart(file: string): boolean {
+  return existsSync(file.slice(0, file.lastIndexOf('.')) + PART_SUFFIX);
 }
 
 /** The lock of a part and its journal. A lock is its own. */

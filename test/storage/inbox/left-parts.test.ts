@@ -110,15 +110,22 @@ it('removes at once the lock of one who was killed while he took a lock over, an
   expect(await readdir(dir)).toEqual(['.ftx-0000000000000001.lock.lock']);
 });
 
-it('removes at once the lock of one who was killed before its part began or after it got its name', async () => {
+it.each([
+  ['a lock alone', 'dead', ['lock'], true],
+  ['a lock and a journal', 'dead', ['journal', 'lock'], true],
+  ['a journal alone', 'dead', ['journal'], true],
+  ['a part with journal and lock', 'dead', ['journal', 'lock', 'part'], false],
+  ['the lock of a process that runs', 'alive', ['lock'], false],
+  ['the lock and journal of a process that runs', 'alive', ['journal', 'lock'], false],
+] as const)('looks at once at what is left of a part that has its name or has not begun: %s', async (...row) => {
+  const [, owner, kinds, isRemoved] = row;
   const dir = await tempDir();
-  const stems = [0, 1, 2, 3].map((number) => `.ftx-000000000000000${number}`);
-  const gone = giveTo(DEAD_PID, makeOwnerMark());
-  for (const stem of stems.slice(0, 3)) await writeFile(join(dir, `${stem}.lock`), `${gone} 0`);
-  await writeFile(join(dir, `${stems[1]}.part`), '');
-  await writeFile(join(dir, `${stems[2]}.journal`), '');
-  await writeFile(join(dir, `${stems[3]}.lock`), `${makeOwnerMark()} 0`);
-  expect(await removeOldParts(dir, HOUR_MS)).toEqual([`${stems[0]}.lock`]);
+  const mark = makeOwnerMark();
+  const text = `${owner === 'dead' ? giveTo(DEAD_PID, mark) : mark} 000000000000\n`;
+  const names = kinds.map((kind) => `.ftx-0000000000000000.${kind}`);
+  for (const name of names) await writeFile(join(dir, name), text);
+  await removeOldParts(dir, HOUR_MS);
+  expect((await readdir(dir)).sort()).toEqual(isRemoved ? [] : names);
 });
 
 it('follows no link out of the folder', async () => {
