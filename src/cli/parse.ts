@@ -29,6 +29,21 @@ export function parseRetries(text: string): number {
   return parseInteger(text, 0, 1_000_000, 'It is a whole number from 0 to 1000000.');
 }
 
+/** Three octal digits that leave the owner the rights in `needed`, as permission bits. */
+function parseMode(text: string, needed: number, sentence: string): number {
+  const mode = /^0?[0-7]{3}$/.test(text) ? parseInt(text, 8) : 0;
+  if ((mode & needed) !== needed) throw new InvalidArgumentError(sentence);
+  return mode;
+}
+
+export function parseFileMode(text: string): number {
+  return parseMode(text, 0o600, 'It is three octal digits that let the owner read and write, like 664.');
+}
+
+export function parseDirMode(text: string): number {
+  return parseMode(text, 0o700, 'It is three octal digits that let the owner do everything, like 775.');
+}
+
 const DURATION_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `30m`, `12h` or `7d`, as milliseconds. */

@@ -19,7 +19,9 @@ import type { CliIo } from './screen/io.js';
 import { describeVersion } from './node-version.js';
 import {
   parseCount,
+  parseDirMode,
   parseDurationAsMs,
+  parseFileMode,
   parseListenPort,
   parseOnce,
   parseRetries,
@@ -123,6 +125,8 @@ function addReceive(program: Command): Command {
       'call files stored before the disk has them: faster for many small ones, but a power cut may lose the last',
     )
     .option('--no-ledger', 'do not remember who brought what: a file that is sent again is compared by its content')
+    .option('--file-mode <mode>', 'permissions of all new files, like 664 (default: as sent)', parseFileMode)
+    .option('--dir-mode <mode>', 'permissions of all new folders, like 775 (default: as sent)', parseDirMode)
     .option('--known-only', 'take files from known senders only')
     .option('--pair', 'the same, and show a code with which one new sender gets known')
     .option('--once', 'leave after the first session')

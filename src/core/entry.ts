@@ -18,8 +18,8 @@ export interface Entry {
   readonly size: number | null;
   /** Nanoseconds since 1970. */
   readonly mtimeNs: bigint;
-  /** Permission bits, 0 to 0o777. */
-  readonly mode: number;
+  /** Permission bits, 0 to 0o777; null for a file that has none of its own. Those of a stream say nothing either. */
+  readonly mode: number | null;
   /** The text of a symlink, as it is stored in the link. */
   readonly target?: string;
 }

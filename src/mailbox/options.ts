@@ -47,6 +47,10 @@ export interface ReceiveOptions {
   readonly sync?: boolean | undefined;
   /** Whether the receive folder remembers who brought what, so that it need not be compared again. Default true. */
   readonly ledger?: boolean | undefined;
+  /** Permission bits of all new files, such as 0o664. Default: those that the sender tells. */
+  readonly fileMode?: number | undefined;
+  /** Permission bits of all new folders, such as 0o775. Default: those that the sender tells. */
+  readonly dirMode?: number | undefined;
   /** Close after the first session in which something was offered. */
   readonly once?: boolean | undefined;
   /** Milliseconds after which the part of a broken transfer is removed, if no sender has resumed it. Default 7 days. */
@@ -59,7 +63,10 @@ export interface ReceiveOptions {
 }
 
 /** ReceiveOptions with every default filled in. */
-export type MailboxOptions = Complete<ReceiveOptions, 'host' | 'quota' | 'home' | 'signal' | 'onCode'>;
+export type MailboxOptions = Complete<
+  ReceiveOptions,
+  'host' | 'quota' | 'home' | 'signal' | 'onCode' | 'fileMode' | 'dirMode'
+>;
 
 /** Fills in the defaults. Throws FtxError `usage` for options that do not go together. */
 export function withDefaults(options: ReceiveOptions): MailboxOptions {
@@ -69,9 +76,9 @@ export function withDefaults(options: ReceiveOptions): MailboxOptions {
       'usage',
       'Without encryption nobody can tell who sends: a receiver that is not open does not go with plain.',
     );
-  const { dir, host, quota, home, signal, onCode } = options;
+  const { dir, host, quota, home, signal, onCode, fileMode, dirMode } = options;
   return {
-    ...{ dir, host, quota, home, signal, onCode, plain, access },
+    ...{ dir, host, quota, home, signal, onCode, plain, access, fileMode, dirMode },
     port: options.port ?? DEFAULT_PORT,
     onConflict: options.onConflict ?? DEFAULT_ON_CONFLICT,
     maxSize: options.maxSize ?? DEFAULT_MAX_SIZE,

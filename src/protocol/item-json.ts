@@ -9,8 +9,11 @@ export type Verdict = { readonly index: number } & (
   Outlook | { readonly fate: 'refused'; readonly code: ErrorCode; readonly message: string }
 );
 
+/** What an offer says of a file that has no mode of its own. */
+const MODE_OF_NONE = 0o644;
+
 export function offerToJson({ path, kind, size, mtimeNs, mode, target }: Entry): object {
-  const octal = mode.toString(8).padStart(3, '0');
+  const octal = (mode ?? MODE_OF_NONE).toString(8).padStart(3, '0');
   return { path, kind, size: size?.toString(), mtime: mtimeNs.toString(), mode: octal, target };
 }
 

@@ -9,12 +9,20 @@ const bytes = v.pipe(
   v.transform(Number),
   v.maxValue(Number.MAX_SAFE_INTEGER),
 );
-/** 19 digits are enough for each time that fits 64 bits of nanoseconds: the years 1677 to 2262. */
+/** The times that 64 bits of nanoseconds hold: from 1677 to 2262. */
+const TIME_NS_MAX = 2n ** 63n - 1n;
+const TIME_NS_MIN = -(2n ** 63n);
+/** A time from farther away, as broken clocks and some disks have it, is read as the nearest that there is. */
 const nanoseconds = v.pipe(
   v.string(),
-  v.regex(/^(0|-?[1-9]\d{0,18})$/),
-  v.transform((text) => BigInt(text)),
+  v.regex(/^(0|-?[1-9]\d{0,29})$/),
+  v.transform((text) => clampTime(BigInt(text))),
 );
+function clampTime(ns: bigint): bigint {
+  if (ns > TIME_NS_MAX) return TIME_NS_MAX;
+  return ns < TIME_NS_MIN ? TIME_NS_MIN : ns;
+}
+
 const octalMode = v.pipe(
   v.string(),
   v.regex(/^[0-7]{3}$/),

@@ -1,6 +1,13 @@
 import { InvalidArgumentError } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { parseCount, parseListenPort, parseSecondsAsMs, parseSize } from '../../src/cli/parse.js';
+import {
+  parseCount,
+  parseDirMode,
+  parseFileMode,
+  parseListenPort,
+  parseSecondsAsMs,
+  parseSize,
+} from '../../src/cli/parse.js';
 
 describe('parseSize', () => {
   it.each([
@@ -53,6 +60,27 @@ describe('parseListenPort', () => {
   it.each(['', '65536', '-1', '80.5', 'http', '0x50', ' 80', '99999999999999999999'])('refuses "%s"', (text) => {
     expect(() => parseListenPort(text)).toThrow(InvalidArgumentError);
   });
+});
+
+describe('a mode', () => {
+  it.each([
+    [parseFileMode, '664', 0o664],
+    [parseFileMode, '0600', 0o600],
+    [parseDirMode, '775', 0o775],
+    [parseDirMode, '700', 0o700],
+  ])('%o takes %s', (parse, text, mode) => expect(parse(text)).toBe(mode));
+
+  it.each([
+    [parseFileMode, ''],
+    [parseFileMode, '444'],
+    [parseFileMode, '66'],
+    [parseFileMode, '4664'],
+    [parseFileMode, '688'],
+    [parseFileMode, 'u=rw'],
+    [parseDirMode, '555'],
+    [parseDirMode, '2775'],
+    [parseDirMode, '0o775'],
+  ])('%o refuses %j', (parse, text) => expect(() => parse(text)).toThrow(InvalidArgumentError));
 });
 
 describe('parseCount', () => {

@@ -406,7 +406,7 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
         async (onConflict) => {
           const { store, sink, again } = await start({ onConflict });
           await sink.place(offerDirectory('d', { mode: 0o700 }));
-          expect(await (await again()).place(offerDirectory('d', { mode: 0o777 }))).toEqual({ as: 'd' });
+          expect(await (await again()).place(offerDirectory('d', { mode: 0o777 }))).toEqual({ as: 'd', already: true });
           expect(await contract.readAttributes(store, 'd')).toMatchObject({ mode: 0o700 });
         },
       );

@@ -35,7 +35,7 @@ export function describeSource(name: string, contract: SourceContract): void {
     it('offers the size of what it holds, or none', async () => {
       const { entry } = await contract.make(makeContent(1025));
       expect(entry).toMatchObject({ kind: 'file', size: contract.repeatable ? 1025 : null });
-      expect(entry.mode & ~0o777).toBe(0);
+      expect((entry.mode ?? 0) & ~0o777).toBe(0);
     });
 
     it('keeps a block valid until the one after the next is asked for', async () => {

@@ -85,6 +85,23 @@ describe('decodeHeader', () => {
   });
 });
 
+describe('the time of an offer', () => {
+  const [LAST, FIRST] = [2n ** 63n - 1n, -(2n ** 63n)];
+  it.each([
+    ['0', 0n],
+    [LAST.toString(), LAST],
+    [FIRST.toString(), FIRST],
+    [(LAST + 1n).toString(), LAST],
+    [(FIRST - 1n).toString(), FIRST],
+    ['253402300799000000000', LAST],
+    ['-62135596800000000000', FIRST],
+    ['9'.repeat(30), LAST],
+  ])('%s is read as the nearest that 64 bits hold', (mtime, mtimeNs) => {
+    const frame = forge(2, 1, json({ ...OFFER, mtime }));
+    expect(decode(frame)).toMatchObject({ entry: { mtimeNs } });
+  });
+});
+
 describe('decodeMessage', () => {
   it.each([
     ['no JSON', 2, json('{')],
@@ -100,6 +117,7 @@ describe('decodeMessage', () => {
     ['a file with a target', 2, json({ ...OFFER, target: 'x' })],
     ['a mode of four digits', 2, json({ ...OFFER, mode: '4755' })],
     ['a mode with an 8', 2, json({ ...OFFER, mode: '685' })],
+    ['a time of 31 digits', 2, json({ ...OFFER, mtime: '9'.repeat(31) })],
     ['a time with a fraction', 2, json({ ...OFFER, mtime: '1.5' })],
     ['a digest in upper case', 5, json({ digest: 'EF46DB3751D8E999', size: '0' })],
     ['limits below 1', 1, json({ agent: '', capabilities: [], idle: 1000, limits: { offers: 0, size: '0' } })],
@@ -207,7 +225,7 @@ describe('properties', () => {
       path: fc.string({ unit: 'binary' }),
       kind: fc.constant('file' as const),
       size: fc.option(fc.maxSafeNat()),
-      mtimeNs: fc.bigInt({ min: -(10n ** 19n) + 1n, max: 10n ** 19n - 1n }),
+      mtimeNs: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
       mode: fc.nat(0o777),
     });
     fc.assert(

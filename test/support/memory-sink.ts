@@ -154,7 +154,7 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
         if (ended) throw new FtxError('aborted', `${offer.path}: is no longer being received.`);
         await part.discard();
         if (size !== content.length) throw new FtxError('io', `${offer.path}: ${content.length} of ${size} bytes.`);
-        return settle(offer.path, { kind: 'file', content, mode: offer.mode, mtimeNs: offer.mtimeNs });
+        return settle(offer.path, { kind: 'file', content, mode: offer.mode ?? 0o644, mtimeNs: offer.mtimeNs });
       },
       discard() {
         ended = true;
@@ -171,9 +171,8 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     const there = entries.get(offer.path);
     if (there && there.kind !== 'directory') throw existsError(offer.path);
     if (!there) makeDirectory(offer.path);
-    if (own.has(offer.path)) {
-      entries.set(offer.path, { kind: 'directory', mode: offer.mode, mtimeNs: offer.mtimeNs });
-    }
+    if (!own.has(offer.path)) return { as: offer.path, already: true };
+    entries.set(offer.path, { kind: 'directory', mode: offer.mode ?? 0o755, mtimeNs: offer.mtimeNs });
     return { as: offer.path };
   }
 

@@ -31,6 +31,8 @@ export interface ReceiveArguments {
   readonly plain?: boolean;
   readonly sync: boolean;
   readonly ledger: boolean;
+  readonly fileMode?: number;
+  readonly dirMode?: number;
   readonly knownOnly?: boolean;
   readonly pair?: boolean;
   readonly once?: boolean;

@@ -89,7 +89,7 @@ async function openPart(connection: Connection, options: ClassicReceiverOptions,
   try {
     if (size > maxSize) throw tooLargeError(formatAddress(connection.address), size, maxSize);
     const mtimeNs = BigInt(Date.now()) * 1_000_000n;
-    const target = await sink.open({ path, kind: 'file', size, mtimeNs, mode: 0o644 });
+    const target = await sink.open({ path, kind: 'file', size, mtimeNs, mode: null });
     if (target.state === 'part') return target;
     throw new FtxError('exists', `${path} is there already.`);
   } catch (error) {

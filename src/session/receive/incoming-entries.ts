@@ -159,8 +159,8 @@ export class IncomingEntries {
   async #place(offered: Offered): Promise<void> {
     const placed = this.#placing.then(() => this.#options.sink.place(offered.offer));
     this.#placing = placed.catch(() => undefined);
-    const { as } = await placed;
-    this.#store(offered, { as, digest: null, size: 0, already: false });
+    const { as, already = false } = await placed;
+    this.#store(offered, { as, digest: null, size: 0, already });
   }
 
   /** Undefined if the entry has ended: a block that stays damaged ends its entry, any other failure the session. */

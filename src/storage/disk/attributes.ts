@@ -1,12 +1,15 @@
 /** Sets mode and time of open files, and looks at what is at a path. */
-import { fchmodSync, futimesSync, type Stats } from 'node:fs';
+import { fchmodSync, fstatSync, futimesSync, type Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { errnoOf } from '../../core/errors.js';
 
 /** The largest 64-bit count of nanoseconds. Times before 1677 or after 2262 are set to the nearest time within. */
 const TIME_NS_MAX = 2n ** 63n - 1n;
-const SECOND_NS = 1_000_000_000n;
 const NO_PERMISSIONS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
+/** What file systems say of a time that they cannot hold, and those that keep none. */
+const NO_TIME = ['EINVAL', 'ERANGE', 'EOVERFLOW', ...NO_PERMISSIONS];
+const SETGID = 0o2000;
+const SECOND_NS = 1_000_000_000n;
 
 /** A FileHandle, or a descriptor alone. */
 interface OpenFile {
@@ -17,19 +20,33 @@ interface OpenFile {
 
 /** Sets the nine permission bits of `mode`, and never setuid, setgid or sticky. Does nothing where the file system keeps no such bits. */
 export function setMode({ fd }: OpenFile, mode: number): void {
+  chmodKept(fd, mode & 0o777);
+}
+
+/** Sets the nine permission bits of a folder. It keeps setgid, by which a team's folder hands its group on to what is new in it. */
+export function setFolderMode(folder: OpenFile, mode: number): void {
+  chmodKept(folder.fd, (mode & 0o777) | (fstatSync(folder.fd).mode & SETGID));
+}
+
+function chmodKept(fd: number, mode: number): void {
   try {
-    fchmodSync(fd, mode & 0o777);
+    fchmodSync(fd, mode);
   } catch (error) {
     // For a file of this user, these errors mean that the file system (FAT, some shares) keeps no such bits.
     if (!NO_PERMISSIONS.includes(errnoOf(error) ?? '')) throw error;
   }
 }
 
-/** Sets both times as near to `mtimeNs` (nanoseconds since 1970) as Node can, and never off by a whole microsecond. */
+/** Sets both times as near to `mtimeNs` (nanoseconds since 1970) as Node and the disk can. Node is never off by a whole microsecond. */
 export function setTimes({ fd }: OpenFile, mtimeNs: bigint): void {
   const seconds = toSeconds(mtimeNs);
-  // The time is text, because Node takes a negative number for "now".
-  futimesSync(fd, seconds, seconds);
+  try {
+    // The time is text, because Node takes a negative number for "now".
+    futimesSync(fd, seconds, seconds);
+  } catch (error) {
+    // The disk does not hold this time, or holds none. That is no reason to refuse a file.
+    if (!NO_TIME.includes(errnoOf(error) ?? '')) throw error;
+  }
 }
 
 /**

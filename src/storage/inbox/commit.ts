@@ -13,6 +13,7 @@ import { makePartName } from '../names/part-name.js';
 import { keepFile, type KeptFile } from './announce.js';
 import type { Place } from './place.js';
 import { findSameContent } from './same-content.js';
+import { findUsualFileMode } from './usual-mode.js';
 
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
@@ -30,7 +31,7 @@ export async function commitFile(part: Part, place: Place, policy: ConflictPolic
     await unlink(part.path);
     return { as: place.path.sibling(same.name), already: true, stats: same.stats };
   }
-  const kept = keepFile(part.path, offer.mode, policy === 'overwrite');
+  const kept = keepFile(part.path, offer.mode ?? findUsualFileMode(place.folder), policy === 'overwrite');
   try {
     setMode(part.handle, kept.firstMode);
     setTimes(part.handle, offer.mtimeNs);

@@ -46,6 +46,7 @@
  * - inbox/commit `lastRename`: renames on file systems without hard links, one at a time
  * - source/file-source `disk`: whether the disk of the sent files answers promptly
  */
+import { randomUUID } from 'node:crypto';
 import type { Entry } from '../../core/entry.js';
 import type { Placed, Sink, Vouched } from '../../core/sink.js';
 import { diskError } from '../disk/disk-error.js';
@@ -54,6 +55,7 @@ import type { ConflictPolicy } from '../names/conflict.js';
 import type { Fold } from '../names/same-names.js';
 import type { Deliveries } from './deliveries.js';
 import { createFolders, type Folders } from './folders.js';
+import { createMadeFolders } from './made-folders.js';
 import { openFile, unsupportedError } from './open-file.js';
 import { placeDirectory, placeLink } from './placing.js';
 import { createPlan, tooManyError } from './plan.js';
@@ -82,6 +84,10 @@ export interface FileSinkOptions {
   readonly quota?: Quota | undefined;
   /** Files, links and folders that one session may bring. Default: any number. */
   readonly maxFiles?: number;
+  /** The permission bits of all new files. Without it, those of the offers count. */
+  readonly fileMode?: number | undefined;
+  /** The permission bits of all new folders. Without it, those of the offers count. */
+  readonly dirMode?: number | undefined;
   /** Maps the spellings that the folder takes for the same name to one text. Without it, each spelling is a name of its own. */
   readonly fold?: Fold | undefined;
 }
@@ -93,8 +99,10 @@ const NOTHING: Vouched = { canProve: false };
  * take the mode and time of their offer.
  */
 export function createFileSink(options: FileSinkOptions): Sink {
-  const { dir, peer, maxFiles = Infinity, sync = true, isKnown = false } = options;
-  const folders = createFolders(dir, sync ? DURABLE : LEFT_TO_THE_SYSTEM, peer);
+  const { dir, peer, fileMode, dirMode, maxFiles = Infinity, sync = true, isKnown = false } = options;
+  // Without a peer, only this session finishes the folders that it makes.
+  const made = createMadeFolders(dir, peer ?? randomUUID(), dirMode);
+  const folders = createFolders(dir, sync ? DURABLE : LEFT_TO_THE_SYSTEM, made);
   const session = { ...options, isKnown, maxFiles, folders, space: options.space?.join() };
   const countEntry = createCounter(maxFiles, folders);
   let lastFolder: Promise<unknown> = Promise.resolve();
@@ -112,7 +120,7 @@ export function createFileSink(options: FileSinkOptions): Sink {
     open: (offer, vouched = NOTHING, signal) =>
       explain(offer, () => {
         countEntry(offer);
-        return openFile(session, offer, vouched, signal);
+        return openFile(session, { ...offer, mode: chooseFileMode(offer, fileMode) }, vouched, signal);
       }),
     place: (offer) =>
       explain(offer, () => {
@@ -123,6 +131,11 @@ export function createFileSink(options: FileSinkOptions): Sink {
       }),
     finish: () => folders.finish(),
   };
+}
+
+/** A stream has no mode of its own, whatever its offer says. */
+function chooseFileMode({ size, mode }: Entry, fileMode: number | undefined): number | null {
+  return fileMode ?? (size === null ? null : mode);
 }
 
 /**

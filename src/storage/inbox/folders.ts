@@ -1,5 +1,4 @@
 /** Finds and makes folders below the receive folder. New folders are made durable, and no symbolic link is followed. */
-import { randomUUID } from 'node:crypto';
 import { open, unlink, mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FtxError, errnoOf } from '../../core/errors.js';
@@ -8,7 +7,7 @@ import { DURABLE, type Durability } from '../disk/durability.js';
 import { diskErrnoOf, nameDiskFailure } from '../disk/errno.js';
 import { resolveExactly } from '../disk/exact-path.js';
 import { holdFolder, holdKnown, holdRoot, releaseFolder, type HeldFolder } from '../disk/held-folder.js';
-import { createMadeFolders, PRIVATE_MODE, wasLeftUnfinished, type MadeFolders } from './made-folders.js';
+import { PRIVATE_MODE, wasLeftUnfinished, type MadeFolders } from './made-folders.js';
 import { makePartName } from '../names/part-name.js';
 import { createPlace, type HeldPlace, type Place } from './place.js';
 import type { EntryPath } from '../names/safe-path.js';
@@ -51,10 +50,8 @@ function notePlace(folder: string): () => void {
   };
 }
 
-/** `maker` names the sender, whose later sessions may finish the folders of this one. Without it, only this session can. */
-export function createFolders(root: string, durability = DURABLE, maker: string = randomUUID()): Folders {
-  const made = createMadeFolders(root, maker);
-
+/** `made` remembers the folders that the session makes, so that they get mode and time of their offers. */
+export function createFolders(root: string, durability: Durability, made: MadeFolders): Folders {
   /** Walks from folder to folder. Each one is held until the next one is. */
   async function walk(components: readonly string[]): Promise<HeldFolder> {
     let folder = holdRoot(root);
@@ -102,7 +99,7 @@ export function createFolders(root: string, durability = DURABLE, maker: string 
       const found = await holdOrMake(`${folder}/${path.name}`, durability, () => made.note(path.text));
       return found === 'other'
         ? found
-        : { folder: found, isOwn: made.markOffered(path.text) || wasLeftUnfinished(found) };
+        : { folder: found, isOwn: made.markOffered(path.text, found) || wasLeftUnfinished(found) };
     },
     finish: () => made.applyUsualModes(),
   };

@@ -29,6 +29,9 @@ export interface FolderInboxOptions {
   readonly keepPartsMs: number;
   /** Whether the inbox remembers who brought what. */
   readonly ledger: boolean;
+  /** The permission bits of all new files, and those of all new folders. Without them, those of the offers count. */
+  readonly fileMode?: number | undefined;
+  readonly dirMode?: number | undefined;
 }
 
 export interface FolderInbox extends Inbox {
@@ -38,11 +41,12 @@ export interface FolderInbox extends Inbox {
 
 /** Opens the inbox over a folder, and makes the folder if it is missing. Throws FtxError `cannot-create`. */
 export async function openFolderInbox(options: FolderInboxOptions): Promise<FolderInbox> {
-  const { maxSize, maxFiles, sync, keepPartsMs } = options;
+  const { maxSize, maxFiles, sync, keepPartsMs, fileMode, dirMode } = options;
   const dir = await prepareFolder(options.dir);
   const quota = options.quota === undefined ? undefined : await createQuota(dir, options.quota);
   const ledger = options.ledger ? openLedger(dir) : undefined;
-  const shared = { dir, maxSize, maxFiles, sync, quota, fold: await probeFold(dir), space: createSpace(dir) };
+  const modes = { fileMode, dirMode };
+  const shared = { dir, maxSize, maxFiles, sync, ...modes, quota, fold: await probeFold(dir), space: createSpace(dir) };
   const stopCleaning = startCleaning(dir, keepPartsMs);
   return {
     dir,

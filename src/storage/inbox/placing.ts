@@ -4,7 +4,7 @@ import { open, readlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Entry } from '../../core/entry.js';
 import type { Placed } from '../../core/sink.js';
-import { lstatIfAny, setMode, setTimes } from '../disk/attributes.js';
+import { lstatIfAny, setFolderMode, setTimes } from '../disk/attributes.js';
 import { HOLDS_BY_DESCRIPTOR, releaseFolder, type HeldFolder } from '../disk/held-folder.js';
 import { existsError, type ConflictPolicy } from '../names/conflict.js';
 import { assertLinkTarget, parsePath, type EntryPath } from '../names/safe-path.js';
@@ -15,11 +15,18 @@ import type { Quota } from './quota.js';
 
 /** The permission bits that let the owner list a folder and walk through it. */
 const OWNER_LOOKS = 0o500;
+/** The permission bits without which a folder takes nothing more, and those by which others than its owner write to it. */
+const OWNER_ALL = 0o700;
+const OTHERS_WRITE = 0o022;
 
 export interface PlacingOptions {
   readonly folders: Folders;
   readonly onConflict: ConflictPolicy;
   readonly quota?: Quota | undefined;
+  /** Whether the owner of the inbox knows the sender. */
+  readonly isKnown: boolean;
+  /** The permission bits of all new folders. Without it, those of the offer count. */
+  readonly dirMode?: number | undefined;
 }
 
 /**
@@ -57,14 +64,15 @@ async function hasTarget(place: Place, target: string): Promise<boolean> {
   return true;
 }
 
-export function placeDirectory({ folders, quota }: PlacingOptions, offer: Entry): Promise<Placed> {
-  // The quota cannot count a folder that its owner cannot look into.
-  const mode = quota ? offer.mode | OWNER_LOOKS : offer.mode;
+/** Makes a folder, or finds it. A folder that somebody else has made keeps its mode and time, and is `already` there. */
+export function placeDirectory(options: PlacingOptions, offer: Entry): Promise<Placed> {
+  const { folders } = options;
   return placing(folders, parsePath(offer.path), async (place) => {
     const found = await folders.make(place);
     if (found === 'other') throw existsError(offer.path, 'something other than a folder');
     try {
-      if (found.isOwn) await applyAttributes(found.folder, place, { ...offer, mode });
+      if (!found.isOwn) return { as: offer.path, already: true };
+      await applyAttributes(found.folder, place, chooseMode(options, offer, place.path), offer.mtimeNs);
       return { as: offer.path };
     } finally {
       releaseFolder(found.folder);
@@ -72,7 +80,27 @@ export function placeDirectory({ folders, quota }: PlacingOptions, offer: Entry)
   });
 }
 
-async function applyAttributes({ path }: HeldFolder, { durability }: Place, offer: Entry): Promise<void> {
+function chooseMode({ dirMode, quota, isKnown }: PlacingOptions, offer: Entry, { parents }: EntryPath): number {
+  if (dirMode !== undefined) return dirMode;
+  const mode = offer.mode ?? OWNER_ALL;
+  // A stranger neither closes a name of the receive folder to the senders after it, nor opens what they put there to others.
+  if (!isKnown && parents.length === 0) return (mode | OWNER_ALL) & ~OTHERS_WRITE;
+  // The quota cannot count a folder that its owner cannot look into.
+  return quota ? mode | OWNER_LOOKS : mode;
+}
+
+/** Whether a folder is as an earlier transfer has left it. To write the same again would cost the disk a turn for each folder. */
+async function hasAttributes(handle: FileHandle, mode: number, mtimeNs: bigint): Promise<boolean> {
+  const there = await handle.stat({ bigint: true });
+  return Number(there.mode & 0o1777n) === (mode & 0o777) && there.mtimeNs / 1000n === mtimeNs / 1000n;
+}
+
+async function applyAttributes(
+  { path }: HeldFolder,
+  { durability }: Place,
+  mode: number,
+  mtimeNs: bigint,
+): Promise<void> {
   // Windows cannot open a folder as a file, does not have these permissions, and does not use the time of a folder.
   if (process.platform === 'win32') return;
   let handle: FileHandle | undefined;
@@ -80,8 +108,10 @@ async function applyAttributes({ path }: HeldFolder, { durability }: Place, offe
     // The path of a folder held by descriptor is a link itself (/proc/self/fd/…). No other link is followed.
     const flags = HOLDS_BY_DESCRIPTOR ? 0 : constants.O_NOFOLLOW;
     handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | flags);
-    setMode(handle, offer.mode);
-    setTimes(handle, offer.mtimeNs);
+    if (!(await hasAttributes(handle, mode, mtimeNs))) {
+      setFolderMode(handle, mode);
+      setTimes(handle, mtimeNs);
+    }
     await durability.file(handle);
   } finally {
     await handle?.close();

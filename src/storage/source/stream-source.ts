@@ -6,8 +6,6 @@ import type { Source } from '../../core/source.js';
 import { showPath } from '../disk/disk-error.js';
 import { readAhead, RING, type ReadBlock } from '../disk/read-ahead.js';
 
-const NEW_FILE_MODE = 0o644;
-
 /**
  * Makes the Source of a stream, such as standard input. The length of a stream is known only at its end. The stream can
  * be read once: a second reading throws FtxError `unsupported`. A consumer that leaves early destroys it.
@@ -19,7 +17,7 @@ export function streamSource(readable: Readable, name: string): Source {
     kind: 'file',
     size: null,
     mtimeNs: BigInt(Date.now()) * 1_000_000n,
-    mode: NEW_FILE_MODE,
+    mode: null,
   } as const;
   return {
     entry,

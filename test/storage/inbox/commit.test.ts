@@ -3,9 +3,10 @@ import { fchmodSync, fstatSync, fsync, lstatSync, openSync } from 'node:fs';
 import { open, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { LEFT_TO_THE_SYSTEM, type Durability } from '../../../src/storage/disk/durability.js';
+import { DURABLE, LEFT_TO_THE_SYSTEM, type Durability } from '../../../src/storage/disk/durability.js';
 import { commitFile } from '../../../src/storage/inbox/commit.js';
 import { createFolders } from '../../../src/storage/inbox/folders.js';
+import { createMadeFolders } from '../../../src/storage/inbox/made-folders.js';
 import type { ConflictPolicy } from '../../../src/storage/names/conflict.js';
 import { parsePath } from '../../../src/storage/names/safe-path.js';
 import { offerFile } from '../../contract/sink.contract.js';
@@ -29,7 +30,7 @@ const POLICIES: readonly ConflictPolicy[] = ['rename', 'overwrite', 'skip', 'fai
 
 /** Commits `data` as `f`. */
 async function commit(dir: string, policy: ConflictPolicy, mode: number, durability?: Durability) {
-  const place = await createFolders(dir, durability).find(parsePath('f'));
+  const place = await createFolders(dir, durability ?? DURABLE, createMadeFolders(dir, 'sender')).find(parsePath('f'));
   try {
     const path = join(dir, '.ftx-test.part');
     const handle = await open(path, 'wx', 0o600);

@@ -126,6 +126,18 @@ describe('a commit that fails', () => {
     },
   );
 
+  it.each(['EINVAL', 'ERANGE', 'EOVERFLOW', 'EPERM', 'ENOTSUP', 'ENOSYS'])(
+    'at a time that the disk does not hold (%s) costs the time alone',
+    async (errno) => {
+      const dir = await tempDir();
+      const sink = makeSink(dir);
+      await injectOnce('utimes', systemError(errno));
+      expect(await receiveFile(sink, 'x', Buffer.from('data'))).toBe('x');
+      await injectOnce('utimes', systemError(errno));
+      expect(await sink.place(offerDirectory('d'))).toEqual({ as: 'd' });
+    },
+  );
+
   it.each(['rename', 'skip', 'fail'] as const)('at the fsync of the folder leaves nothing (%s)', async (policy) => {
     const dir = await tempDir();
     const part = expectPart(await makeSink(dir, policy).open(offerFile('x', 0)));

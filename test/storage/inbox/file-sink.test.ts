@@ -85,7 +85,7 @@ describe('a part file', () => {
 describe('what a stored entry gets', () => {
   it('never includes setuid, setgid or sticky bits', async () => {
     const dir = await tempDir();
-    const sink = makeSink(dir);
+    const sink = makeSink(dir, { isKnown: true });
     const part = expectPart(await sink.open(offerFile('x', 0, { mode: 0o7777 })));
     await part.commit(0);
     await sink.place(offerDirectory('d', { mode: 0o7777 }));

@@ -1,20 +1,27 @@
+import { randomUUID } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { DURABLE } from '../../../src/storage/disk/durability.js';
+import { createMadeFolders } from '../../../src/storage/inbox/made-folders.js';
 import { createFolders, prepareFolder } from '../../../src/storage/inbox/folders.js';
 import { releaseFolder } from '../../../src/storage/disk/held-folder.js';
 import { parsePath } from '../../../src/storage/names/safe-path.js';
 import { refusal } from '../../contract/sink.contract.js';
 import { tempDir } from '../../support/folders.js';
 
+function openFolders(dir: string) {
+  return createFolders(dir, DURABLE, createMadeFolders(dir, randomUUID()));
+}
+
 describe('createFolders', () => {
   it('makes each folder once for all who ask at the same time', async () => {
     const dir = await tempDir();
-    const sessions = Array.from({ length: 20 }, () => createFolders(dir));
+    const sessions = Array.from({ length: 20 }, () => openFolders(dir));
     const places = await Promise.all(sessions.map((folders) => folders.find(parsePath('a/b/x'))));
     expect(new Set(places.map(({ folder }) => realpathSync(folder)))).toEqual(new Set([join(dir, 'a', 'b')]));
-    const inner = await createFolders(dir).find(parsePath('a/b'));
+    const inner = await openFolders(dir).find(parsePath('a/b'));
     const found = await Promise.all(sessions.map((folders) => folders.make(inner)));
     expect(found.filter((one) => one !== 'other' && one.isOwn)).toHaveLength(1);
     for (const place of [...places, inner]) place.release();
@@ -22,14 +29,14 @@ describe('createFolders', () => {
   });
 
   it('says that the receive folder is gone', async () => {
-    const folders = createFolders(join(await tempDir(), 'gone'));
+    const folders = openFolders(join(await tempDir(), 'gone'));
     await expect(folders.find(parsePath('a/x'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   it('leaves what it finds alone', async () => {
     const dir = await tempDir();
     await mkdir(join(dir, 'a'));
-    const folders = createFolders(dir);
+    const folders = openFolders(dir);
     const place = await folders.find(parsePath('a'));
     const found = await folders.make(place);
     if (found === 'other') throw new Error('it is a folder');

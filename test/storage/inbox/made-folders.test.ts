@@ -150,11 +150,12 @@ describe('folders on the way to something that does not come', () => {
   });
 });
 
-it('remembers only so many, the last ones made', () => {
+it('remembers only so many, the last ones made', async () => {
+  const folder = { path: await tempDir(), id: '1:1' };
   const made = createMadeFolders('/nowhere', 'sender');
   const count = 500_000;
   for (let n = 0; n <= count; n++) made.note(`folder ${n}`);
-  expect(made.markOffered('folder 0')).toBe(false);
-  expect(made.markOffered('folder 1')).toBe(true);
-  expect(made.markOffered(`folder ${count}`)).toBe(true);
+  expect(made.markOffered('folder 0', folder)).toBe(false);
+  expect(made.markOffered('folder 1', folder)).toBe(true);
+  expect(made.markOffered(`folder ${count}`, folder)).toBe(true);
 });

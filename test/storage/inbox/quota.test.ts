@@ -15,7 +15,7 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => void vi.useRealTimers());
 
 const sinkOf = (dir: string, quota: Quota) =>
-  createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'p', quota });
+  createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'p', isKnown: true, quota });
 const bytesOf = (size: number) => Buffer.alloc(size, 'x');
 
 /** A folder of 100 bytes: a file, one in a folder, a part and a journal. Links count for nothing. */
