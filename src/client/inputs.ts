@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import { FtxError } from '../core/errors.js';
 import type { Source } from '../core/source.js';
-import { inspectInputs } from '../storage/source/input.js';
+import { inspectDistinct } from '../storage/source/input.js';
 import { streamSource } from '../storage/source/stream-source.js';
 import { readSources, type ReadOptions } from '../storage/source/tree.js';
 
@@ -23,6 +23,8 @@ export interface InputOptions {
 }
 
 export interface Inputs {
+  /** What each path is called at the receiver. */
+  readonly names: readonly string[];
   /**
    * Walks through everything that is to be sent, as it is when the walk begins.
    * `onProblem` is told of what cannot be sent below a folder.
@@ -40,19 +42,22 @@ export async function openInputs(options: InputOptions): Promise<Inputs> {
   const { paths, name, input, classic, signal, stateDir, pinKey } = options;
   assertNameFits(paths, name);
   if (name !== undefined && paths.includes(STANDARD_INPUT)) return openStream(input, name, classic);
-  const found = await inspectInputs(paths, name);
+  const { paths: distinct, found } = await inspectDistinct(paths, name);
   if (classic && found.some(({ stats }) => !stats.isFile()))
     throw new FtxError(
       'usage',
       `${paths.join()}: is a folder, and classic carries one file. Send its files one by one.`,
     );
-  return { walk: (onProblem) => readSources(paths, { name, found, signal, stateDir, pinKey, onProblem }) };
+  return {
+    names: found.map(({ path }) => path),
+    walk: (onProblem) => readSources(distinct, { name, found, signal, stateDir, pinKey, onProblem }),
+  };
 }
 
 function openStream(input: Readable | undefined, name: string, classic: boolean): Inputs {
   if (!input) throw new FtxError('usage', 'The path - stands for an input, and none was given.');
   if (classic) throw new FtxError('usage', 'A classic receiver needs the size first: send a file, not standard input.');
-  return { walk: () => only(streamSource(input, name)) };
+  return { names: [name], walk: () => only(streamSource(input, name)) };
 }
 
 async function* only(source: Source): AsyncGenerator<Source> {
@@ -66,6 +71,7 @@ export function assertNameFits(paths: readonly string[], name: string | undefine
       'usage',
       'A name (--name) is for a single path: send the paths one by one to give each its own.',
     );
+  if (name?.isWellFormed() === false) throw new FtxError('usage', 'The name (--name) is not valid Unicode.');
   if (name === undefined && paths.includes(STANDARD_INPUT))
     throw new FtxError(
       'usage',

@@ -27,7 +27,6 @@
  * exit status of either.
  */
 import { randomBytes } from 'node:crypto';
-import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DEFAULT_RETRIES, DEFAULT_TIMEOUT_MS, type Complete } from '../core/defaults.js';
 import { createSha256 } from './sha256.js';
@@ -169,7 +168,7 @@ async function sendAll(options: CompleteOptions, work: Work, onCounted: (totals:
     const link = await connect(to, { route, plain, peer, home, desk, timeouts, transfer, signal, emit });
     await sendSession(link, sources, { tally, timeouts, createSha256, signal, dryRun, isWanted, onCounted });
   };
-  const retries = canRetry(options) ? options.retries : 0;
+  const retries = canRetry(options, inputs) ? options.retries : 0;
   await withRetries({ ...journey, retries, signal, onRetry: createRetryReport(work, retries) }, attempt);
 }
 
@@ -195,8 +194,8 @@ function openDesk({ pair, askCode }: CompleteOptions, { tally }: Work): CodeDesk
  * report twice; and for paths that share a name, because a journey could not
  * tell which of them is at its end.
  */
-function canRetry({ paths, input, dryRun }: CompleteOptions): boolean {
-  return !input && !dryRun && new Set(paths.map((path) => basename(resolve(path)))).size === paths.length;
+function canRetry({ input, dryRun }: CompleteOptions, { names }: Inputs): boolean {
+  return !input && !dryRun && new Set(names).size === names.length;
 }
 
 function createRetryReport({ tally }: Work, retries: number): RetryOptions['onRetry'] {

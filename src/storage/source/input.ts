@@ -54,6 +54,22 @@ export async function inspectInputs(
   return found;
 }
 
+/**
+ * inspectInputs, without a path that names the same file or folder as one before
+ * it and has the same name at the receiver. Two names of one inode are two files.
+ */
+export async function inspectDistinct(paths: readonly string[], name?: string) {
+  const inputs = new Map<string, { readonly path: string; readonly found: FoundFile }>();
+  const all = await inspectInputs(paths, name);
+  for (const [at, path] of paths.entries()) {
+    const found = all[at];
+    const key = found && `${found.path}\0${found.file}`;
+    if (key && !inputs.has(key)) inputs.set(key, { path, found });
+  }
+  const distinct = [...inputs.values()];
+  return { paths: distinct.map(({ path }) => path), found: distinct.map(({ found }) => found) };
+}
+
 function isUnchanged(before: BigIntStats, now: BigIntStats): boolean {
   return (['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const).every((key) => before[key] === now[key]);
 }
