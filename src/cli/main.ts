@@ -51,7 +51,11 @@ const ended = runProgram(
   process.argv.slice(2),
   {
     // Each command is loaded when it is needed, because loading all of them delays every start.
-    send: async (args, io) => (await import('./commands/send.js')).runSend(args, io),
+    send: async (args, io) => {
+      const [{ runSend }, inputs] = await Promise.all([import('./commands/send.js'), import('../client/inputs.js')]);
+      if (args.paths.includes(inputs.STANDARD_INPUT)) inputs.assertStandardInput();
+      return runSend(args, io);
+    },
     id: async (args, io) => (await import('./commands/peers.js')).runId(args, io),
     peers: async (args, io) => (await import('./commands/peers.js')).runPeers(args, io),
     forget: async (host, io) => (await import('./commands/peers.js')).runForget(host, io),

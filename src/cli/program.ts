@@ -148,6 +148,7 @@ function addSend(program: Command): Command {
       parseOnce,
     )
     .option('--name <name>', 'the name it gets there, for a single path', parseOnce)
+    .option('--allow-empty', 'send standard input also when nothing comes from it')
     .option('--classic', 'speak the classic handshake: one file, no name, not confirmed')
     .option('--dry-run', 'send nothing: show what the receiver would do with each file')
     .option(

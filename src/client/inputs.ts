@@ -6,6 +6,8 @@ import { inspectDistinct } from '../storage/source/input.js';
 import { streamSource } from '../storage/source/stream-source.js';
 import { readSources, type ReadOptions } from '../storage/source/tree.js';
 
+export { assertStandardInput } from '../storage/source/standard-input.js';
+
 /** The path that stands for standard input. */
 export const STANDARD_INPUT = '-';
 
@@ -15,6 +17,8 @@ export interface InputOptions {
   /** What the path is called at the receiver. Goes with a single path, and `input` needs it. */
   readonly name: string | undefined;
   readonly input: Readable | undefined;
+  /** Whether `input` may end without content. */
+  readonly allowEmpty?: boolean;
   readonly classic: boolean;
   readonly stateDir: string | undefined;
   /** The key of the pins of files; without it they have none. */
@@ -39,9 +43,9 @@ export interface Inputs {
  * path does not go with the options.
  */
 export async function openInputs(options: InputOptions): Promise<Inputs> {
-  const { paths, name, input, classic, signal, stateDir, pinKey } = options;
+  const { paths, name, input, classic, allowEmpty = false, signal, stateDir, pinKey } = options;
   assertNameFits(paths, name);
-  if (name !== undefined && paths.includes(STANDARD_INPUT)) return openStream(input, name, classic);
+  if (name !== undefined && paths.includes(STANDARD_INPUT)) return openStream(input, name, classic, allowEmpty);
   const { paths: distinct, found } = await inspectDistinct(paths, name);
   if (classic && found.some(({ stats }) => !stats.isFile()))
     throw new FtxError(
@@ -54,10 +58,10 @@ export async function openInputs(options: InputOptions): Promise<Inputs> {
   };
 }
 
-function openStream(input: Readable | undefined, name: string, classic: boolean): Inputs {
+function openStream(input: Readable | undefined, name: string, classic: boolean, mayBeEmpty: boolean): Inputs {
   if (!input) throw new FtxError('usage', 'The path - stands for an input, and none was given.');
   if (classic) throw new FtxError('usage', 'A classic receiver needs the size first: send a file, not standard input.');
-  return { names: [name], walk: () => only(streamSource(input, name)) };
+  return { names: [name], walk: () => only(streamSource(input, name, mayBeEmpty)) };
 }
 
 async function* only(source: Source): AsyncGenerator<Source> {

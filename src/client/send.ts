@@ -70,6 +70,8 @@ export interface SendOptions {
   readonly retries?: number | undefined;
   /** The content of the path `-`. */
   readonly input?: Readable | undefined;
+  /** Send `input` also when it ends without content. Default: it fails as `unreadable`. */
+  readonly allowEmpty?: boolean | undefined;
   /** Where digests of large files are kept until they are stored. Default: the user's state folder. */
   readonly stateDir?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -130,6 +132,7 @@ function withDefaults(options: SendOptions): CompleteOptions {
   return {
     ...{ paths, to, name, peer, askCode, home, input },
     classic: options.classic ?? false,
+    allowEmpty: options.allowEmpty ?? false,
     plain: options.plain ?? false,
     pair: options.pair ?? false,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,

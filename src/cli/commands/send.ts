@@ -14,6 +14,7 @@ export interface SendArguments {
   readonly paths: readonly string[];
   readonly to: string;
   readonly name?: string;
+  readonly allowEmpty?: boolean;
   readonly classic?: boolean;
   readonly dryRun?: boolean;
   readonly plain?: boolean;
@@ -77,6 +78,7 @@ function toOptions(args: SendArguments, io: CliIo, to: Address): SendOptions {
     paths: args.paths,
     to,
     classic: args.classic ?? false,
+    allowEmpty: args.allowEmpty ?? false,
     plain: args.plain ?? false,
     peer: args.peer,
     pair: args.pair || args.codeFile !== undefined,

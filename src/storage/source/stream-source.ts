@@ -8,9 +8,10 @@ import { readAhead, RING, type ReadBlock } from '../disk/read-ahead.js';
 
 /**
  * Makes the Source of a stream, such as standard input. The length of a stream is known only at its end. The stream can
- * be read once: a second reading throws FtxError `unsupported`. A consumer that leaves early destroys it.
+ * be read once: a second reading throws FtxError `unsupported`. A consumer that leaves early destroys it. A stream without
+ * content throws FtxError `unreadable` unless `mayBeEmpty`.
  */
-export function streamSource(readable: Readable, name: string): Source {
+export function streamSource(readable: Readable, name: string, mayBeEmpty = true): Source {
   let used = false;
   const entry = {
     path: name,
@@ -24,13 +25,13 @@ export function streamSource(readable: Readable, name: string): Source {
     blocks(from) {
       if (used || from !== 0) throw new FtxError('unsupported', `${showPath(name)}: a stream can be read only once.`);
       used = true;
-      return readAhead(gatherBlocks(readable, name), () => readable.destroy());
+      return readAhead(gatherBlocks(readable, name, mayBeEmpty), () => readable.destroy());
     },
   };
 }
 
 /** Joins pieces of any length into full blocks. Throws FtxError `io` when the stream fails. */
-function gatherBlocks(readable: Readable, name: string): ReadBlock {
+function gatherBlocks(readable: Readable, name: string, mayBeEmpty: boolean): ReadBlock {
   const pieces = readable[Symbol.asyncIterator]() as AsyncIterator<Uint8Array | string, undefined>;
   const buffers: Buffer[] = [];
   let rest: Uint8Array = new Uint8Array();
@@ -57,6 +58,12 @@ function gatherBlocks(readable: Readable, name: string): ReadBlock {
       length += taken.length;
       rest = piece.subarray(taken.length);
     }
+    if (length === 0 && number === 0 && !mayBeEmpty) throw emptyError(name);
     return length === 0 ? undefined : buffer.subarray(0, length);
   };
+}
+
+function emptyError(name: string): FtxError {
+  const advice = 'The program that should give it may have failed. To send an empty file, use --allow-empty.';
+  return new FtxError('unreadable', `${showPath(name)}: the input is empty. ${advice}`);
 }
