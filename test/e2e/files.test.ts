@@ -107,7 +107,7 @@ describe('standard input', () => {
   it.each([0, 1, KIB, MIB, MIB + 1, 5 * MIB + 3])('of %i bytes arrives under --name', async (size) => {
     const receiver = await startReceiver();
     const content = makeContent(size, 77);
-    const sender = startFtx(['send', '-', '--name', 'stream.bin', '--to', receiver.address]);
+    const sender = startFtx(['send', '-', '--allow-empty', '--name', 'stream.bin', '--to', receiver.address]);
     sender.stdin.write(content);
     const { status, stderr } = await endOf(sender);
     expect(status, stderr).toBe(0);
