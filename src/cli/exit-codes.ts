@@ -14,6 +14,7 @@ export const EXIT = {
   protocol: 76,
   refused: 77,
   config: 78,
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const;
@@ -32,6 +33,7 @@ const MEANINGS: Record<ExitCode, string> = {
   [EXIT.protocol]: 'the other side broke the protocol, or a checksum is wrong',
   [EXIT.refused]: 'the receiver refused something or does not know this sender, or is not the one that is known',
   [EXIT.config]: 'the own identity or the list of known peers cannot be used, or Node is too old',
+  [EXIT.hungUp]: 'stopped because the terminal was closed (SIGHUP)',
   [EXIT.interrupted]: 'stopped by Ctrl-C (SIGINT)',
   [EXIT.terminated]: 'stopped by SIGTERM',
 };
@@ -81,7 +83,8 @@ export function exitCodeFor(code: ErrorCode): ExitCode {
   }
 }
 
-export function exitCodeForSignal(signal: 'SIGINT' | 'SIGTERM'): ExitCode {
+export function exitCodeForSignal(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): ExitCode {
+  if (signal === 'SIGHUP') return EXIT.hungUp;
   return signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
 }
 

@@ -63,8 +63,16 @@ const ended = runProgram(
   },
   processIo(),
 );
+/** How long output that nobody reads may keep a stopped process from leaving. */
+const STOPPED_OUTPUT_MS = 2_000;
+const STOPPED: readonly number[] = [EXIT.hungUp, EXIT.interrupted, EXIT.terminated];
+
 // process.exit would cut off output that is still being written, so the process ends by itself.
 void ended.then((code) => {
   process.off('beforeExit', reportBug);
-  process.exitCode = outputFailed ? EXIT.io : code;
+  const isStopped = STOPPED.includes(code);
+  // A closed terminal takes no output, and the signal that told of it is the reason for the end.
+  process.exitCode = outputFailed && !isStopped ? EXIT.io : code;
+  // Unless a signal has come: then the output is waited for only so long. The timer itself keeps nothing alive.
+  if (isStopped) setTimeout(() => process.exit(), STOPPED_OUTPUT_MS).unref();
 });

@@ -1,7 +1,9 @@
-/** Ctrl-C and SIGTERM: the first one ends a command in good order, the second one at once. */
+/** Ctrl-C, SIGTERM and a terminal that is closed: the first one ends a command in good order, the second one at once. */
 import type { FtxError } from '../core/errors.js';
 import { EXIT, exitCodeFor, exitCodeForSignal, type ExitCode } from './exit-codes.js';
 import type { CliIo, StopSignal } from './screen/io.js';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface SignalWatch {
   /** The first signal; undefined until one has come. */
@@ -15,6 +17,8 @@ export interface SignalWatch {
 export function watchSignals(io: CliIo, on: { first: (signal: StopSignal) => void; cleanUp: () => void }): SignalWatch {
   let received: StopSignal | undefined;
   const listener = (signal: StopSignal) => {
+    // A shell and the system may both tell of one closed terminal, so a hangup is never the second signal.
+    if (signal === 'SIGHUP' && (received || !io.stopsAtHangUp)) return;
     if (!received) {
       received = signal;
       on.first(signal);
@@ -23,8 +27,7 @@ export function watchSignals(io: CliIo, on: { first: (signal: StopSignal) => voi
     on.cleanUp();
     io.exit(exitCodeForSignal(signal));
   };
-  io.signals.on('SIGINT', listener);
-  io.signals.on('SIGTERM', listener);
+  for (const signal of SIGNALS) io.signals.on(signal, listener);
   return {
     get received() {
       return received;
@@ -34,8 +37,7 @@ export function watchSignals(io: CliIo, on: { first: (signal: StopSignal) => voi
       return failure ? exitCodeFor(failure.code) : EXIT.ok;
     },
     off: () => {
-      io.signals.off('SIGINT', listener);
-      io.signals.off('SIGTERM', listener);
+      for (const signal of SIGNALS) io.signals.off(signal, listener);
     },
   };
 }

@@ -39,7 +39,7 @@ it.each(ERROR_CODES)('%s has an exit code', (code) => {
 });
 
 it('a signal has the exit code 128 plus its number', () => {
-  expect([exitCodeForSignal('SIGINT'), exitCodeForSignal('SIGTERM')]).toEqual([130, 143]);
+  expect((['SIGHUP', 'SIGINT', 'SIGTERM'] as const).map(exitCodeForSignal)).toEqual([129, 130, 143]);
 });
 
 describe('the table in --help', () => {

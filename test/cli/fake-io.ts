@@ -42,6 +42,7 @@ export function fakeIo(): FakeIo {
     stdout: fakeStream(),
     stderr: fakeStream(),
     canMoveCursor: true,
+    stopsAtHangUp: true,
     signals,
     exits,
     time: 0,
@@ -52,7 +53,8 @@ export function fakeIo(): FakeIo {
     raise: (signal) => {
       signals.emit(signal, signal);
     },
-    signalListeners: () => signals.listenerCount('SIGINT') + signals.listenerCount('SIGTERM'),
+    signalListeners: () =>
+      ['SIGINT', 'SIGTERM', 'SIGHUP'].reduce((sum, signal) => sum + signals.listenerCount(signal), 0),
   };
   return io;
 }

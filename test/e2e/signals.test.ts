@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readEntry, readStoredNames, readTree, setTime, tempDir, writeContent } from '../support/folders.js';
 import { holdSender, send, startReceiver } from '../support/mailbox.js';
-import { endOf, startFtx } from '../support/processes.js';
+import { endOf, repository, startFtx, startProgram } from '../support/processes.js';
 import { startProxy } from '../support/proxy.js';
 
 const LARGE = 64 * 1024 * 1024;
@@ -149,4 +149,40 @@ it.each([
   receiver.program.kill(signal);
   const exit = await receiver.program.exit;
   expect({ status: exit.status, signal: exit.signal }).toEqual({ status, signal: null });
+});
+
+describe('a hangup', () => {
+  /** Runs ftx on a terminal of its own, which Python makes, and hangs it up once it listens. */
+  const HANG_UP = `
+import os, pty, signal, sys
+pid, terminal = pty.fork()
+if pid == 0: os.execv(sys.argv[1], sys.argv[1:])
+seen = b''
+while b'port' not in seen: seen += os.read(terminal, 4096)
+os.kill(pid, signal.SIGHUP)
+os.kill(pid, signal.SIGHUP)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`;
+
+  it('on a terminal stops the receiver in good order with 129', async () => {
+    const args = ['receive', '--plain', '--port', '0', '--dir', join(await tempDir(), 'in')];
+    const program = startProgram('python3', [
+      '-c',
+      HANG_UP,
+      process.execPath,
+      `${repository}dist/cli/main.js`,
+      ...args,
+    ]);
+    const exit = await endOf(program);
+    expect(exit.status, exit.stderr).toBe(129);
+  });
+
+  it('without a terminal changes nothing, as nohup wants it', async () => {
+    const receiver = await startReceiver();
+    receiver.program.kill('SIGHUP');
+    const path = join(await tempDir(), 'a');
+    await writeContent(path, 100);
+    expect((await send(receiver.address, path)).status).toBe(0);
+    receiver.program.kill('SIGTERM');
+    expect((await receiver.program.exit).status).toBe(143);
+  });
 });

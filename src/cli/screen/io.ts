@@ -1,9 +1,10 @@
 /** The process as the commands see it: its streams, signals, clock and end. */
 import type { Readable } from 'node:stream';
+import { isatty } from 'node:tty';
 import { boundOutput, type OutputStream } from './output.js';
 import { toJsonLine } from './escape.js';
 
-export type StopSignal = 'SIGINT' | 'SIGTERM';
+export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
 /** What the commands need of the process. Tests have an implementation of their own. */
 export interface CliIo {
@@ -11,6 +12,8 @@ export interface CliIo {
   readonly stdin: Readable;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
+  /** Whether SIGHUP stops a command. Without a terminal it does not, because Node cannot tell that nohup has it ignored. */
+  readonly stopsAtHangUp: boolean;
   /** False where cursor movements would show as garbage. */
   readonly canMoveCursor: boolean;
   readonly signals: {
@@ -33,6 +36,7 @@ export function processIo(): CliIo {
       process.stderr,
       (lines) => `ftx: ${lines} lines were left out, because nobody reads them fast enough`,
     ),
+    stopsAtHangUp: [0, 1, 2].some((descriptor) => isatty(descriptor)),
     canMoveCursor: process.env['TERM'] !== 'dumb',
     signals: process,
     now: () => performance.now(),
