@@ -1,7 +1,8 @@
 /** The quota of a receive folder: the bytes that it may hold in all (`--quota`). */
-import { lstatSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { lstatSync, type Dirent } from 'node:fs';
+import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { FtxError } from '../../core/errors.js';
 import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
 import type { PartFile } from '../../core/sink.js';
@@ -10,6 +11,10 @@ import { showBytes, showPath } from '../disk/disk-error.js';
 /** A full folder is counted again after this time at the earliest, or after RECOUNT_FACTOR times as long as a count takes. */
 const RECOUNT_MS = 5_000;
 const RECOUNT_FACTOR = 10;
+/** Milliseconds for which a count keeps other work waiting. */
+const TURN_MS = 10;
+/** Names of a folder that are read at a time. */
+const BATCH = 256;
 
 /** The quota of one folder. All sessions that write to the folder share it. */
 export interface Quota {
@@ -93,16 +98,30 @@ export function quotaError(what: string, bytes: number, limit: number, left: num
 /** Adds up the sizes of all files below the folder. Files and folders that cannot be read count as 0 bytes. */
 async function countBytes(dir: string): Promise<number> {
   let bytes = 0;
+  let turnBegan = performance.now();
   const folders = [dir];
   for (let folder; (folder = folders.pop()) !== undefined;) {
-    for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    for await (const entry of readFolder(folder)) {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) folders.push(path);
       // Synchronous, as in tree.ts: a trip to another thread takes ten times as long as the look.
       else if (entry.isFile()) bytes += sizeOf(path);
+      // Senders wait while a large folder is counted, unless they get their turn in between.
+      if (performance.now() - turnBegan < TURN_MS) continue;
+      await setImmediate();
+      turnBegan = performance.now();
     }
   }
   return bytes;
+}
+
+/** Yields the entries of a folder, and has few of them in memory at a time. */
+async function* readFolder(folder: string): AsyncGenerator<Dirent> {
+  try {
+    yield* await opendir(folder, { bufferSize: BATCH });
+  } catch {
+    // The folder is gone, or closed to this user.
+  }
 }
 
 function sizeOf(path: string): number {

@@ -196,3 +196,23 @@ describe('a quota', () => {
     expect(onDisk).toBe(98);
   });
 });
+
+it('lets other work have its turn while a large folder is counted', async () => {
+  const dir = await tempDir();
+  for (let n = 0; n < 40; n++) await writeFile(join(dir, `${n}`), bytesOf(10));
+  // Each look at the clock finds more time gone than a turn has.
+  let now = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => (now += 20));
+  let turns = 0;
+  let isCounting = true;
+  const takeTurn = (): void => {
+    turns += 1;
+    if (isCounting) setImmediate(takeTurn);
+  };
+  setImmediate(takeTurn);
+  const quota = await createQuota(dir, 1000);
+  isCounting = false;
+  vi.restoreAllMocks();
+  expect(await quota.left(0)).toBe(600);
+  expect(turns).toBeGreaterThanOrEqual(40);
+});
