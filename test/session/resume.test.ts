@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { lstat, mkdir, readFile, readdir, utimes, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readFile, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BLOCK_BYTES } from '../../src/core/entry.js';
@@ -101,16 +101,19 @@ describe('a transfer that broke off', () => {
     expect((await readFile(received)).equals(content)).toBe(true);
   });
 
-  it('costs a changed block and no more, where size and time are the same', async () => {
+  it.each([
+    ['with a journal', {}],
+    ['without a journal', { journal: undefined }],
+  ])('costs a changed block and no more, where size and time are the same, %s', async (_, other) => {
     const { dir, file, openSource, received } = await setUp();
     const { mtime } = await lstat(file);
     await utimes(file, mtime, mtime);
-    const first = await sendOnce(dir, { ...(await openSource()), journal: undefined } as unknown as Source, 6);
+    const first = await sendOnce(dir, { ...(await openSource()), ...other } as Source, 6);
     const changed = Buffer.from(content);
     changed[BLOCK_BYTES + 3]! ^= 1;
     await writeFile(file, changed);
     await utimes(file, mtime, mtime);
-    const second = await sendOnce(dir, { ...(await openSource()), journal: undefined } as unknown as Source);
+    const second = await sendOnce(dir, { ...(await openSource()), ...other } as Source);
     expect(second.stored).toBe(true);
     expect(first.blocks + second.blocks).toBeLessThanOrEqual(BLOCKS + 2);
     expect((await readFile(received)).equals(changed)).toBe(true);
@@ -162,6 +165,20 @@ describe('the journal of a sender', () => {
     expect(await readdir(join(stateDir, 'digests'))).toHaveLength(1);
     await sendOnce(dir, await openSource());
     expect(await readdir(join(stateDir, 'digests'))).toEqual([]);
+  });
+
+  it('of the file as it was before a change adds nothing to that of the file as it is now', async () => {
+    const { file, openSource } = await setUp();
+    const before = (await openSource()).journal!;
+    before.note(0, 1n);
+    await before.save();
+    await chmod(file, 0o600);
+    const now = (await openSource()).journal!;
+    now.note(0, 2n);
+    await now.save();
+    before.note(0, 3n);
+    await before.save();
+    expect(await (await openSource()).journal!.load()).toEqual([2n]);
   });
 
   it('that cannot be written costs only a second reading of the file', async () => {

@@ -14,12 +14,15 @@ const SAVE_MS = 1_000;
 const KEEP_MS = 30 * 24 * 60 * 60 * 1000;
 
 /**
- * Makes the journal of a file. It is bound to path, device, inode, size and modification time, so that any change of the
- * file makes it worthless. Its methods never fail: without a journal, the file is read again.
+ * Makes the journal of a file. It is bound to path, device, inode, size, and the times of modification and of change, so
+ * that any change of the file makes it worthless. Each binding has a file of its own: another process that still sends
+ * the file as it was before a change adds no digest to the journal of the file as it is now. Its methods never fail:
+ * without a journal, the file is read again.
  */
 export function createSourceJournal({ file, stats }: FoundFile, stateDir: string): SourceJournal {
-  const name = createHash('sha256').update(file).digest('hex').slice(0, 32);
-  const binding = JSON.stringify([file, stats.dev, stats.ino, stats.size, stats.mtimeNs].map(String));
+  const { dev, ino, size, mtimeNs, ctimeNs } = stats;
+  const binding = JSON.stringify([file, dev, ino, size, mtimeNs, ctimeNs].map(String));
+  const name = createHash('sha256').update(binding).digest('hex').slice(0, 32);
   let opening: Promise<BlockJournal | undefined> | undefined;
   let noted: [number, bigint][] = [];
   let last = performance.now();
