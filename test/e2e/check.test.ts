@@ -117,7 +117,7 @@ describe('a dry run', () => {
     const { room, table } = splitRoom(first.stdout);
     expect(room).toMatch(/^\d/);
     expect(table).toEqual([
-      'refused                  tree/NUL: the path contains a name that Windows reserves for a device.',
+      'refused                  tree/NUL: the name "NUL" is one that Windows reserves for a device.',
       'new              3.1 MB  tree/a.bin',
       'refused                  tree/huge.bin: is 5 MiB, more than the 4 MiB the receiver takes.',
       'new                link  tree/link',
@@ -220,7 +220,7 @@ describe('a dry run', () => {
     const { stdout, stderr } = await send(receiver.address, await makeTree(), '--dry-run', '--quiet');
     expect([stdout, stderr]).toEqual([
       '',
-      'ftx: tree/NUL was refused: the path contains a name that Windows reserves for a device.\n',
+      'ftx: tree/NUL was refused: the name "NUL" is one that Windows reserves for a device.\n',
     ]);
   });
 });

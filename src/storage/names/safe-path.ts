@@ -73,7 +73,10 @@ function findPathFlaw(path: string): PathFlaw | undefined {
     return { path, flaw: `the path has ${components.length} names, and the receiver takes ${COMPONENTS_MAX}` };
   for (const [at, component] of components.entries()) {
     const flaw = findComponentFlaw(component);
-    if (flaw !== undefined) return { path: components.slice(0, at + 1).join('/'), flaw };
+    if (flaw === undefined) continue;
+    // The path, and not a folder on its way, is wrong where a part of it is no name at all.
+    const isName = component !== '' && component !== '.' && component !== '..';
+    return { path: isName ? components.slice(0, at + 1).join('/') : path, flaw };
   }
   return undefined;
 }

@@ -180,7 +180,7 @@ describe('what a refusal says', () => {
     ['exists', offerFile('there', 9), 'there: something of that name is there already and is not replaced.'],
     ['bad-parent', offerFile('there/x', 1), 'there: "there" is there already and is not a folder.'],
     ['exists', offerDirectory('there'), 'there: something other than a folder is there already and is not replaced.'],
-    ['bad-link', offerLink('l', 'x'), 'l: its target points outside the folder it came in.'],
+    ['bad-link', offerLink('l', 'x'), 'l: its target "x" points outside the folder it came in.'],
   ] as const)('%s', async (code, offer, message) => {
     const dir = await tempDir();
     await writeFile(join(dir, 'there'), '1');
