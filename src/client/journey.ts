@@ -5,28 +5,70 @@ export interface Journey {
   note(event: TransferEvent): void;
   /** The entries that were stored, refused or failed up to now: another attempt leaves them out. */
   readonly ended: () => ReadonlySet<string>;
-  /** Grows whenever the receiver has more for good than before. */
+  /**
+   * Grows by the bytes that the receiver has for good, and by one for each entry. Only what this send itself has sent
+   * counts, because a receiver could call anything its own, and so keep the sender going.
+   */
   readonly progress: () => number;
   readonly wasConnected: () => boolean;
 }
 
 export function createJourney(): Journey {
   const atEnd = new Set<string>();
-  /** The offset in bytes from which each entry was resumed. */
-  const resumed = new Map<string, number>();
-  let steps = 0;
+  const credit = createCredit();
+  let kept = 0;
   let connected = false;
 
   function note(event: TransferEvent): void {
     if (event.type === 'connected') connected = true;
-    if (event.type === 'resumed' && event.bytes > (resumed.get(event.path) ?? 0)) {
-      resumed.set(event.path, event.bytes);
-      steps += 1;
-    }
+    if (event.type === 'retrying') credit.beginAttempt();
+    if (event.type === 'progress') credit.noteSent(event.path, event.bytes);
+    if (event.type === 'resumed') kept += credit.takeGrowth(event.path, event.bytes);
     if (event.type !== 'stored' && event.type !== 'refused' && event.type !== 'failed') return;
-    if (event.type === 'stored') steps += 1;
-    if (event.path !== null) atEnd.add(event.path);
+    if (event.type === 'stored' && !event.already) kept += 1 + credit.takeGrowth(event.path, event.size);
+    if (event.path === null) return;
+    atEnd.add(event.path);
+    credit.forget(event.path);
   }
 
-  return { note, ended: () => new Set(atEnd), progress: () => steps, wasConnected: () => connected };
+  return { note, ended: () => new Set(atEnd), progress: () => kept, wasConnected: () => connected };
+}
+
+/** Compares what the receiver says it has with what was sent. */
+function createCredit() {
+  /** How many bytes of each entry the receiver has said that it has. */
+  const claimed = new Map<string, number>();
+  /** Up to which byte each entry was sent in this attempt. */
+  const positions = new Map<string, number>();
+  /** Bytes that were sent in this attempt, and in the last one that sent any, and that the receiver has not said to have. */
+  let sent = 0;
+  let sentBefore = 0;
+  return {
+    beginAttempt(): void {
+      positions.clear();
+      if (sent > 0) sentBefore = sent;
+      sent = 0;
+    },
+    noteSent(path: string, bytes: number): void {
+      const before = positions.get(path) ?? 0;
+      if (bytes <= before) return;
+      sent += bytes - before;
+      positions.set(path, bytes);
+    },
+    /** The receiver says that it has so many bytes. Returns how many more than before they are; 0 if they were never sent. */
+    takeGrowth(path: string, bytes: number): number {
+      const growth = bytes - (claimed.get(path) ?? 0);
+      claimed.set(path, Math.max(bytes, claimed.get(path) ?? 0));
+      positions.set(path, Math.max(bytes, positions.get(path) ?? 0));
+      if (growth <= 0 || growth > sent + sentBefore) return 0;
+      const ofNow = Math.min(growth, sent);
+      sent -= ofNow;
+      sentBefore -= growth - ofNow;
+      return growth;
+    },
+    forget(path: string): void {
+      claimed.delete(path);
+      positions.delete(path);
+    },
+  };
 }

@@ -78,6 +78,18 @@ export const ERROR_CODES = Object.keys(MEANINGS) as ErrorCode[];
 /** The codes that a peer may report. */
 export const WIRE_CODES = ERROR_CODES.filter((code) => MEANINGS[code].onWire);
 
+/** What a receiver cannot mean: it has no source, and its user is not the sender's. */
+const OF_SENDERS: Readonly<Partial<Record<ErrorCode, true>>> = { aborted: true, changed: true, unreadable: true };
+
+/**
+ * The code that a sender takes from a receiver, so that a receiver never has the sender say that its own input is
+ * wrong, or that its own user has stopped it. `otherwise`: what a code that only a sender can mean becomes.
+ */
+export function codeFromReceiver(code: ErrorCode, otherwise: 'io' | 'refused'): ErrorCode {
+  if (code === 'unsupported') return 'refused';
+  return OF_SENDERS[code] ? otherwise : code;
+}
+
 /** Whether the receiver turned the entry away, as opposed to failing at it. */
 export function isRefusal(code: ErrorCode): boolean {
   return MEANINGS[code].refusal;

@@ -54,7 +54,12 @@ export interface Channel {
   destroy(reason: Error): void;
 }
 
-export function createChannel(socket: Connection, timeouts: Timeouts): Channel {
+/** `judge` sees each message before the caller does, and may change it. */
+export function createChannel(
+  socket: Connection,
+  timeouts: Timeouts,
+  judge: (message: Message) => Message = (message) => message,
+): Channel {
   const raw = withFarewell(socket);
   const pace = createPace(raw, timeouts.idleMs);
   const connection = watchConnection(raw, timeouts.idleMs, pace.count);
@@ -64,7 +69,7 @@ export function createChannel(socket: Connection, timeouts: Timeouts): Channel {
   const receive = async () => {
     const message = await readPastPings(reader, raw, timeouts);
     if (message?.type === 'data') pace.restart();
-    return message;
+    return message && judge(message);
   };
 
   return {

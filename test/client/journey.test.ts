@@ -7,20 +7,39 @@ const stored = (path: string): TransferEvent => {
   return { type: 'stored', session, path, as: path, size: 1, digest: null, already: false, durable: true, seconds: 0 };
 };
 const resumed = (path: string, bytes: number): TransferEvent => ({ type: 'resumed', session, path, bytes, size: 9 });
-const progress = (path: string): TransferEvent => ({ type: 'progress', session, path, bytes: 1, size: 9, total: null });
+const progress = (path: string, bytes: number): TransferEvent => {
+  return { type: 'progress', session, path, bytes, size: 99, total: null };
+};
+const retrying: TransferEvent = {
+  ...{ type: 'retrying', session, code: 'lost', message: '' },
+  ...{ attempt: 1, retries: 5, delaySeconds: 1 },
+};
 
-it('progress grows by what the receiver has for good, and not by what was only sent', () => {
+function progressAfter(...events: TransferEvent[]): number {
   const journey = createJourney();
-  journey.note(progress('a'));
-  expect(journey.progress()).toBe(0);
-  journey.note(stored('a'));
-  journey.note(resumed('b', 5));
-  expect(journey.progress()).toBe(2);
-  journey.note(resumed('b', 5));
-  journey.note(resumed('b', 4));
-  expect(journey.progress()).toBe(2);
-  journey.note(resumed('b', 6));
-  expect(journey.progress()).toBe(3);
+  for (const event of events) journey.note(event);
+  return journey.progress();
+}
+
+it.each([
+  ['what was only sent', 0, [progress('a', 9)]],
+  ['what the receiver had before', 0, [resumed('a', 9)]],
+  ['what the receiver says to have, and was not sent', 0, [retrying, resumed('a', 9), retrying, resumed('a', 18)]],
+  ['more than was sent', 0, [progress('a', 9), retrying, resumed('a', 10)]],
+  ['what was sent two attempts ago', 0, [progress('a', 9), retrying, progress('a', 1), retrying, resumed('a', 9)]],
+  ['the same twice', 9, [progress('a', 9), retrying, resumed('a', 9), retrying, resumed('a', 9)]],
+  ['less than before', 9, [progress('a', 9), retrying, resumed('a', 9), retrying, resumed('a', 4)]],
+  ['an entry that was there already', 0, [{ ...stored('a'), already: true } as TransferEvent]],
+  ['what comes before the place it went on from', 2, [resumed('a', 50), progress('a', 52), retrying, resumed('a', 52)]],
+])('progress does not count %s', (_, expected, events) => {
+  expect(progressAfter(...events)).toBe(expected);
+});
+
+it('progress counts what was sent and is kept, also after an attempt that reached nobody', () => {
+  expect(progressAfter(progress('a', 9), retrying, resumed('a', 8))).toBe(8);
+  expect(progressAfter(progress('a', 9), retrying, retrying, resumed('a', 8))).toBe(8);
+  expect(progressAfter(progress('a', 1), stored('a'))).toBe(2);
+  expect(progressAfter(stored('folder'))).toBe(1);
 });
 
 it('ended() is a snapshot: entries that end later are not in it', () => {

@@ -72,12 +72,24 @@ it('counts anew after progress', async () => {
   const { finish } = run(
     1,
     (number) => {
-      if (number <= 10) moved += 1;
+      if (number <= 3) moved += 1;
       return fail('lost');
     },
     () => moved,
   );
-  expect(await finish()).toMatchObject({ code: 'lost', attempts: 11 });
+  expect(await finish()).toMatchObject({ code: 'lost', attempts: 4 });
+});
+
+it.each([
+  ['little', 1, 11],
+  ['much', 16 * 1024 * 1024, 101],
+])('tries so often in all when each attempt brings %s', async (_, bytes, attempts) => {
+  let moved = 0;
+  const bring = (number: number) => {
+    if (number <= 99) moved += bytes;
+    return fail('lost');
+  };
+  expect(await run(2, bring, () => moved).finish()).toMatchObject({ code: 'lost', attempts });
 });
 
 it.each(['protocol', 'checksum', 'aborted', 'usage', 'no-connection', 'unknown-host'] as const)(
@@ -87,17 +99,17 @@ it.each(['protocol', 'checksum', 'aborted', 'usage', 'no-connection', 'unknown-h
   },
 );
 
-it('tries to connect again where there was a connection', async () => {
+it.each(['no-connection', 'unknown-host'] as const)('tries %s again where there was a connection', async (code) => {
   let moved = 0;
   const { finish } = run(
     2,
     (number) => {
       if (number === 1) moved = 1;
-      return fail(number === 1 ? 'lost' : 'no-connection');
+      return fail(number === 1 ? 'lost' : code);
     },
     () => moved,
   );
-  expect(await finish()).toMatchObject({ code: 'no-connection', attempts: 3 });
+  expect(await finish()).toMatchObject({ code, attempts: 3 });
 });
 
 it('does not try again with 0 retries', async () => {

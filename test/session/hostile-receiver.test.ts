@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { digestBlock } from '../../src/core/checksum.js';
 import { BLOCK_BYTES } from '../../src/core/entry.js';
+import { WIRE_CODES, type ErrorCode, FtxError } from '../../src/core/errors.js';
+import { exitCodeFor } from '../../src/cli/exit-codes.js';
 import type { Source } from '../../src/core/source.js';
 import type { Channel } from '../../src/protocol/channel.js';
 import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
@@ -263,4 +265,25 @@ it('a receiver that is gone after everything was stored does not fail the send',
   await expectSequence('goodbye');
   receiver.destroy(lost());
   expect(await sender.result).toMatchObject({ stored: 1, failed: 0 });
+});
+
+describe('a receiver does not choose how the sender ends:', () => {
+  const ITS_OWN = [74, 75, 76, 77, 78];
+  const endings = (code: ErrorCode): [string, () => Promise<void>][] => [
+    ['the session', () => say({ type: 'error', id: 0, code, message: 'x' })],
+    ['an entry', () => say({ type: 'error', id: 1, code, message: 'x' })],
+    ['an entry it refuses', () => say({ type: 'refused', id: 1, code, message: 'x' })],
+  ];
+
+  it.each(WIRE_CODES.flatMap((code) => endings(code).map(([what, end]) => [code, what, end] as const)))(
+    'the code %s for %s has an exit status from 74 to 78',
+    async (_, __, end) => {
+      await expectSequence('offer');
+      await end();
+      await say({ type: 'goodbye', id: 0 });
+      const result = await sender.result;
+      const failure = result instanceof FtxError ? result : result.firstFailure;
+      expect(ITS_OWN).toContain(failure && exitCodeFor(failure.code));
+    },
+  );
 });

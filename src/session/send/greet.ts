@@ -1,6 +1,6 @@
 /** The sender's greeting, and how a session tells its peer why it ends. */
 import { formatAddress } from '../../core/address.js';
-import { abortReason, FtxError, toFtxError } from '../../core/errors.js';
+import { abortReason, codeFromReceiver, FtxError, toFtxError } from '../../core/errors.js';
 import type { Connection } from '../../core/connection.js';
 import { VERSION } from '../../core/version.js';
 import { createChannel, sayAndDestroy, type Channel } from '../../protocol/channel.js';
@@ -11,7 +11,7 @@ import {
   STATUS_CAPABILITY,
   type Timeouts,
 } from '../../protocol/constants.js';
-import type { Hello, ReceiverLimits } from '../../protocol/messages.js';
+import type { Hello, Message, ReceiverLimits } from '../../protocol/messages.js';
 
 /** A receiver that has greeted, and the channel to it. */
 export interface Greeted {
@@ -36,13 +36,24 @@ export interface GreetOptions {
  * The connection is then closed.
  */
 export function greetReceiver(connection: Connection, { timeouts, signal, transfer }: GreetOptions): Promise<Greeted> {
-  const channel = createChannel(connection, timeouts);
+  const channel = createChannel(connection, timeouts, judgeCodes);
   return withLastWord(channel, signal, async () => {
     const capabilities = [STATUS_CAPABILITY, CHECK_CAPABILITY, PROOF_CAPABILITY, PIN_CAPABILITY];
     const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities, transfer });
     if (!isOfReceiver(hello)) throw new FtxError('protocol', `${formatAddress(channel.address)} is not a receiver.`);
     return { channel, hello };
   });
+}
+
+/** Takes from a receiver only the codes that a receiver can mean. */
+function judgeCodes(message: Message): Message {
+  if (message.type === 'error') return { ...message, code: codeFromReceiver(message.code, 'io') };
+  if (message.type === 'refused') return { ...message, code: codeFromReceiver(message.code, 'refused') };
+  if (message.type !== 'checked') return message;
+  const verdicts = message.verdicts.map((verdict) =>
+    verdict.fate === 'refused' ? { ...verdict, code: codeFromReceiver(verdict.code, 'refused') } : verdict,
+  );
+  return { ...message, verdicts };
 }
 
 function isOfReceiver(hello: Hello): hello is ReceiverHello {
