@@ -237,6 +237,7 @@ it('a small file that failed is removed before its failure is told', async () =>
   const seen: string[][] = [];
   const result = receiveSession(right, {
     session: 1,
+    bringer: { kind: 'none', address: '192.0.2.1' },
     sink: createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'peer' }),
     pool,
     limits: { offers: 1, size: 2 ** 40 },
@@ -260,6 +261,7 @@ describe('a comparison', () => {
     let work = 0;
     const result = receiveSession(right, {
       session: 1,
+      bringer: { kind: 'none', address: '192.0.2.1' },
       sink: createMemorySink({ entries }),
       pool,
       limits: { offers: 1, size: 2 ** 40 },

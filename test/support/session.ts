@@ -1,5 +1,6 @@
 /** Sessions over a memory pair. */
 import { createSha256 } from '../../src/client/sha256.js';
+import type { Bringer } from '../../src/core/inbox.js';
 import type { Connection } from '../../src/core/connection.js';
 import type { Source } from '../../src/core/source.js';
 import type { TransferEvent } from '../../src/core/events.js';
@@ -33,11 +34,13 @@ export function runReceiver(
   sink = createMemorySink(),
   timeouts = DEFAULT_TIMEOUTS,
   limits: ReceiverLimits = LIMITS,
+  bringer: Bringer = { kind: 'none', address: '192.0.2.1' },
 ): ReceiverRun {
   const events: TransferEvent[] = [];
   const stop = new AbortController();
   const result = receiveSession(connection, {
     session: 1,
+    bringer,
     sink,
     pool,
     limits,

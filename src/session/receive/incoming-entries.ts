@@ -1,30 +1,29 @@
 /** The entries of one session on their way into its sink: PROTOCOL.md section 5, from offer to stored. */
 import { randomBytes } from 'node:crypto';
 import { formatAddress } from '../../core/address.js';
-import { FtxError, isRefusal, isResumable, toFtxError } from '../../core/errors.js';
+import type { Bringer } from '../../core/inbox.js';
+import { FtxError, isResumable, toFtxError } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
 import type { PartFile, Sink } from '../../core/sink.js';
-import type { Channel } from '../../protocol/channel.js';
 import { NONCE_BYTES, PROOF_CAPABILITY } from '../../protocol/constants.js';
 import type { DataMessage, Hello, OfferMessage } from '../../protocol/messages.js';
-import type { ReceiverWatch } from '../shares.js';
-import { secondsSince, type Tally } from '../tally.js';
 import { createBackground, createCommits, type Commits } from './background.js';
 import { BlockIntake } from './block-intake.js';
 import type { BlockPool } from './block-pool.js';
+import { tellFailed, tellProgress, tellStored, type EndingOptions } from './entry-endings.js';
 import { closeEntry, type IncomingEntryIn, type Offered, type Stored } from './incoming-entry.js';
 import { createIncomingFile, endError, type FileEnd, type IncomingFile } from './incoming-file.js';
 import { OpenEntries } from './open-entries.js';
 import { hasSameContent } from './proof.js';
+import { createTurnsOf, supersededError, type Turns } from './take-over.js';
 
-export interface IncomingEntriesOptions {
-  readonly channel: Channel;
+export interface IncomingEntriesOptions extends EndingOptions {
   readonly sink: Sink;
   readonly pool: BlockPool;
-  readonly tally: Tally;
-  readonly watch: ReceiverWatch;
   /** Entries that may be open at once. */
   readonly maxOpen: number;
+  /** Whoever sends. The same sender takes over what an older session of it has not finished. */
+  readonly bringer: Bringer;
   /** Called for each block that is read only to be compared. */
   readonly onWork?: (() => void) | undefined;
 }
@@ -43,6 +42,7 @@ export class IncomingEntries {
   #placing: Promise<unknown> = Promise.resolve();
   /** What the sender has said in its hello. */
   #hello: Hello | undefined;
+  readonly #turns: Turns;
   /** Set once an offer was one too many: the next ends the session, so that refusals do not go on without end. */
   #excess: FtxError | undefined;
   /** Why the session is over: files that are there need not be compared to their end. */
@@ -55,15 +55,12 @@ export class IncomingEntries {
     this.#open = new OpenEntries(options.maxOpen);
     this.#intake = new BlockIntake(options.channel, options.pool, options.watch);
     this.#commits = createCommits(options.watch);
+    this.#turns = createTurnsOf(options.bringer, this.#closing.signal);
   }
 
   /** Notes what the sender has said that it can do. */
   takeHello(hello: Hello): void {
     this.#hello = hello;
-  }
-
-  #can(capability: string): boolean {
-    return this.#hello?.capabilities.includes(capability) ?? false;
   }
 
   get openCount(): number {
@@ -87,7 +84,10 @@ export class IncomingEntries {
     if (entry.state !== 'receiving') throw new FtxError('protocol', 'The peer sent data that was not asked for.');
     const verdict = await this.#takeBlock(head, entry.file);
     if (verdict === 'again') await channel.send({ type: 'again', id: head.id, offset: head.offset });
-    if (verdict === 'keep') this.#showProgress(entry);
+    if (verdict === 'keep') {
+      this.#turns.noteMoved(head.id);
+      tellProgress(this.#options.tally, entry);
+    }
     return this.#commitIfComplete(entry);
   }
 
@@ -132,7 +132,13 @@ export class IncomingEntries {
   async #openFile(offered: Offered, pin: string | undefined): Promise<void> {
     const { sink, channel } = this.#options;
     const { id, offer } = offered;
-    const vouched = { canProve: this.#can(PROOF_CAPABILITY), pin, transfer: this.#hello?.transfer };
+    await this.#turns.take(id, offer, { transfer: this.#hello?.transfer, giveWay: () => this.#giveWay(id) });
+    if (!this.#open.has(id)) return this.#turns.end(id);
+    const vouched = {
+      canProve: this.#hello?.capabilities.includes(PROOF_CAPABILITY) ?? false,
+      pin,
+      transfer: this.#hello?.transfer,
+    };
     const target = await sink.open(offer, vouched, this.#closing.signal);
     if (target.state === 'part') return this.#startReceiving(offered, target);
     if (!this.#open.has(id)) return;
@@ -142,6 +148,12 @@ export class IncomingEntries {
     this.#open.set({ ...offered, state: 'present', present: target, nonce });
     const message = { type: 'ready', id, offset: offer.size ?? 0, have: false } as const;
     return channel.send({ ...message, nonce: nonce?.toString('hex') });
+  }
+
+  /** A newer session of this sender has offered the file. What is compared or committed already goes on. */
+  #giveWay(id: number): void {
+    const state = this.#open.stateOf(id);
+    if (state === 'opening' || state === 'receiving' || state === 'present') this.#fail(id, supersededError(), true);
   }
 
   /** The entry may have come to its end while the sink opened its file. */
@@ -208,40 +220,30 @@ export class IncomingEntries {
   }
 
   /** The entry ends here: the sender is told, and then the user. */
-  #store({ id, offer, startedAt }: Offered, { as, digest, size, already, isUnasked }: Stored): void {
-    const { channel, tally, watch, sink } = this.#options;
-    if (!this.#open.remove(id)) return;
-    const durable = sink.isDurable;
-    const shares = size >= BLOCK_BYTES ? watch.total() : undefined;
-    const told = isUnasked && digest !== null ? { digest } : {};
-    channel.send({ type: 'stored', id, as, already, durable, shares, ...told }).catch(() => undefined);
-    const { path } = offer;
-    tally.emit({ type: 'stored', path, as, size, digest, already, durable, seconds: secondsSince(startedAt) });
+  #store(offered: Offered, stored: Stored): void {
+    if (!this.#open.remove(offered.id)) return;
+    this.#turns.end(offered.id);
+    tellStored(this.#options, offered, stored, this.#options.sink.isDurable);
   }
 
   /**
    * The entry ends here without being stored: the sender is told, what has arrived
    * is removed or kept for a later session, and then the user is told.
    */
-  #fail(id: number, { code, message }: FtxError, keep = isResumable(code, 'receiver')): void {
+  #fail(id: number, error: FtxError, keep = isResumable(error.code, 'receiver')): void {
     const entry = this.#open.remove(id);
     if (!entry) return;
-    if (code === 'too-many') this.#excess = new FtxError(code, message);
-    const { channel, tally } = this.#options;
-    const refused = isRefusal(code);
-    const type = refused && entry.state === 'opening' ? 'refused' : 'error';
-    channel.send({ type, id, code, message }).catch(() => undefined);
-    const tell = () => tally.emit({ type: refused ? 'refused' : 'failed', path: entry.offer.path, code, message });
-    void this.#run(id, closeEntry(entry, keep).then(tell, tell));
+    if (error.code === 'too-many') this.#excess = error;
+    const tell = tellFailed(this.#options, entry, error);
+    const closed = closeEntry(entry, keep).then(tell, tell);
+    void this.#run(
+      id,
+      closed.finally(() => this.#turns.end(id)),
+    );
   }
 
   /** `work` goes on beside the reading of frames; its failure ends the entry. The promise never rejects. */
   #run(id: number, work: Promise<void>): Promise<void> {
     return this.#background.run(work, (error) => this.#fail(id, toFtxError(error)));
-  }
-
-  #showProgress({ offer, file }: IncomingEntryIn<'receiving'>): void {
-    const { path, size } = offer;
-    this.#options.tally.emit({ type: 'progress', path, bytes: file.bytes(), size, total: null });
   }
 }

@@ -35,6 +35,11 @@ export class OpenEntries {
     return this.#entries.has(id);
   }
 
+  /** Undefined if it is not open. */
+  stateOf(id: number): IncomingEntry['state'] | undefined {
+    return this.#entries.get(id)?.state;
+  }
+
   /** Whether the entry is open and still in this state. */
   isCurrent(entry: IncomingEntry): boolean {
     return this.#entries.get(entry.id) === entry;

@@ -35,6 +35,7 @@ import { formatAddress } from '../../core/address.js';
 import { abortReason, FtxError, toFtxError } from '../../core/errors.js';
 import type { Connection } from '../../core/connection.js';
 import type { EventListener } from '../../core/events.js';
+import type { Bringer } from '../../core/inbox.js';
 import type { Sink } from '../../core/sink.js';
 import { createChannel, sayAndDestroy, type Channel } from '../../protocol/channel.js';
 import {
@@ -60,6 +61,8 @@ export interface ReceiverSessionOptions {
   readonly session: number;
   /** Where the entries go. */
   readonly sink: Sink;
+  /** Whoever sends. */
+  readonly bringer: Bringer;
   /** The memory for blocks, shared with other sessions. */
   readonly pool: BlockPool;
   readonly limits: ReceiverLimits;
@@ -77,11 +80,11 @@ export interface ReceiverSessionOptions {
 
 /** Serves one sender up to its goodbye. Never rejects: failures are in the events and in the result. */
 export async function receiveSession(connection: Connection, options: ReceiverSessionOptions): Promise<SessionResult> {
-  const { sink, pool, limits, signal, onWork } = options;
+  const { sink, bringer, pool, limits, signal, onWork } = options;
   const tally = createTally(options.session, options.onEvent);
   const channel = createChannel(connection, options.timeouts);
   const watch = createReceiverWatch();
-  const entries = new IncomingEntries({ channel, sink, pool, tally, watch, maxOpen: limits.offers, onWork });
+  const entries = new IncomingEntries({ channel, sink, bringer, pool, tally, watch, maxOpen: limits.offers, onWork });
   const list = new IncomingList(channel, sink, tally);
   const abort = () => sayAndDestroy(channel, abortReason(signal));
   signal.addEventListener('abort', abort);

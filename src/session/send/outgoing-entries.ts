@@ -38,6 +38,8 @@ export class OutgoingEntries {
   #failed = false;
   /** performance.now() when content last moved. */
   #moved = 0;
+  /** performance.now() when the receiver last told what it is doing. */
+  #alive = -Infinity;
 
   constructor(options: OutgoingEntriesOptions) {
     this.#options = options;
@@ -101,6 +103,11 @@ export class OutgoingEntries {
     this.#options.tally.emit({ type: 'comparing', path, bytes, of, size });
   }
 
+  /** Notes that the receiver has told what it is doing. */
+  noteAlive(): void {
+    this.#alive = performance.now();
+  }
+
   /** Notes that all content of the entry was sent: now the receiver has to store it. */
   noteEnd(entry: OpenEntry, end: SentFile): void {
     entry.ended = end;
@@ -136,7 +143,7 @@ export class OutgoingEntries {
   assertInTime(): void {
     const { channel, timeouts } = this.#options;
     for (const entry of this.#open.values()) {
-      const what = findOverdue(entry, timeouts, this.#moved);
+      const what = findOverdue(entry, timeouts, { moved: this.#moved, alive: this.#alive });
       if (what)
         throw new FtxError(
           'timeout',

@@ -89,11 +89,18 @@ export function takeHave(entry: OpenEntry, digests: readonly bigint[]): Task | u
   return { entry, offset: have.offset, have: have.digests };
 }
 
-/** Returns the answer that is overdue, in words for the message; undefined if none is. `moved`: performance.now() when content last moved. */
-export function findOverdue({ awaited, ended }: OpenEntry, timeouts: Timeouts, moved: number): string | undefined {
+/** Returns the answer that is overdue, in words for the message; undefined if none is. `moved` and `alive`: performance.now() when content last moved, and when the receiver last told what it is doing. */
+export function findOverdue(
+  { awaited, ended }: OpenEntry,
+  timeouts: Timeouts,
+  { moved, alive }: { readonly moved: number; readonly alive: number },
+): string | undefined {
   if (!awaited) return undefined;
   const readingMs = (1000 * (ended?.size ?? 0)) / MIN_STORED_BYTES_PER_SECOND;
-  const limitMs = awaited.what === 'stored' ? timeouts.storedMs + readingMs : timeouts.controlMs;
+  // A receiver that tells what it is doing may wait for its disk, or for an older session of this sender.
+  const isAlive = performance.now() - alive < timeouts.controlMs;
+  const answerMs = isAlive ? timeouts.storedMs : timeouts.controlMs;
+  const limitMs = awaited.what === 'stored' ? timeouts.storedMs + readingMs : answerMs;
   if (performance.now() - Math.max(awaited.since, moved) < limitMs) return undefined;
   return `${awaited.what} within ${Math.round(limitMs / 1000)} s`;
 }

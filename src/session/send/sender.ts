@@ -154,8 +154,10 @@ async function readAnswers(channel: Channel, entries: OutgoingEntries, shares: S
         `${formatAddress(channel.address)} closed the connection before everything was stored. Send again.`,
       );
     if (message.type === 'goodbye' && entries.finished) return;
-    if (message.type === 'status') shares.noteLap(message.shares);
-    else if (message.type === 'error' && message.id === 0) throw new FtxError(message.code, message.message);
+    if (message.type === 'status') {
+      shares.noteLap(message.shares);
+      entries.noteAlive();
+    } else if (message.type === 'error' && message.id === 0) throw new FtxError(message.code, message.message);
     else entries.receive(message);
   }
 }

@@ -1,0 +1,115 @@
+/**
+ * The same sender takes over from itself: PROTOCOL.md section 5, offer.
+ *
+ * A connection that was lost silently looks alive to the receiver for a while, and so does one whose file waits for a
+ * slow disk. When the sender comes back with the same file, the older entry gives way: what has arrived is suspended,
+ * and the newer one goes on from there. An entry that is being committed is waited for.
+ */
+import type { Entry } from '../../core/entry.js';
+import { FtxError } from '../../core/errors.js';
+import type { Bringer } from '../../core/inbox.js';
+
+/** An entry of another transfer that has not moved for this long, in milliseconds, gives way. */
+const STILL_MS = 5_000;
+/** Milliseconds between two looks at an entry that moves. */
+const LOOK_MS = 1_000;
+
+interface Turn {
+  /** Notes that content of the entry has arrived. */
+  noteMoved(): void;
+  /** Lets the next entry begin. Safe to call more than once. */
+  release(): void;
+}
+
+interface TurnOptions {
+  readonly bringer: Bringer;
+  /** The id of the transfer; undefined for an older sender. */
+  readonly transfer: string | undefined;
+  /** Entries of one session never give way to each other. */
+  readonly session: object;
+  /** Has the entry give way if it can. Its turn is released then. */
+  readonly giveWay: () => void;
+  /** Ends the wait. */
+  readonly signal: AbortSignal;
+}
+
+interface Current extends TurnOptions {
+  movedAt: number;
+  readonly over: Promise<void>;
+}
+
+/** Process-wide, by bringer and offer: the entries that arrive. */
+const arriving = new Map<string, Current>();
+
+const NO_TURN: Turn = { noteMoved: () => undefined, release: () => undefined };
+
+/** Waits until no other session of the same sender has the file. Resolves at once when the signal is aborted. */
+async function takeTurn(offer: Entry, options: TurnOptions): Promise<Turn> {
+  const { bringer, transfer, session, signal } = options;
+  // A stream cannot be sent twice. Without a key, only the id of the transfer tells who it is.
+  if (offer.size === null || (bringer.kind === 'none' && transfer === undefined)) return NO_TURN;
+  const who = bringer.kind === 'key' ? bringer.id : `transfer ${transfer}`;
+  const key = JSON.stringify([who, offer.path, offer.size, String(offer.mtimeNs)]);
+  for (let other; (other = arriving.get(key));) {
+    if (other.session === session || signal.aborted) return NO_TURN;
+    const isSame = transfer !== undefined && other.transfer === transfer;
+    if (isSame || performance.now() - other.movedAt >= STILL_MS) other.giveWay();
+    await waitFor(other.over, signal);
+  }
+  return begin(key, options);
+}
+
+function begin(key: string, options: TurnOptions): Turn {
+  let release: () => void = () => undefined;
+  const over = new Promise<void>((resolve) => (release = resolve));
+  const current: Current = { ...options, movedAt: performance.now(), over };
+  arriving.set(key, current);
+  return {
+    noteMoved: () => void (current.movedAt = performance.now()),
+    release() {
+      if (arriving.get(key) === current) arriving.delete(key);
+      release();
+    },
+  };
+}
+
+/** Resolves when the other entry is over, when it is time to look again, or when the signal is aborted. */
+async function waitFor(over: Promise<void>, signal: AbortSignal): Promise<void> {
+  let stop: () => void = () => undefined;
+  const stopped = new Promise<void>((resolve) => (stop = resolve));
+  const timer = setTimeout(stop, LOOK_MS);
+  signal.addEventListener('abort', stop);
+  await Promise.race([over, stopped]);
+  signal.removeEventListener('abort', stop);
+  clearTimeout(timer);
+}
+
+/** The files that one session receives, and that no other session of its sender may receive meanwhile. */
+export interface Turns {
+  /** Waits until no older session of the sender has the file. */
+  take(id: number, offer: Entry, entry: Pick<TurnOptions, 'transfer' | 'giveWay'>): Promise<void>;
+  /** Notes that content of the entry has arrived. */
+  noteMoved(id: number): void;
+  /** Lets the next session begin. Safe to call more than once. */
+  end(id: number): void;
+}
+
+export function createTurnsOf(bringer: Bringer, signal: AbortSignal): Turns {
+  const session = {};
+  const turns = new Map<number, Turn>();
+  return {
+    async take(id, offer, entry) {
+      turns.set(id, await takeTurn(offer, { ...entry, bringer, session, signal }));
+    },
+    noteMoved: (id) => turns.get(id)?.noteMoved(),
+    end(id) {
+      turns.get(id)?.release();
+      turns.delete(id);
+    },
+  };
+}
+
+/** FtxError `busy`: a newer session of the same sender goes on with the file. */
+export function supersededError(): FtxError {
+  return new FtxError('busy', 'Another transfer of the same sender goes on with this file.');
+}
