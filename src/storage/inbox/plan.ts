@@ -48,13 +48,14 @@ export function createPlan(options: PlanOptions, isDryRun: boolean): Plan {
   const { maxFiles, fold } = options;
   const names = fold && new NameSet(fold);
   const findParent = createParentFinder(options.dir);
+  const findDurable = createDurableFinder();
   let entries = 0;
   let needed = 0;
 
   async function judge(offer: Entry): Promise<Outlook> {
     const path = checkOffer(options, offer);
     if (names) assertNamesApart(names, path);
-    const outlook = await look({ ...options, isDryRun }, offer, path, findParent(path));
+    const outlook = await look({ ...options, isDryRun, findDurable }, offer, path, findParent(path));
     if (outlook.fate !== 'already') needed += (offer.size ?? 0) - outlook.offset;
     return outlook;
   }
@@ -126,13 +127,25 @@ function findParent(dir: string, { text, parents }: EntryPath): Parent {
   return { folder, isThere: true };
 }
 
+/** Returns findDurableBytes with a memory for what was found, because a sender may name one file many times in a list. */
+function createDurableFinder(): typeof findDurableBytes {
+  const found = new Map<string, number>();
+  return async (folder, offer, peer) => {
+    const key = JSON.stringify([offer.path, offer.size, offer.mtimeNs.toString()]);
+    const bytes = found.get(key) ?? (await findDurableBytes(folder, offer, peer));
+    // Only what is there takes memory: there are as many of them as there are parts.
+    if (bytes > 0) found.set(key, bytes);
+    return bytes;
+  };
+}
+
 async function look(
-  options: PlanOptions & { readonly isDryRun: boolean },
+  options: PlanOptions & { readonly isDryRun: boolean; readonly findDurable: typeof findDurableBytes },
   offer: Entry,
   { name, sibling }: EntryPath,
   parent: Parent,
 ): Promise<Outlook> {
-  const { peer, isDryRun } = options;
+  const { peer, isDryRun, findDurable } = options;
   const at = (other: string): string => join(parent.folder, other);
   const there = parent.isThere ? readExisting(at(name)) : undefined;
   const delivered = await findDelivery(options, offer);
@@ -142,7 +155,7 @@ async function look(
   if (fate === 'already') return { fate, offset: 0 };
   accessSync(parent.folder, constants.W_OK | constants.X_OK);
   const canResume = offer.kind === 'file' && parent.isThere && peer !== undefined;
-  const offset = canResume ? await findDurableBytes(parent.folder, offer, peer) : 0;
+  const offset = canResume ? await findDurable(parent.folder, offer, peer) : 0;
   if (fate !== 'rename' || !isDryRun) return { fate, offset };
   const free = await findFreeName(name, async (other) => (await lstatIfAny(at(other))) !== undefined);
   return { fate, offset, as: sibling(free) };

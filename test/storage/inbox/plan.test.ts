@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BLOCK_BYTES } from '../../../src/core/entry.js';
@@ -35,6 +35,19 @@ async function leavePart(dir: string, blocks: number): Promise<void> {
 }
 
 describe('a plan', () => {
+  it('reads the journal of a part once, however often the list names the file', async () => {
+    const dir = await tempDir();
+    await leavePart(dir, 3);
+    const plan = makeSink(dir).plan(true);
+    const offer = offerFile('d/large', 9 * MIB);
+    const first = await plan.add(offer);
+    await rm(join(dir, 'd'), { recursive: true });
+    await mkdir(join(dir, 'd'));
+    expect(await plan.add(offer)).toEqual(first);
+    expect(first.offset).toBe(3 * MIB);
+    expect((await makeSink(dir).plan(true).add(offer)).offset).toBe(0);
+  });
+
   it('knows what an earlier session of the same sender has left, and that nothing of it need come', async () => {
     const dir = await tempDir();
     await leavePart(dir, 3);
