@@ -35,6 +35,8 @@ export async function sendClassic(
     tally.emit({ type: 'connected', peer: formatAddress(connection.address), protocol: 'classic' });
     const reader = createByteReader(watched);
     tally.emit({ type: 'offered', path, kind: 'file', size });
+    // An empty file is read first, because the receiver has stored it as soon as it hears the size.
+    if (size === 0) await source.blocks(0)[Symbol.asyncIterator]().next();
     await watched.write([toBytes(String(size))]);
     await within(
       options.timeouts.controlMs,

@@ -33,6 +33,8 @@ export async function* readFile(
     // Synchronous, because the file was just opened and is in memory: the call takes 2 µs, a trip to a thread 40.
     assertUnchanged(known, fstatSync(handle.fd, { bigint: true }));
     yield* readAhead(createReader(handle, known, from));
+    const { bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, Number(known.stats.size));
+    assertLength(bytesRead === 0, known, handle.fd);
     await afterwards?.(handle);
     assertUnchanged(known, lstatSync(known.file, { bigint: true }));
   } catch (error) {
@@ -59,9 +61,8 @@ function createReader(handle: FileHandle, known: FoundFile, from: number): ReadB
     if (length <= 0) return undefined;
     const block = (buffers[number % RING] ??= Buffer.allocUnsafeSlow(length)).subarray(0, length);
     const read = await readFully(handle, block, offset);
-    if (read === length) return block;
-    assertUnchanged(known, fstatSync(handle.fd, { bigint: true }));
-    throw shortError(known, offset + read);
+    assertLength(read === length, known, handle.fd);
+    return block;
   };
 }
 
@@ -75,18 +76,24 @@ async function readFully(handle: FileHandle, buffer: Buffer, offset: number): Pr
   return done;
 }
 
-/** Throws FtxError `changed` unless `now` is of the file that was found, with the same size and time. */
+/** Throws FtxError `changed` unless `now` is of the file that was found, with the same size and times. */
 export function assertUnchanged({ path, stats }: FoundFile, now: BigIntStats): void {
   if (now.ino !== stats.ino || now.dev !== stats.dev) throw changedError(path, 'was replaced by another');
   const sizes = `from ${stats.size.toString()} to ${now.size.toString()} bytes`;
   if (now.size < stats.size) throw changedError(path, `shrank ${sizes}`);
   if (now.size > stats.size) throw changedError(path, `grew ${sizes}`);
+  // What is still empty has the same content. Some files of /proc are empty, and have another time at each look.
+  if (stats.size === 0n) return;
   if (now.mtimeNs !== stats.mtimeNs) throw changedError(path, 'was modified');
+  if (now.ctimeNs !== stats.ctimeNs) throw changedError(path, 'was touched');
 }
 
-/** FtxError `changed` for a file that ends after `bytes` bytes, although its size is unchanged. */
-export function shortError({ path, stats }: FoundFile, bytes: number): FtxError {
-  return changedError(path, `ended at ${bytes} of ${stats.size.toString()} bytes`);
+/** Throws FtxError unless the content of an open file is as long as its size: `changed` if the file has changed, or else `unreadable`. */
+export function assertLength(isAsLong: boolean, known: FoundFile, fd: number): void {
+  if (isAsLong) return;
+  assertUnchanged(known, fstatSync(fd, { bigint: true }));
+  const reason = 'its size is not known before it is read, as in /proc';
+  throw new FtxError('unreadable', `${showPath(known.path)}: ${reason}. Send it by: cat FILE | ftx send - --name NAME`);
 }
 
 function changedError(path: string, change: string, cause?: unknown): FtxError {

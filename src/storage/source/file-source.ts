@@ -3,7 +3,7 @@ import { closeSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { MIN_RESUMABLE_BYTES } from '../../core/entry.js';
 import type { Source } from '../../core/source.js';
 import { createLatencyGuard } from '../disk/latency.js';
-import { assertUnchanged, readError, READ_FLAGS, readFile, shortError, type FoundFile } from '../disk/read-file.js';
+import { assertLength, assertUnchanged, readError, READ_FLAGS, readFile, type FoundFile } from '../disk/read-file.js';
 import { pinOf } from './pin.js';
 import { createSourceJournal } from './source-journal.js';
 
@@ -49,13 +49,14 @@ function readWhole(known: FoundFile): Uint8Array {
   try {
     fd = openSync(known.file, READ_FLAGS);
     assertUnchanged(known, fstatSync(fd, { bigint: true }));
-    const content = Buffer.allocUnsafe(Number(known.stats.size));
-    for (let done = 0, read; done < content.length; done += read) {
-      read = readSync(fd, content, { offset: done });
-      if (read === 0) throw shortError(known, done);
-    }
+    const size = Number(known.stats.size);
+    // One byte more than the size, to see that nothing follows.
+    const content = Buffer.allocUnsafe(size + 1);
+    let done = 0;
+    for (let read = -1; read !== 0 && done <= size; done += read) read = readSync(fd, content, { offset: done });
+    assertLength(done === size, known, fd);
     assertUnchanged(known, lstatSync(known.file, { bigint: true }));
-    return content;
+    return content.subarray(0, size);
   } catch (error) {
     throw readError(error, known.path);
   } finally {

@@ -1,10 +1,23 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readlinkSync } from 'node:fs';
-import { appendFile, lstat, open, rename, rm, symlink, truncate, writeFile, type FileHandle } from 'node:fs/promises';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import {
+  appendFile,
+  chmod,
+  lstat,
+  open,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BLOCK_BYTES } from '../../../src/core/entry.js';
 import type { Source } from '../../../src/core/source.js';
+import { readFile } from '../../../src/storage/disk/read-file.js';
 import { createFileSource } from '../../../src/storage/source/file-source.js';
 import { refusal } from '../../contract/sink.contract.js';
 import { copyBlocks, describeSource } from '../../contract/source.contract.js';
@@ -122,6 +135,60 @@ describe('a file that changes after it was offered', () => {
   });
 });
 
+describe('a file that is touched while it is read', () => {
+  it.each<[touch: string, touch: (file: string) => Promise<void>]>([
+    ['gets other permissions', async (file) => chmod(file, (await lstat(file)).mode ^ 0o4)],
+    [
+      'gets other content, and its time back',
+      async (file) => {
+        await writeFile(file, Buffer.alloc((await lstat(file)).size, 1), { flag: 'r+' });
+        await setTime(file, 1_500_000_000);
+      },
+    ],
+  ])('%s: it has changed', async (_, touch) => {
+    const file = await makeFile(Buffer.alloc(MIB3));
+    const { ctimeNs } = await lstat(file, { bigint: true });
+    const read = async () => {
+      for await (const block of (await offerFile(file)).blocks(0)) {
+        expect(block.length).toBeGreaterThan(0);
+        // Once is not enough within one tick of the clock.
+        do await touch(file);
+        while ((await lstat(file, { bigint: true })).ctimeNs === ctimeNs);
+      }
+    };
+    await expect(read()).rejects.toThrow('d/x: the file was touched while it was being sent. Send it again.');
+  });
+});
+
+/** Files whose content is not as long as their size: 0 in /proc, and a page or 64 KiB in /sys. */
+const UNSIZED = ['/proc/version', '/proc/self/status', '/proc/self/net/dev', '/sys/class/net/lo/mtu'];
+
+describe.skipIf(!existsSync('/proc/version'))('a file whose size is not the length of its content', () => {
+  const says =
+    'd/x: its size is not known before it is read, as in /proc. Send it by: cat FILE | ftx send - --name NAME';
+
+  it.each(UNSIZED.filter((file) => existsSync(file)))(
+    '%s cannot be read as a file, at once or in blocks',
+    async (path) => {
+      const file = await realpath(path);
+      const source = await offerFile(file);
+      const known = { file, path: 'd/x', stats: await lstat(file, { bigint: true }) };
+      for (const blocks of [(from: number) => source.blocks(from), (from: number) => readFile(known, from)]) {
+        const reading = copyBlocks({ ...source, blocks }, 0);
+        await expect(reading).rejects.toThrow(refusal('unreadable'));
+        await expect(reading).rejects.toThrow(says);
+      }
+    },
+  );
+
+  it('an empty file of a disk is read, also when its time has changed', async () => {
+    const file = await makeFile(Buffer.alloc(0));
+    const source = await offerFile(file);
+    await setTime(file, 1_600_000_000);
+    expect(await copyBlocks(source, 0)).toEqual([]);
+  });
+});
+
 describe('how a file is read', () => {
   it('has the next block under way while the consumer has one, and no more', async () => {
     const reads = await spyOnReads();
@@ -139,10 +206,11 @@ describe('how a file is read', () => {
     const reads = await spyOnReads();
     const buffers = (): Set<unknown> => new Set(reads.mock.calls.map(([view]) => (view as unknown as Buffer).buffer));
     await copyBlocks(await offerFile(await makeFile(makeContent(6 * BLOCK_BYTES + 5))), 0);
-    expect(buffers().size).toBe(3);
+    expect(buffers().size).toBe(3 + 1);
     reads.mockClear();
     await copyBlocks(await offerFile(await makeFile(makeContent(128 * 1024))), 0);
-    expect([...buffers()].map((buffer) => (buffer as ArrayBuffer).byteLength)).toEqual([128 * 1024]);
+    // The one byte is for the look behind the end.
+    expect([...buffers()].map((buffer) => (buffer as ArrayBuffer).byteLength)).toEqual([128 * 1024, 1]);
   });
 
   it('puts together what the system hands out in pieces', async () => {
