@@ -117,7 +117,7 @@ it('a tree that was broken off by a SIGKILL of the receiver is in the end as it 
   for (const [name, mode] of [
     ['open/shut', 0o750],
     ['open', 0o755],
-    ['.', 0o775],
+    ['.', 0o755],
   ] as const) {
     await chmod(join(tree, name), mode);
     await setTime(join(tree, name), 1_600_000_000);

@@ -88,6 +88,8 @@ export interface FileSinkOptions {
   readonly fileMode?: number | undefined;
   /** The permission bits of all new folders. Without it, those of the offers count. */
   readonly dirMode?: number | undefined;
+  /** Throws FtxError `io` when the folder is another one than at the start. Without it nobody looks. */
+  readonly assertSameInbox?: (() => void) | undefined;
   /** Maps the spellings that the folder takes for the same name to one text. Without it, each spelling is a name of its own. */
   readonly fold?: Fold | undefined;
 }
@@ -119,11 +121,13 @@ export function createFileSink(options: FileSinkOptions): Sink {
     plan: (isDryRun) => createPlan(session, isDryRun),
     open: (offer, vouched = NOTHING, signal) =>
       explain(offer, () => {
+        options.assertSameInbox?.();
         countEntry(offer);
         return openFile(session, { ...offer, mode: chooseFileMode(offer, fileMode) }, vouched, signal);
       }),
     place: (offer) =>
       explain(offer, () => {
+        options.assertSameInbox?.();
         countEntry(offer);
         if (offer.kind === 'directory') return placeFolder(offer);
         if (offer.kind === 'symlink') return placeLink(session, offer);

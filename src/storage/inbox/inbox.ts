@@ -10,6 +10,7 @@ import { prepareFolder } from './folders.js';
 import { cleanParts, listParts } from './left-parts.js';
 import { openLedger } from './ledger.js';
 import { createQuota } from './quota.js';
+import { watchInbox } from './same-inbox.js';
 import { createSpace } from './space.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -47,12 +48,14 @@ export async function openFolderInbox(options: FolderInboxOptions): Promise<Fold
   const ledger = options.ledger ? openLedger(dir) : undefined;
   const modes = { fileMode, dirMode };
   const shared = { dir, maxSize, maxFiles, sync, ...modes, quota, fold: await probeFold(dir), space: createSpace(dir) };
+  const assertSameInbox = await watchInbox(dir, options.ledger);
   const stopCleaning = startCleaning(dir, keepPartsMs);
   return {
     dir,
     session: ({ bringer, isKnown, onConflict, isResumable }) =>
       createFileSink({
         ...shared,
+        assertSameInbox,
         isKnown,
         onConflict,
         deliveries: ledger && createDeliveries({ dir, ledger, bringer, isDurable: sync }),

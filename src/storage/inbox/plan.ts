@@ -32,6 +32,8 @@ export interface PlanOptions {
   readonly space?: SenderSpace | undefined;
   readonly quota?: Quota | undefined;
   readonly fold?: Fold | undefined;
+  /** Throws FtxError `io` when the folder is another one than at the start. */
+  readonly assertSameInbox?: (() => void) | undefined;
 }
 
 /** The parent folder of an entry, or the deepest folder on the way to it that exists (`isThere` false). */
@@ -65,6 +67,7 @@ export function createPlan(options: PlanOptions, isDryRun: boolean): Plan {
       entries += 1;
       if (entries > maxFiles) throw tooManyError(maxFiles);
       try {
+        options.assertSameInbox?.();
         return await judge(offer);
       } catch (error) {
         throw diskError(error, offer.path);
