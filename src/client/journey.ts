@@ -5,6 +5,8 @@ export interface Journey {
   note(event: TransferEvent): void;
   /** The entries that were stored, refused or failed up to now: another attempt leaves them out. */
   readonly ended: () => ReadonlySet<string>;
+  /** Whether an entry of this name was stored or refused, or has failed, by now. */
+  readonly hasEnded: (path: string) => boolean;
   /**
    * Grows by the bytes that the receiver has for good, and by one for each entry. Only what this send itself has sent
    * counts, because a receiver could call anything its own, and so keep the sender going.
@@ -31,7 +33,13 @@ export function createJourney(): Journey {
     credit.forget(event.path);
   }
 
-  return { note, ended: () => new Set(atEnd), progress: () => kept, wasConnected: () => connected };
+  return {
+    note,
+    ended: () => new Set(atEnd),
+    hasEnded: (path) => atEnd.has(path),
+    progress: () => kept,
+    wasConnected: () => connected,
+  };
 }
 
 /** Compares what the receiver says it has with what was sent. */

@@ -167,9 +167,10 @@ async function sendAll(options: CompleteOptions, work: Work, onCounted: (totals:
   const attempt = async () => {
     const ended = journey.ended();
     const isWanted = ({ path }: Entry) => !ended.has(path);
+    const { hasEnded } = journey;
     const sources = () => inputs.walk(createProblemReport(work));
     const link = await connect(to, { route, plain, peer, home, desk, timeouts, transfer, signal, emit });
-    await sendSession(link, sources, { tally, timeouts, createSha256, signal, dryRun, isWanted, onCounted });
+    await sendSession(link, sources, { tally, timeouts, createSha256, signal, dryRun, isWanted, hasEnded, onCounted });
   };
   const retries = canRetry(options, inputs) ? options.retries : 0;
   await withRetries({ ...journey, retries, signal, onRetry: createRetryReport(work, retries) }, attempt);

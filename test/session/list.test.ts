@@ -114,11 +114,35 @@ describe('a list', () => {
     expect(measureMemory() - before).toBeLessThan(MAX_GROWTH);
   });
 
-  it('does not bind the offers: an entry that was not in the list is judged when it is offered', async () => {
-    const walks = [sourcesOf('a', 'b', 'gone'), [...sourcesOf('a', '../late', 'b'), createMemorySource('new', HELLO)]];
-    const { sent, sink } = await transfer({ [Symbol.iterator]: () => walks.shift()![Symbol.iterator]() });
-    expect(sent).toMatchObject({ stored: 3, refused: 1 });
-    expect([...sink.entries.keys()]).toEqual(['a', 'b', 'new']);
+  it.each([
+    ['the same', ['a', 'd/b', 'd'], ['a', 'd/b', 'd'], []],
+    ['more, which came later', ['a', 'd'], ['a', 'd/new', 'd', 'e'], []],
+    ['less, because a file is gone', ['a', 'd/b', 'd/c', 'd'], ['a', 'd/c', 'd'], ['d/b']],
+    ['less, because a folder is gone', ['a', 'd/b', 'd'], ['a'], ['d/b', 'd']],
+    ['another name for a file', ['a', 'b'], ['a', 'c'], ['b']],
+    ['fewer of the same name', ['a', 'b', 'b'], ['a', 'b'], ['b']],
+    ['more of the same name', ['a', 'b'], ['a', 'b', 'b'], []],
+    ['nothing', ['a', 'b'], [], ['a', 'b']],
+  ])('binds the offers: the second walk finds %s', async (_, listed, found, gone) => {
+    const walks = [sourcesOf(...listed), sourcesOf(...found)];
+    const { sent, sender } = await transfer({ [Symbol.iterator]: () => walks.shift()![Symbol.iterator]() });
+    expect(sent).toMatchObject({ stored: listed.length - gone.length, failed: gone.length });
+    const message = (path: string) => `${path}: was renamed or removed after the list was made.`;
+    expect(told(sender.events, 'failed')).toEqual(
+      gone.map((path) => expect.objectContaining({ path, code: 'changed', message: message(path) }) as unknown),
+    );
+    expect(told(sender.events, 'offered')).toHaveLength(listed.length - gone.length);
+  });
+
+  it('does not bind what is found of a name: an entry that has changed is judged when it is offered', async () => {
+    const walks = [
+      [createMemorySource('x', Buffer.alloc(100)), createMemorySource('y', HELLO)],
+      [createMemorySource('x', HELLO), createMemorySource('y', Buffer.alloc(100))],
+    ];
+    const sources = { [Symbol.iterator]: () => walks.shift()![Symbol.iterator]() };
+    const { sent, sink } = await transfer(sources, createMemorySink({ maxSize: 50 }));
+    expect(sent).toMatchObject({ stored: 1, refused: 2 });
+    expect([...sink.entries.keys()]).toEqual(['x']);
   });
 });
 

@@ -33,6 +33,8 @@ export class OutgoingList {
   readonly #options: OutgoingListOptions;
   readonly #waiting: Batch[] = [];
   readonly #refused = new Set<string>();
+  /** How many entries of each name were listed and have not been offered. */
+  readonly #left = new Map<string, number>();
   #entries = 0;
   #bytes = 0;
   /** True once the last part has been asked. */
@@ -47,9 +49,18 @@ export class OutgoingList {
     return { entries: this.#entries, bytes: this.#bytes };
   }
 
-  /** Whether the receiver has refused this very entry. */
-  hasRefused(entry: Entry): boolean {
-    return this.#refused.has(keyOf(entry));
+  /** Names that were listed and that take() was not asked about. */
+  get left(): Iterable<string> {
+    return this.#left.keys();
+  }
+
+  /** Tells of an entry of the second walk whether it is to be offered: its name was listed, and the receiver has not refused this very entry. */
+  take(entry: Entry): boolean {
+    const left = this.#left.get(entry.path);
+    if (left === undefined) return false;
+    if (left > 1) this.#left.set(entry.path, left - 1);
+    else this.#left.delete(entry.path);
+    return !this.#refused.has(keyOf(entry));
   }
 
   /**
@@ -69,6 +80,7 @@ export class OutgoingList {
         [batch, texts, bytes] = [[], [], FRAME_BYTES];
       }
       batch.push(source.entry);
+      this.#left.set(source.entry.path, (this.#left.get(source.entry.path) ?? 0) + 1);
       texts.push(text);
       bytes += size;
       this.#entries += 1;
@@ -76,14 +88,14 @@ export class OutgoingList {
     }
     if (batch.length === 0 || (only && !this.#options.dryRun)) return only;
     await this.#ask(batch, texts, true);
-    while (!this.#isChecked) this.#take(await this.#hear());
+    while (!this.#isChecked) this.#takeVerdicts(await this.#hear());
     return undefined;
   }
 
   /** Sends entries to be checked. Waits first while too many checks are open. */
   async #ask(entries: readonly Entry[], texts: readonly string[], last: boolean): Promise<void> {
     const { channel, dryRun } = this.#options;
-    while (this.#waiting.length >= MAX_OPEN_CHECKS) this.#take(await this.#hear());
+    while (this.#waiting.length >= MAX_OPEN_CHECKS) this.#takeVerdicts(await this.#hear());
     this.#waiting.push({ entries, judged: 0 });
     this.#isAsked = last;
     await channel.send({ type: 'check', id: 0, entries, texts, last, dryRun });
@@ -102,7 +114,7 @@ export class OutgoingList {
     throw new FtxError('protocol', `The receiver sent a ${message.type} message while it was asked to check a list.`);
   }
 
-  #take({ verdicts, end, room }: CheckedMessage): void {
+  #takeVerdicts({ verdicts, end, room }: CheckedMessage): void {
     const [batch] = this.#waiting;
     if (!batch || (verdicts.length === 0 && !end)) throw verdictsError();
     for (const verdict of verdicts) this.#judge(batch, verdict);

@@ -45,6 +45,8 @@ export interface SenderSessionOptions {
   readonly dryRun?: boolean | undefined;
   /** Whether an entry is to be sent at all; false for what an earlier session has brought to its end. */
   readonly isWanted?: ((entry: Entry) => boolean) | undefined;
+  /** Whether an entry of this name has come to its end by now. */
+  readonly hasEnded?: ((path: string) => boolean) | undefined;
   /** Called with the totals of the list, once the receiver has checked it. */
   readonly onCounted?: ((totals: Totals) => void) | undefined;
 }
@@ -105,8 +107,9 @@ async function checkAll(
   channel: Channel,
   sources: Sources,
   { capabilities }: Hello,
-  { tally, timeouts, dryRun = false, isWanted = () => true, onCounted }: SenderSessionOptions,
+  options: SenderSessionOptions,
 ): Promise<AsyncIterable<Source>> {
+  const { tally, timeouts, dryRun = false, isWanted = () => true, onCounted } = options;
   if (!capabilities.includes(CHECK_CAPABILITY)) {
     if (dryRun)
       throw new FtxError(
@@ -120,7 +123,20 @@ async function checkAll(
   onCounted?.(list.totals);
   if (only) return toAsync([only]);
   if (dryRun) return toAsync([]);
-  return filterSources(sources(), (entry) => isWanted(entry) && !list.hasRefused(entry));
+  return takeListed(list, filterSources(sources(), isWanted), options);
+}
+
+/** The sources that are in the list, and after them a failure for each name that was listed and is gone. What came later is left out. */
+async function* takeListed(
+  list: OutgoingList,
+  sources: AsyncIterable<Source>,
+  { tally, hasEnded = () => false }: SenderSessionOptions,
+): AsyncGenerator<Source> {
+  for await (const source of sources) if (list.take(source.entry)) yield source;
+  for (const path of list.left) {
+    const message = `${path}: was renamed or removed after the list was made.`;
+    if (!hasEnded(path)) tally.emit({ type: 'failed', path, code: 'changed', message });
+  }
 }
 
 async function* toAsync(sources: readonly Source[]): AsyncGenerator<Source> {

@@ -13,3 +13,8 @@ export function makePartName(): string {
 export function markIn(name: string): string {
   return name.startsWith(RESERVED_PREFIX) ? name.slice(RESERVED_PREFIX.length, name.lastIndexOf('.')) : '';
 }
+
+/** Tells whether a receiver gives such a name to what it keeps in the receive folder: parts, journals, locks, and the ledger. */
+export function isReceiverName(name: string): boolean {
+  return /^\.ftx-(?:ledger|.*\.(?:part|journal|lock))$/.test(name);
+}

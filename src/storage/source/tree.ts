@@ -7,6 +7,7 @@ import { abortReason, FtxError, errnoOf } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
 import type { Source } from '../../core/source.js';
 import { showPath } from '../disk/disk-error.js';
+import { isReceiverName } from '../names/part-name.js';
 import { createFileSource } from './file-source.js';
 import { readError, type FoundFile } from '../disk/read-file.js';
 import { inspectInputs, specialFileError } from './input.js';
@@ -82,10 +83,13 @@ async function* readInput(walk: Walk, input: FoundFile): AsyncGenerator<Source> 
   }
 }
 
-/** The last one first, to be taken from the end; undefined when the folder cannot be read. */
+/**
+ * The names in a folder but those that a receiver gives to its own files, as there are where an inbox is sent. The last
+ * name is first, to be taken from the end; undefined when the folder cannot be read.
+ */
 async function listNames(walk: Walk, { file, path }: FoundFile): Promise<Buffer[] | undefined> {
   const names = await attempt(walk, path, () => readdir(file, { encoding: 'buffer' }));
-  return names?.sort((a, b) => b.compare(a));
+  return names?.filter((name) => !isReceiverName(name.toString())).sort((a, b) => b.compare(a));
 }
 
 async function findEntry(walk: Walk, folder: FoundFile, bytes: Buffer): Promise<FoundFile | undefined> {

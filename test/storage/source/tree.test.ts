@@ -73,6 +73,20 @@ describe('readSources', () => {
     expect(entries.get('folder/link')).toMatchObject({ kind: 'symlink', size: 0, target: 'a/x' });
   });
 
+  it('leaves out what a receiver keeps in a folder, and nothing else', async () => {
+    const folder = await makeTree();
+    const own = ['.ftx-0123456789abcdef.part', '.ftx-0123456789abcdef.journal', '.ftx-1-2-3-4.lock'];
+    for (const name of own) {
+      await writeFile(join(folder, name), '');
+      await writeFile(join(folder, 'a', name), '');
+    }
+    await mkdir(join(folder, '.ftx-ledger'));
+    await writeFile(join(folder, '.ftx-ledger', 'x'), '');
+    for (const name of ['.ftx-ledger.txt', '.ftx-notes', 'x.part']) await writeFile(join(folder, name), '');
+    const others = ['.ftx-ledger.txt', '.ftx-notes', 'x.part'].map((name) => `folder/${name}`);
+    expect((await readPaths([folder])).sort()).toEqual([...TREE, ...others].sort());
+  });
+
   it('hands out the content of files, and none of folders and links', async () => {
     const contents: Record<string, string> = {};
     for await (const source of readSources([await makeTree()])) {
