@@ -1,4 +1,5 @@
 /** Entries and verdicts as JSON: the items of the lists in `check` and `checked`, and the payload of `offer`. */
+import { clampTime } from './schemas.js';
 import type { Entry } from '../core/entry.js';
 import type { ErrorCode } from '../core/errors.js';
 import type { Outlook } from '../core/sink.js';
@@ -14,7 +15,7 @@ const MODE_OF_NONE = 0o644;
 
 export function offerToJson({ path, kind, size, mtimeNs, mode, target }: Entry): object {
   const octal = (mode ?? MODE_OF_NONE).toString(8).padStart(3, '0');
-  return { path, kind, size: size?.toString(), mtime: mtimeNs.toString(), mode: octal, target };
+  return { path, kind, size: size?.toString(), mtime: clampTime(mtimeNs).toString(), mode: octal, target };
 }
 
 export function verdictToJson(verdict: Verdict): unknown {

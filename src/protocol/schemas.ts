@@ -18,7 +18,9 @@ const nanoseconds = v.pipe(
   v.regex(/^(0|-?[1-9]\d{0,29})$/),
   v.transform((text) => clampTime(BigInt(text))),
 );
-function clampTime(ns: bigint): bigint {
+
+/** Returns the time, or the nearest that 64 bits hold. A receiver of version 0.1.0 ends the session for what has more digits. */
+export function clampTime(ns: bigint): bigint {
   if (ns > TIME_NS_MAX) return TIME_NS_MAX;
   return ns < TIME_NS_MIN ? TIME_NS_MIN : ns;
 }
