@@ -24,6 +24,11 @@ export interface PartFile {
   readonly state: 'part';
   /** Digests of the blocks that are durable from an earlier session: block 0 first, without a gap. Usually empty. */
   readonly durable: readonly bigint[];
+  /**
+   * Reads what is durable at this byte offset into all of `target`. Missing where nobody can have touched the durable
+   * blocks since they were written. Otherwise each of them counts only once the caller has read and confirmed it.
+   */
+  readAgain?(target: Uint8Array, offset: number): Promise<void>;
   /** Writes a block, or part of one, at a byte offset. The caller may reuse the memory once it resolves. Throws FtxErrors. */
   write(block: Uint8Array, offset: number): Promise<void>;
   /** Notes that the block at this byte offset has been written whole and has this digest, so that a later session need not ask for it. */

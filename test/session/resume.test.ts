@@ -1,5 +1,17 @@
 import { readdirSync } from 'node:fs';
-import { chmod, lstat, mkdir, readFile, readdir, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  open as openHandle,
+  readFile,
+  readdir,
+  truncate,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BLOCK_BYTES } from '../../src/core/entry.js';
@@ -66,6 +78,83 @@ async function sendOnce(
   await receiver.result;
   return { blocks, read, stored: 'stored' in result && result.stored === 1 + more.length };
 }
+
+describe('a part that somebody has touched between two attempts', () => {
+  async function breakOff() {
+    const set = await setUp();
+    expect((await sendOnce(set.dir, await set.openSource(), 7)).stored).toBe(false);
+    const names = await readdir(set.dir);
+    const part = join(
+      set.dir,
+      names.find((name) => name.endsWith('.part'))!,
+    );
+    return { ...set, part, journal: part.replace(/part$/, 'journal') };
+  }
+
+  /** Writes over 8 bytes of a block, and puts size and time back. */
+  async function alter(part: string, offset: number): Promise<void> {
+    const { atime, mtime } = await lstat(part);
+    const handle = await openHandle(part, 'r+');
+    await handle.write(Buffer.from('altered!'), 0, 8, offset);
+    await handle.close();
+    await utimes(part, atime, mtime);
+  }
+
+  it.each([
+    ['in its first block', [3]],
+    ['in several blocks', [BLOCK_BYTES + 5, 3 * BLOCK_BYTES]],
+    ['in the last byte that is sure to be there', [4 * BLOCK_BYTES - 8]],
+  ])('%s is stored as the sender has it', async (_, offsets) => {
+    const { dir, openSource, received, part } = await breakOff();
+    for (const offset of offsets) await alter(part, offset);
+    const again = await sendOnce(dir, await openSource());
+    expect(again.stored).toBe(true);
+    expect((await readFile(received)).equals(content)).toBe(true);
+    expect(await readdir(dir)).toEqual(['film']);
+    // Only what was altered is sent again.
+    expect(again.blocks).toBeLessThanOrEqual(BLOCKS - 5 + offsets.length);
+  });
+
+  it('is looked at again when the next attempt breaks off too', async () => {
+    const { dir, openSource, received, part } = await breakOff();
+    await alter(part, 3);
+    await sendOnce(dir, await openSource(), 2);
+    expect((await sendOnce(dir, await openSource())).stored).toBe(true);
+    expect((await readFile(received)).equals(content)).toBe(true);
+  });
+
+  it('costs nothing when it was only copied back, and has another inode and time', async () => {
+    const { dir, openSource, received, part } = await breakOff();
+    const copy = await readFile(part);
+    await unlink(part);
+    await writeFile(part, copy);
+    const again = await sendOnce(dir, await openSource());
+    expect(again.blocks).toBeLessThanOrEqual(BLOCKS - 5);
+    expect((await readFile(received)).equals(content)).toBe(true);
+  });
+
+  it.skipIf(process.getuid?.() !== 0).each(['part', 'journal'])(
+    'and whose %s belongs to another user is not gone on with',
+    async (kind) => {
+      const { dir, openSource, received, part } = await breakOff();
+      await chown(part.replace(/part$/, kind), 65534, 65534);
+      const again = await sendOnce(dir, await openSource());
+      expect(again.blocks).toBe(BLOCKS);
+      expect((await readFile(received)).equals(content)).toBe(true);
+    },
+  );
+
+  it('is read again when its journal has no word of how it was left, as after a kill', async () => {
+    const { dir, openSource, received, part, journal } = await breakOff();
+    const records = await readFile(journal);
+    // The last record tells how the part was left.
+    await truncate(journal, records.length - 24);
+    await alter(part, BLOCK_BYTES);
+    const again = await sendOnce(dir, await openSource());
+    expect(again.blocks).toBeLessThanOrEqual(BLOCKS - 4);
+    expect((await readFile(received)).equals(content)).toBe(true);
+  });
+});
 
 describe('a transfer that broke off', () => {
   it('goes on where it stopped, and neither sends nor reads again what is there', async () => {

@@ -27,6 +27,10 @@ export interface BlockMap {
    * arrived damaged too often.
    */
   note(block: ArrivedBlock): 'keep' | 'again';
+  /** Whether a durable block has arrived anew. */
+  isReplaced(offset: number): boolean;
+  /** Notes that a durable block is not what it should be, and has to come again. */
+  request(offset: number): void;
   /** The end of the furthest block that has arrived, damaged or not, in bytes. */
   reached(): number;
   /** True when no block up to `reached` is missing. */
@@ -75,6 +79,8 @@ export function createBlockMap(size: number | null, durable: readonly bigint[] =
       digests[offset / BLOCK_BYTES] = block.digest;
       return 'keep';
     },
+    isReplaced: (offset) => replaced.has(offset),
+    request: (offset) => requests.add({ offset, length: Math.min(BLOCK_BYTES, durableEnd - offset) }),
     reached: () => next,
     isComplete: () => requests.isEmpty(),
     bytes: () => bytes,

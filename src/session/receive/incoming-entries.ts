@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { formatAddress } from '../../core/address.js';
 import type { Bringer } from '../../core/inbox.js';
-import { FtxError, isResumable, toFtxError } from '../../core/errors.js';
+import { abortReason, FtxError, isResumable, toFtxError } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
 import type { PartFile, Sink } from '../../core/sink.js';
 import { NONCE_BYTES, PROOF_CAPABILITY } from '../../protocol/constants.js';
@@ -45,9 +45,7 @@ export class IncomingEntries {
   readonly #turns: Turns;
   /** Set once an offer was one too many: the next ends the session, so that refusals do not go on without end. */
   #excess: FtxError | undefined;
-  /** Why the session is over: files that are there need not be compared to their end. */
-  #closed: FtxError | undefined;
-  /** Ends the waits of the sink. */
+  /** Aborted when the session is over: the sink need not wait any more, nor are files compared to their end. */
   readonly #closing = new AbortController();
 
   constructor(options: IncomingEntriesOptions) {
@@ -122,7 +120,6 @@ export class IncomingEntries {
 
   /** Ends all entries for this reason but those that are being committed, and waits for these. */
   async close(error: FtxError): Promise<void> {
-    this.#closed = error;
     this.#closing.abort(error);
     for (const { id, state } of this.#open.list())
       if (state !== 'comparing' && state !== 'committing') this.#fail(id, error);
@@ -161,11 +158,15 @@ export class IncomingEntries {
     const { channel, tally } = this.#options;
     if (!this.#open.has(id)) return part.suspend();
     const file = createIncomingFile(part, offer.size, (error) => this.#fail(id, error));
-    this.#open.set({ id, offer, startedAt, state: 'receiving', file });
+    const receiving = { id, offer, startedAt, state: 'receiving', file } as const;
+    this.#open.set(receiving);
     const offset = Math.min(part.durable.length * BLOCK_BYTES, offer.size ?? 0);
     if (offset > 0) tally.emit({ type: 'resumed', path: offer.path, bytes: offset, size: offer.size });
     await channel.send({ type: 'ready', id, offset, have: part.durable.length > 0 });
-    if (part.durable.length > 0) await channel.sendHave(id, part.durable);
+    if (part.durable.length === 0) return;
+    await channel.sendHave(id, part.durable);
+    const checked = file.recheck(() => this.#open.isCurrent(receiving)).then(() => this.#commitIfComplete(receiving));
+    void this.#run(id, checked);
   }
 
   async #place(offered: Offered): Promise<void> {
@@ -189,6 +190,8 @@ export class IncomingEntries {
 
   /** Resolves when the next frame may be read: commits do not pile up. */
   async #commitIfComplete(entry: IncomingEntryIn<'receiving'>): Promise<void> {
+    for (const offset of entry.file.takeWrong())
+      await this.#options.channel.send({ type: 'again', id: entry.id, offset });
     if (!this.#open.isCurrent(entry) || !entry.file.isComplete()) return;
     this.#open.set({ ...entry, state: 'committing' });
     return this.#commits.start(this.#run(entry.id, this.#commit(entry)));
@@ -204,7 +207,7 @@ export class IncomingEntries {
     const { present, offer, nonce } = entry;
     const bringer = formatAddress(this.#options.channel.address);
     const onBlock = () => {
-      if (this.#closed) throw this.#closed;
+      this.#closing.signal.throwIfAborted();
       this.#options.onWork?.();
     };
     if (await hasSameContent(present, { ...end, nonce, bringer, onBlock })) {
@@ -214,9 +217,9 @@ export class IncomingEntries {
     if (!present.receiveBeside)
       throw new FtxError('exists', `${offer.path} is there already with other content, and is kept.`);
     const part = await present.receiveBeside();
-    if (!this.#closed) return this.#startReceiving(entry, part);
+    if (!this.#closing.signal.aborted) return this.#startReceiving(entry, part);
     await part.suspend();
-    throw this.#closed;
+    throw abortReason(this.#closing.signal);
   }
 
   /** The entry ends here: the sender is told, and then the user. */
@@ -236,10 +239,8 @@ export class IncomingEntries {
     if (error.code === 'too-many') this.#excess = error;
     const tell = tellFailed(this.#options, entry, error);
     const closed = closeEntry(entry, keep).then(tell, tell);
-    void this.#run(
-      id,
-      closed.finally(() => this.#turns.end(id)),
-    );
+    const ended = closed.finally(() => this.#turns.end(id));
+    void this.#run(id, ended);
   }
 
   /** `work` goes on beside the reading of frames; its failure ends the entry. The promise never rejects. */

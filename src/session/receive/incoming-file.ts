@@ -5,6 +5,7 @@ import type { PartFile, Placed } from '../../core/sink.js';
 import type { DataMessage } from '../../protocol/messages.js';
 import { createBlockMap, type BlockPlace } from './block-map.js';
 import type { Lease } from './block-pool.js';
+import { createRecheck } from './recheck.js';
 
 /** What the sender says in `end`. */
 export interface FileEnd {
@@ -31,7 +32,11 @@ export interface IncomingFile {
   arriveInPieces(head: DataMessage, digest: bigint): 'keep' | 'again';
   /** The sender has sent all blocks, though some may come again. Throws FtxError `protocol` at a second `end`. */
   end(end: FileEnd): void;
-  /** Whether the `end` and all blocks are here. */
+  /** Reads the durable blocks again if somebody may have touched them. `isWanted`: the file is still being received. Never rejects. */
+  recheck(isWanted: () => boolean): Promise<void>;
+  /** Returns the offsets of durable blocks that turned out wrong and have to come again. None before the `end`: the sender may still replace them by itself, and each may come only once. */
+  takeWrong(): readonly number[];
+  /** Whether the `end` and all blocks are here, and all durable blocks are right. */
   isComplete(): boolean;
   /** Bytes of the blocks that are here and intact. */
   bytes(): number;
@@ -55,6 +60,7 @@ export function createIncomingFile(
   const map = createBlockMap(size, part.durable);
   const writes = createWrites(part, onWriteFailure);
   let announced: FileEnd | undefined;
+  const recheck = createRecheck(part, size ?? 0, map);
 
   return {
     assertDue: (place) => map.assertDue(place),
@@ -78,13 +84,14 @@ export function createIncomingFile(
       if (announced || end.size !== (size ?? end.size) || end.size !== map.reached()) throw endError();
       announced = end;
     },
-    isComplete: () => announced !== undefined && map.isComplete(),
+    recheck: (isWanted) => recheck.run(isWanted),
+    takeWrong: () => (announced ? recheck.takeWrong() : []),
+    isComplete: () => announced !== undefined && recheck.isOver() && map.isComplete(),
     bytes: () => map.bytes(),
     digest: () => map.digest(),
     async commit() {
       await writes.whenDone();
-      if (map.digest() !== announced?.digest)
-        throw new FtxError('checksum', 'The whole file has another digest than the sender computed. Send it again.');
+      if (map.digest() !== announced?.digest) throw digestError();
       return part.commit(announced.size, announced.digest);
     },
     async close(keep) {
@@ -95,6 +102,10 @@ export function createIncomingFile(
       await (keep && written ? part.suspend() : part.discard());
     },
   };
+}
+
+function digestError(): FtxError {
+  return new FtxError('checksum', 'The whole file has another digest than the sender computed. Send it again.');
 }
 
 /** The peer ended a file twice, or at a wrong size. */

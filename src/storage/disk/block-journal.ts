@@ -8,6 +8,9 @@ const RECORD_BYTES = 24;
 const CHECKED_BYTES = 16;
 const KIND_KNOWN = 1;
 const KIND_FORGOTTEN = 2;
+/** In place of a block and its digest: a number that no block has, and the pin. Counts only as the last record. */
+const KIND_PIN = 3;
+const NO_BLOCK = Number.MAX_SAFE_INTEGER;
 const MAX_HEADER_BYTES = 64 * 1024;
 
 const OPEN = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
@@ -15,6 +18,10 @@ const OPEN = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 export interface BlockJournal {
   /** The digests that the file held when it was opened, by the number of their block. */
   readonly known: ReadonlyMap<number, bigint>;
+  /** What pin() has recorded, if nothing was recorded after it. */
+  readonly pin: bigint | undefined;
+  /** Records how the file of the blocks looks now, durably. */
+  recordPin(pin: bigint): Promise<void>;
   /** Forgets everything. */
   clear(): Promise<void>;
   /** Adds records. They are durable after the next sync. */
@@ -31,20 +38,26 @@ export interface BlockJournal {
 
 /**
  * Opens the journal at `path`, or begins a new one when the file is missing or is not bound to `binding`. Records from
- * the first damaged one on are dropped. Throws what the system throws, and ELOOP for something that is no journal.
+ * the first damaged one on are dropped. Throws what the system throws, and ELOOP for something that is no journal, or
+ * that another user than `owner` has put there.
  */
-export async function openJournal(path: string, binding: string): Promise<BlockJournal> {
+export async function openJournal(path: string, binding: string, owner?: number): Promise<BlockJournal> {
   const handle = await open(path, OPEN, 0o600);
   try {
-    await assertOwnJournal(handle);
+    await assertOwnJournal(handle, owner);
     const content = await handle.readFile();
     const header = Buffer.from(`${JSON.stringify(binding)}\n`);
     const isBound = content.subarray(0, header.length).equals(header);
-    const { known, end } = isBound ? readRecords(content, header.length) : { known: new Map<number, bigint>(), end: 0 };
+    const nothing = { known: new Map<number, bigint>(), pin: undefined, end: 0 };
+    const { end, ...records } = isBound ? readRecords(content, header.length) : nothing;
     // Some file systems cannot shorten a file. A new journal does not need it.
     if (content.length > end) await handle.truncate(end);
     if (!isBound) await handle.write(header, 0, header.length, 0);
-    return createJournal({ path, handle, known, headerBytes: header.length, end: isBound ? end : header.length });
+    return createJournal({
+      ...{ path, handle, ...records },
+      headerBytes: header.length,
+      end: isBound ? end : header.length,
+    });
   } catch (error) {
     await handle.close();
     throw error;
@@ -52,9 +65,9 @@ export async function openJournal(path: string, binding: string): Promise<BlockJ
 }
 
 /** Throws ELOOP for a pipe, or a hard link to another file, that was planted at the name. For a symbolic link the system does. */
-async function assertOwnJournal(handle: FileHandle): Promise<void> {
+async function assertOwnJournal(handle: FileHandle, owner?: number): Promise<void> {
   const stats = await handle.stat();
-  if (stats.isFile() && stats.nlink === 1) return;
+  if (stats.isFile() && stats.nlink === 1 && (owner === undefined || stats.uid === owner)) return;
   throw Object.assign(new Error('something that is no journal has its name'), { code: 'ELOOP' });
 }
 
@@ -85,12 +98,13 @@ interface OpenJournal {
   readonly path: string;
   readonly handle: FileHandle;
   readonly known: Map<number, bigint>;
+  readonly pin: bigint | undefined;
   readonly headerBytes: number;
   /** The offset at which the undamaged records end. */
   readonly end: number;
 }
 
-function createJournal({ path, handle, known, headerBytes, ...begin }: OpenJournal): BlockJournal {
+function createJournal({ path, handle, known, pin, headerBytes, ...begin }: OpenJournal): BlockJournal {
   let end = begin.end;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -108,6 +122,12 @@ function createJournal({ path, handle, known, headerBytes, ...begin }: OpenJourn
 
   return {
     known,
+    pin,
+    recordPin: (now) =>
+      inTurn(async () => {
+        await write(encodeRecord(NO_BLOCK, now, KIND_PIN));
+        await handle.datasync();
+      }),
     clear: () =>
       inTurn(async () => {
         known.clear();
@@ -143,16 +163,18 @@ function encodeRecord(block: number, digest: bigint, kind: number): Buffer {
 }
 
 /** Reads the records up to the first damaged one. Later records may be damaged as well. `end`: the offset where they end. */
-function readRecords(content: Buffer, from: number): { known: Map<number, bigint>; end: number } {
+function readRecords(content: Buffer, from: number) {
   const known = new Map<number, bigint>();
+  let pin: bigint | undefined;
   let end = from;
   for (; end + RECORD_BYTES <= content.length; end += RECORD_BYTES) {
     const record = content.subarray(end, end + RECORD_BYTES);
     const kind = record.readUInt32BE(CHECKED_BYTES + 4);
     if (crc32(record.subarray(0, CHECKED_BYTES), kind) !== record.readUInt32BE(CHECKED_BYTES)) break;
     const block = Number(record.readBigUInt64BE(0));
+    pin = kind === KIND_PIN ? record.readBigUInt64BE(8) : undefined;
     if (kind === KIND_KNOWN) known.set(block, record.readBigUInt64BE(8));
     else known.delete(block);
   }
-  return { known, end };
+  return { known, pin, end };
 }

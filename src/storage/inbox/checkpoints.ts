@@ -53,6 +53,8 @@ export function createCheckpoints(part: DiskPart, journal: BlockJournal, isOurs:
 
   return {
     note(block, digest) {
+      // A block that is recorded and was not written over has only been read again.
+      if (recorded.has(block)) return;
       noted.push([block, digest]);
       if (isRunning || broken) return;
       if (noted.length >= CHECKPOINT_BLOCKS || performance.now() - last >= CHECKPOINT_MS) start();

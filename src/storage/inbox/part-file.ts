@@ -94,6 +94,17 @@ export class DiskPart {
     return this.#attempt(({ writer }) => writer.write(block, offset));
   }
 
+  /** Reads all of `target` at a byte offset. Throws what the system throws, and FtxErrors. */
+  async read(target: Uint8Array, offset: number): Promise<void> {
+    if (this.#ending) throw endedError(this.#options.place.path.text);
+    const { handle } = await this.#open();
+    for (let done = 0; done < target.length;) {
+      const { bytesRead } = await handle.read(target, done, target.length - done, offset + done);
+      if (bytesRead === 0) throw new FtxError('io', `${showPath(this.#name)} ends early.`);
+      done += bytesRead;
+    }
+  }
+
   /** Makes everything that was written durable. If it fails, the commit fails too. */
   sync(): Promise<void> {
     // After a failure it is not tried again: a second fsync may succeed although the first has lost bytes.

@@ -106,7 +106,9 @@ async function openClaimed(options: PartFileOptions, stem: string, binding: stri
   const name = stem + PART_SUFFIX;
   let journal: BlockJournal | undefined;
   try {
-    journal = await openJournal(join(options.place.folder, stem + JOURNAL_SUFFIX), binding);
+    const owner = findOwnUser(options.place.folder, stem);
+    assertOwnPart(join(options.place.folder, name), owner);
+    journal = await openJournal(join(options.place.folder, stem + JOURNAL_SUFFIX), binding, owner);
     return await openWithJournal(options, name, journal, held);
   } catch (error) {
     await journal?.close().catch(() => undefined);
@@ -114,6 +116,18 @@ async function openClaimed(options: PartFileOptions, stem: string, binding: stri
     if (![...PASSING, ...PLANTED].includes(errno)) await removeFiles(join(options.place.folder, stem));
     throw error;
   }
+}
+
+/** The user to whom the disk gives what this process makes: not its own on some network and FAT file systems. Undefined where that is not known. */
+function findOwnUser(folder: string, stem: string): number | undefined {
+  return lstatSync(join(folder, stem + LOCK_SUFFIX), { throwIfNoEntry: false })?.uid;
+}
+
+/** Throws ELOOP for a part file that another user has put there. */
+function assertOwnPart(path: string, owner: number | undefined): void {
+  const uid = lstatSync(path, { throwIfNoEntry: false })?.uid;
+  if (owner === undefined || uid === undefined || uid === owner) return;
+  throw Object.assign(new Error('the part file of another user has its name'), { code: 'ELOOP' });
 }
 
 /** Removes a part file and its journal: one is of no use without the other. */
@@ -130,7 +144,16 @@ async function openWithJournal(options: PartFileOptions, name: string, journal: 
     await unlink(path).catch(() => undefined);
   }
   const part = new DiskPart(options, { name, isThere: durable.length > 0 });
-  return createResumable(part, journal, { durable, held, path: options.offer.path });
+  const isExact = durable.length === 0 || (journal.pin !== undefined && journal.pin === readPin(path));
+  return createResumable(part, journal, { durable, isExact, held, file: path, path: options.offer.path });
+}
+
+/** How a file looks now: no content can change without it. Undefined where the disk's times are too coarse for that. */
+function readPin(path: string): bigint | undefined {
+  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  if (!stats || stats.ctimeNs % 1_000_000_000n === 0n) return undefined;
+  const { ino, size, mtimeNs, ctimeNs } = stats;
+  return createHash('sha256').update([ino, size, mtimeNs, ctimeNs].join(' ')).digest().readBigUInt64BE();
 }
 
 /** Returns the digests of the blocks that both the journal and the part file hold, from block 0 on without a gap. */
@@ -143,31 +166,42 @@ function readDurable({ known }: BlockJournal, path: string, offer: Entry): bigin
 
 interface Claimed {
   readonly durable: readonly bigint[];
+  /** Whether nobody has touched the part file since its last session suspended it. */
+  readonly isExact: boolean;
+  /** The part file. */
+  readonly file: string;
   readonly held: Lock;
   /** The path in the offer, for messages. */
   readonly path: string;
 }
 
-function createResumable(part: DiskPart, journal: BlockJournal, { durable, held, path }: Claimed): PartFile {
+function createResumable(
+  part: DiskPart,
+  journal: BlockJournal,
+  { durable, isExact, held, file, path }: Claimed,
+): PartFile {
   const checkpoints = createCheckpoints(part, journal, () => held.isHeld());
+  /** Durable blocks that have not been read again. */
+  const doubtful = new Set(isExact ? [] : durable.keys());
   let ending: Promise<void> | undefined;
 
   /** Ends the part file by the first call of commit, discard or suspend. Later calls wait for the same end. */
-  function end(work: () => Promise<void>): Promise<void> {
-    return (ending ??= work().finally(() => held.release()));
-  }
+  const end = (work: () => Promise<void>) => (ending ??= work().finally(() => held.release()));
 
   /** Leaves the files alone: they may belong to another process by now. */
-  async function close(): Promise<void> {
-    await part.close();
-    await journal.close().catch(() => undefined);
-  }
+  const close = () => part.close().then(() => journal.close().catch(() => undefined));
 
   async function discard(): Promise<void> {
     await checkpoints.stop();
     if (!(await held.isHeld())) return close();
     await part.discard();
     await journal.discard().catch(() => undefined);
+  }
+
+  async function keep(): Promise<void> {
+    const pin = doubtful.size === 0 ? readPin(file) : undefined;
+    if (pin !== undefined && (await held.isHeld())) await journal.recordPin(pin).catch(() => undefined);
+    return close();
   }
 
   async function commit(size: number): Promise<Placed> {
@@ -181,7 +215,11 @@ function createResumable(part: DiskPart, journal: BlockJournal, { durable, held,
   return {
     state: 'part',
     durable,
-    confirm: (offset, digest) => checkpoints.note(offset / BLOCK_BYTES, digest),
+    ...(!isExact && { readAgain: (target: Uint8Array, offset: number) => part.read(target, offset) }),
+    confirm(offset, digest) {
+      doubtful.delete(offset / BLOCK_BYTES);
+      checkpoints.note(offset / BLOCK_BYTES, digest);
+    },
     async write(block, offset) {
       await checkpoints.forget(Math.floor(offset / BLOCK_BYTES));
       await part.write(block, offset);
@@ -192,11 +230,7 @@ function createResumable(part: DiskPart, journal: BlockJournal, { durable, held,
       return placed;
     },
     discard: () => end(discard),
-    suspend: () =>
-      end(async () => {
-        const isWorthIt = await checkpoints.finish();
-        await (isWorthIt ? close() : discard());
-      }),
+    suspend: () => end(async () => ((await checkpoints.finish()) ? keep() : discard())),
   };
 }
 

@@ -1,4 +1,7 @@
 import {
+  lstat,
+  chmod,
+  appendFile,
   link,
   open as openHandle,
   readFile,
@@ -42,6 +45,16 @@ async function write(part: PartFile, numbers: number[]): Promise<void> {
   }
 }
 
+const truncateBy = async (path: string, bytes: number) => truncate(path, (await lstat(path)).size - bytes);
+
+/** Records the first block once more. */
+async function repeatRecord(part: string): Promise<void> {
+  const journal = part.replace(/part$/, 'journal');
+  const records = await readFile(journal);
+  const first = records.indexOf('\n') + 1;
+  await appendFile(journal, records.subarray(first, first + 24));
+}
+
 async function leave(dir: string, numbers: number[], more: Partial<Entry> = {}): Promise<void> {
   const part = await open(dir, more);
   await write(part, numbers);
@@ -61,6 +74,36 @@ describe('a part file', () => {
     expect(await part.commit(SIZE)).toEqual({ as: 'x' });
     expect((await readFile(join(dir, 'x'))).equals(content)).toBe(true);
     expect(await readdir(dir)).toEqual(['x']);
+  });
+
+  it.each<[string, (part: string) => Promise<void>, boolean]>([
+    ['nobody has touched it', () => Promise.resolve(), false],
+    ['its time was changed', (part) => utimes(part, 1, 1), true],
+    ['only its permissions were changed', (part) => chmod(part, 0o640), true],
+    ['its journal does not tell', (part) => truncateBy(part.replace(/part$/, 'journal'), 24), true],
+    ['a session of it was killed after it had recorded a block', (part) => repeatRecord(part), true],
+  ])('has to be read again or not: %s', async (_, touch, isDoubtful) => {
+    const dir = await tempDir();
+    await leave(dir, [0, 1, 2]);
+    await touch(
+      join(
+        dir,
+        (await readdir(dir)).find((name) => name.endsWith('.part'))!,
+      ),
+    );
+    const part = await open(dir);
+    expect(part.durable).toEqual([100n, 101n, 102n]);
+    expect(part.readAgain !== undefined).toBe(isDoubtful);
+    // As long as not all of it has been read again, the next session has to do it.
+    part.confirm(0, 100n);
+    await part.suspend();
+    const next = await open(dir);
+    expect(next.readAgain !== undefined).toBe(isDoubtful);
+    for (const block of [0, 1, 2]) next.confirm(block * BLOCK_BYTES, BigInt(100 + block));
+    await next.suspend();
+    const last = await open(dir);
+    expect('readAgain' in last).toBe(false);
+    await last.discard();
   });
 
   it('is removed when a crash came after the file had got its name', async () => {
