@@ -37,7 +37,8 @@ export function watchSignals(io: CliIo, on: { first: (signal: StopSignal) => voi
       return failure ? exitCodeFor(failure.code) : EXIT.ok;
     },
     off: () => {
-      for (const signal of SIGNALS) io.signals.off(signal, listener);
+      // After a hangup the second one may come when the command is over: it must not kill what is about to leave.
+      for (const signal of SIGNALS) if (signal !== received || signal !== 'SIGHUP') io.signals.off(signal, listener);
     },
   };
 }
