@@ -96,7 +96,7 @@ export function canonicalHost(host: string): string {
     return zone === undefined ? (LOOPBACK[plain] ?? plain) : `${plain}%${zone}`;
   }
   // What has a meaning in a URL has none in a host name.
-  const name = (/[?#%]/.test(host) ? undefined : hostnameOf(`http://${host}`)) ?? host.toLowerCase();
+  const name = (/[?#%:@/\\]/.test(host) ? undefined : hostnameOf(`http://${host}`)) ?? host.toLowerCase();
   const plain = name.replace(/(.)\.+$/, '$1');
   return LOOPBACK[plain] ?? plain;
 }

@@ -181,8 +181,8 @@ describe('a dry run', () => {
     const tree = await makeTree();
     execFileSync('rm', ['-r', receiver.dir]);
     const { status, stdout } = await send(receiver.address, tree, '--dry-run');
-    expect(status).toBe(77);
-    expect(stdout).toContain('not sent                 tree/a.bin: the folder it was to be in is gone.\n');
+    expect(status).toBe(74);
+    expect(stdout).toContain('tree/a.bin: The receive folder is not the one');
     expect(splitRoom(stdout).table.at(-1)).toContain('dry run: nothing would go to');
   });
 

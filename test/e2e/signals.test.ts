@@ -160,7 +160,6 @@ if pid == 0: os.execv(sys.argv[1], sys.argv[1:])
 seen = b''
 while b'port' not in seen: seen += os.read(terminal, 4096)
 os.kill(pid, signal.SIGHUP)
-os.kill(pid, signal.SIGHUP)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`;
 
   it('on a terminal stops the receiver in good order with 129', async () => {
