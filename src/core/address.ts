@@ -45,7 +45,9 @@ function parsePort(text: string, port: string | undefined): number {
 // URL parses IPv6 but no zones. A browser has no node:net, which would parse both.
 function isIPv6(text: string): boolean {
   const [address = '', zone = 'none', ...rest] = text.split('%');
-  return address.includes(':') && rest.length === 0 && /^[\w.-]+$/.test(zone) && URL.canParse(`ftx://[${address}]`);
+  // Without the look at its signs, what follows an @ would be parsed as the host.
+  const isLike = /^[\da-f.]*:[\da-f:.]*$/i.test(address) && rest.length === 0 && /^[\w.-]+$/.test(zone);
+  return isLike && URL.canParse(`ftx://[${address}]`);
 }
 
 function addressError(text: string): FtxError {
