@@ -104,7 +104,12 @@ export function canonicalHost(host: string): string {
 }
 
 function hostnameOf(url: string): string | undefined {
-  return URL.canParse(url) ? new URL(url).hostname : undefined;
+  // Not URL.canParse, which Node 20 gets wrong for letters like ß once it has been called some thousand times.
+  try {
+    return new URL(url).hostname;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The host in what formatAddress has written. It names a caller, whose port differs from connection to connection. */
