@@ -98,8 +98,8 @@ export function canonicalHost(host: string): string {
     return zone === undefined ? (LOOPBACK[plain] ?? plain) : `${plain}%${zone}`;
   }
   // What has a meaning in a URL has none in a host name.
-  const name = (/[?#%:@/\\]/.test(host) ? undefined : hostnameOf(`http://${host}`)) ?? host.toLowerCase();
-  const plain = name.replace(/(.)\.+$/, '$1');
+  const bare = host.replace(/(.)\.+$/, '$1');
+  const plain = (/[?#%:@/\\]/.test(bare) ? undefined : hostnameOf(`http://${bare}`)) ?? bare.toLowerCase();
   return LOOPBACK[plain] ?? plain;
 }
 

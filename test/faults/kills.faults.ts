@@ -41,7 +41,7 @@ const FILES = [
 ];
 const SOCKETS = ['accept4', 'connect', 'read', 'writev', 'shutdown'];
 /** What a sender keeps in its home. */
-const HOME = ['identity.pem', 'peers.json', 'state', 'state/digests'];
+const HOME = ['identity.pem', 'peers.json', 'pin.key', 'state', 'state/digests'];
 const CALLS = [...FILES, ...SOCKETS];
 
 beforeEach(needStrace);
