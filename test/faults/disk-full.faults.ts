@@ -123,8 +123,11 @@ describe('the folder of the receiver', () => {
       const exit = await sendMeanwhile(receiver, file, () => rm(receiver.dir, { recursive: true }));
       expectFailure(exit, 77, /file\.bin.*: the folder it was to be in has been moved, replaced or removed/);
     } else await rm(receiver.dir, { recursive: true });
-    expectFailure(await send(receiver.address, file), 74, /file\.bin.*: the folder it was to be in is gone/);
+    const isAnother = /file\.bin.*: The receive folder is not the one that the receiver was started with/;
+    expectFailure(await send(receiver.address, file), 74, isAnother);
     await mkdir(receiver.dir);
-    await expectTaken(receiver, file);
+    expectFailure(await send(receiver.address, file), 74, isAnother);
+    expect(await readNames(receiver.dir)).toEqual([]);
+    await expectTaken(await startOn(receiver.dir), file);
   });
 });
