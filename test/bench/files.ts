@@ -15,6 +15,8 @@ const SPARSE_MIBS = 64;
 const KEPT_FILE_BYTES = MIB;
 /** What a receiver of ftx calls a file that is still arriving. */
 const PART = '.ftx-';
+/** What a receiver of ftx remembers. */
+const LEDGER = '.ftx-ledger';
 
 /** A new folder below `dir` that is removed at the end. */
 export async function makeScratch(dir: string): Promise<string> {
@@ -82,7 +84,7 @@ export async function countFiles(folder: string): Promise<Amount> {
 }
 
 export async function hasPartFiles(folder: string): Promise<boolean> {
-  return (await readdir(folder)).some((name) => name.startsWith(PART));
+  return (await readdir(folder)).some((name) => name.startsWith(PART) && name !== LEDGER);
 }
 
 /**

@@ -64,7 +64,7 @@ export function openLedger(dir: string, maxBytes = DEFAULT_MAX_BYTES): Ledger {
     return opened;
   }
 
-  const notes = createNotes(openShard);
+  const notes = createNotes(openShard, (number) => shards.delete(number));
   return {
     async find(bringer, path) {
       await notes.flush();
@@ -78,7 +78,7 @@ export function openLedger(dir: string, maxBytes = DEFAULT_MAX_BYTES): Ledger {
 }
 
 /** Deliveries on their way to the disk: all of one turn are written at once. A failure loses them, and nothing else. */
-function createNotes(openShard: (number: number) => Promise<LedgerShard>) {
+function createNotes(openShard: (number: number) => Promise<LedgerShard>, closeShard: (number: number) => void) {
   const waiting = new Map<number, Delivery[]>();
   let writing: Promise<void> | undefined;
 
@@ -87,7 +87,13 @@ function createNotes(openShard: (number: number) => Promise<LedgerShard>) {
     for (const [number, deliveries] of waiting) {
       waiting.delete(number);
       const shard = await openShard(number);
-      shard.append(deliveries);
+      try {
+        shard.append(deliveries);
+      } catch (error) {
+        // Its folder may have been removed: the next call makes it again.
+        closeShard(number);
+        throw error;
+      }
       if (shard.isCrowded) await shard.compact();
     }
   }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { FtxError } from '../../core/errors.js';
 import { LEDGER_FOLDER } from './ledger.js';
 
-const ID_FILE = 'id';
+const ID_FILE = '.ftx-id';
 const ID_BYTES = 16;
 
 /** Throws FtxError `io` unless the folder is still the same one. */

@@ -126,6 +126,19 @@ describe('the ledger', () => {
     expect(await ledger.find('ann', 'b')).toBeUndefined();
   });
 
+  it('is made again when it was removed under the receiver', async () => {
+    const dir = await tempDir();
+    const ledger = openLedger(dir);
+    ledger.note(makeDelivery('a'));
+    await ledger.flush();
+    await rm(join(dir, '.ftx-ledger'), { recursive: true });
+    for (const path of ['b', 'c']) {
+      ledger.note(makeDelivery(path));
+      await ledger.flush();
+    }
+    expect(await ledger.find('ann', 'c')).toBeDefined();
+  });
+
   it('stays within its bound, and forgets the oldest first', async () => {
     const dir = await tempDir();
     const ledger = openLedger(dir, 64 * 64 * 1024);
