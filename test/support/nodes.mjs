@@ -5,7 +5,7 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -49,6 +49,8 @@ async function install(name, home) {
   await mkdir(cache, { recursive: true });
   const fresh = await mkdtemp(`${home}-`);
   try {
+    // The tests start it as other users too.
+    await chmod(fresh, 0o755);
     await writeFile(join(fresh, 'package.json'), '{ "private": true }');
     const flags = ['--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--no-package-lock'];
     await run('npm', ['install', ...flags, name], { cwd: fresh, timeout: 100_000 });
