@@ -7,14 +7,16 @@
  * them looks.
  */
 const DANGEROUS = /(?![\u{fe0e}\u{fe0f}])[\p{Cc}\p{Cs}\p{Bidi_Control}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+const DANGEROUS_OR_BACKSLASH = new RegExp(`\\\\|${DANGEROUS.source}`, 'gu');
 
 /** As long as the longest path of Linux. A longer text is there to flood a log. */
 const MAX_SHOWN_CHARACTERS = 4096;
 
-/** Text for people: dangerous characters as `\x1b` or `\u{202e}`. */
+/** Text for people: dangerous characters as `\x1b` or `\u{202e}`, and a backslash as two, so that no name looks like another one. */
 export function escapeText(text: string): string {
   const shown = text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text;
-  return shown.replace(DANGEROUS, (character) => {
+  return shown.replace(DANGEROUS_OR_BACKSLASH, (character) => {
+    if (character === '\\') return '\\\\';
     const code = character.codePointAt(0) ?? 0;
     return code < 0x100 ? `\\x${hex(code, 2)}` : `\\u{${hex(code, 4)}}`;
   });

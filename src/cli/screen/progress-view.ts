@@ -11,6 +11,10 @@ const MAX_LINES = 12;
 /** Rows that stay free for the lines above the bars. */
 const SPARE_ROWS = 3;
 
+/** The size of a terminal that does not tell its size. */
+const UNKNOWN_COLUMNS = 80;
+const UNKNOWN_ROWS = 24;
+
 const CLEAR_BELOW = '\x1b[J';
 const WRAP_ON = '\x1b[?7h';
 const WRAP_OFF = '\x1b[?7l';
@@ -49,8 +53,9 @@ export function createProgressView(command: 'send' | 'receive', stream: OutputSt
 
 function describe(command: 'send' | 'receive', model: ProgressModel, stream: OutputStream): string[] {
   // The last column stays empty: with the cursor in it, "clear to the right" removes the last character.
-  const columns = Math.max(1, (stream.columns ?? 80) - 1);
-  const maxLines = Math.min(MAX_LINES, Math.max(1, (stream.rows ?? 24) - SPARE_ROWS));
+  // A serial line and `docker exec -t` say that they have 0 columns and rows, which means that they do not know.
+  const columns = Math.max(1, (stream.columns || UNKNOWN_COLUMNS) - 1);
+  const maxLines = Math.min(MAX_LINES, Math.max(1, (stream.rows || UNKNOWN_ROWS) - SPARE_ROWS));
   const lines =
     command === 'send' ? describeSend(model.sessions(), columns) : describeReceive(model.sessions(), columns, maxLines);
   return lines.slice(0, maxLines);

@@ -22,6 +22,8 @@ describe('escapeText', () => {
     ['\x7f\x9b', '\\x7f\\x9b'],
     ['evil\u202egpj.exe', 'evil\\u{202e}gpj.exe'],
     ['\u2066\u2069\u200e\u200f\u061c', '\\u{2066}\\u{2069}\\u{200e}\\u{200f}\\u{061c}'],
+    ['\u202a\u202b\u202c\u202d\u202e', '\\u{202a}\\u{202b}\\u{202c}\\u{202d}\\u{202e}'],
+    ['\u2066\u2067\u2068\u2069', '\\u{2066}\\u{2067}\\u{2068}\\u{2069}'],
     ['\u2028\u2029\ufeff\u200b', '\\u{2028}\\u{2029}\\u{feff}\\u{200b}'],
     ['\ud83d alone \ude00', '\\u{d83d} alone \\u{de00}'],
     ['tag \u{e0041}', 'tag \\u{e0041}'],
@@ -39,8 +41,25 @@ describe('escapeText', () => {
     expect(escapeText('\x1b'.repeat(100_000)).length).toBeLessThan(20_000);
   });
 
-  it('leaves text that is already escaped as it is', () => {
-    fc.assert(fc.property(hostileText, (text) => escapeText(escapeText(text)) === escapeText(text)));
+  it.each([
+    ['a control character', '\r', '\\x0d'],
+    ['a bidirectional override', '\u202e', '\\u{202e}'],
+    ['a backslash', '\\', '\\\\'],
+  ])('shows %s and the text that it is shown as apart', (_what, character, spelled) => {
+    expect(escapeText(character)).toBe(spelled);
+    expect(escapeText(spelled)).toBe(spelled.replaceAll('\\', '\\\\'));
+  });
+
+  it('shows no two texts alike', () => {
+    const close = fc.string({
+      unit: fc.constantFrom('\\', 'x', '0', 'd', '\r', 'u', '{', '}', '\u202e'),
+      maxLength: 6,
+    });
+    const unescape = (text: string) =>
+      text.replace(/\\(?:\\|x(..)|u\{(.+?)\})/g, (_all, two: string | undefined, more: string | undefined) =>
+        two === undefined && more === undefined ? '\\' : String.fromCodePoint(parseInt(two ?? more ?? '', 16)),
+      );
+    fc.assert(fc.property(fc.oneof(close, hostileText), (text) => unescape(escapeText(text)) === text));
   });
 });
 

@@ -129,6 +129,15 @@ describe('bars on a terminal', () => {
     expect(terminal.screen()[0]).toMatch(/192\.0\.2\.7 {2}name 1 .* of .*/);
   });
 
+  it('take a terminal that tells no size for one of 80 columns', () => {
+    let written = '';
+    const stream = { isTTY: true, columns: 0, rows: 0, write: (text: string) => ((written += text), true) };
+    view = createProgressView('send', stream, () => Date.now());
+    start(1, 'one');
+    tick();
+    expect(written).toMatch(/one {5,}\[=+-+\] +50%/);
+  });
+
   it('let a long finished line wrap instead of cutting it', () => {
     open('receive', 40, 24);
     start(1, 'one');
