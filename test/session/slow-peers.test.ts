@@ -141,6 +141,51 @@ describe('a sender that pings', () => {
     expect(await receiver.result).toMatchObject({ stored: 1, failed: 1, firstFailure: { code: 'timeout' } });
   });
 
+  const DIRECTORY: Entry = { ...FILE, path: 'd', kind: 'directory', size: 0 };
+  const toThrowAway: Record<string, readonly Uint8Array[]> = {
+    ping: [encodeControl({ type: 'ping', id: 0 })],
+    error: [encodeControl({ type: 'error', id: 1, code: 'io', message: 'x'.repeat(1000) })],
+    end: [encodeControl({ type: 'end', id: 1, digest: formatDigest(0n), size: 0 })],
+    data: [encodeDataHead({ type: 'data', id: 1, offset: 0, digest: 0n, length: content.length }), content],
+  };
+
+  it.each(Object.keys(toThrowAway))(
+    'and goes on with %s frames for an entry that has ended is dropped',
+    async (type) => {
+      const [raw, right] = connectionPair();
+      const receiver = runReceiver(right);
+      const isOver = watch(receiver.result);
+      const hello = encodeControl({ type: 'hello', id: 0, agent: 'test', capabilities: [], idleMs });
+      await raw.write([GREETING, hello, encodeControl({ type: 'offer', id: 1, entry: DIRECTORY })]);
+      for (let ms = 0; ms < 1.3 * offerMs; ms += idleMs / 2) {
+        raw.write(toThrowAway[type]!).catch(() => undefined);
+        await vi.advanceTimersByTimeAsync(idleMs / 2);
+      }
+      expect(isOver()).toBe(true);
+      expect(await receiver.result).toMatchObject({ stored: 1, failed: 1, firstFailure: { code: 'timeout' } });
+    },
+  );
+
+  it('has its whole time after an entry that took long', async () => {
+    const sink = createMemorySink();
+    let place: () => void = () => undefined;
+    const placing = new Promise<void>((resolve) => (place = resolve));
+    const slow = { ...sink, place: (offer: Entry) => placing.then(() => sink.place(offer)) };
+    const [left, right] = connectionPair();
+    const receiver = runReceiver(right, slow);
+    const isOver = watch(receiver.result);
+    const channel = await greetAs('sender', left);
+    channels.push(channel);
+    await channel.send({ type: 'offer', id: 1, entry: DIRECTORY });
+    void channel.receive().catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(1.9 * offerMs);
+    place();
+    await vi.advanceTimersByTimeAsync(0.95 * offerMs);
+    expect(isOver()).toBe(false);
+    await vi.advanceTimersByTimeAsync(0.4 * offerMs);
+    expect(isOver()).toBe(true);
+  });
+
   it('while its source is slow is not dropped', async () => {
     const { receiver, channel } = await connectSender();
     const isOver = watch(receiver.result);

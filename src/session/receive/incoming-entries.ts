@@ -5,7 +5,7 @@ import type { Bringer } from '../../core/inbox.js';
 import { abortReason, FtxError, isResumable, toFtxError } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
 import type { PartFile, Sink } from '../../core/sink.js';
-import { NONCE_BYTES, PROOF_CAPABILITY } from '../../protocol/constants.js';
+import { NONCE_BYTES } from '../../protocol/constants.js';
 import type { DataMessage, Hello, OfferMessage } from '../../protocol/messages.js';
 import { createBackground, createCommits, type Commits } from './background.js';
 import { BlockIntake } from './block-intake.js';
@@ -14,8 +14,9 @@ import { tellFailed, tellProgress, tellStored, type EndingOptions } from './entr
 import { closeEntry, type IncomingEntryIn, type Offered, type Stored } from './incoming-entry.js';
 import { createIncomingFile, endError, type FileEnd, type IncomingFile } from './incoming-file.js';
 import { OpenEntries } from './open-entries.js';
+import { createOpenings, type Openings } from './openings.js';
 import { hasSameContent } from './proof.js';
-import { createTurnsOf, supersededError, type Turns } from './take-over.js';
+import { supersededError } from './take-over.js';
 
 export interface IncomingEntriesOptions extends EndingOptions {
   readonly sink: Sink;
@@ -40,9 +41,7 @@ export class IncomingEntries {
   readonly #commits: Commits;
   /** Directories and links are made one after the other, as they were offered. */
   #placing: Promise<unknown> = Promise.resolve();
-  /** What the sender has said in its hello. */
-  #hello: Hello | undefined;
-  readonly #turns: Turns;
+  readonly #openings: Openings;
   /** Set once an offer was one too many: the next ends the session, so that refusals do not go on without end. */
   #excess: FtxError | undefined;
   /** Aborted when the session is over: the sink need not wait any more, nor are files compared to their end. */
@@ -53,16 +52,21 @@ export class IncomingEntries {
     this.#open = new OpenEntries(options.maxOpen);
     this.#intake = new BlockIntake(options.channel, options.pool, options.watch);
     this.#commits = createCommits(options.watch);
-    this.#turns = createTurnsOf(options.bringer, this.#closing.signal);
+    this.#openings = createOpenings({ ...options, signal: this.#closing.signal });
   }
 
   /** Notes what the sender has said that it can do. */
   takeHello(hello: Hello): void {
-    this.#hello = hello;
+    this.#openings.takeHello(hello);
   }
 
   get openCount(): number {
     return this.#open.count;
+  }
+
+  /** performance.now() when an entry last came to its end. */
+  get endedAt(): number {
+    return this.#open.endedAt;
   }
 
   receiveOffer({ id, entry: offer, pin }: OfferMessage): void {
@@ -83,7 +87,7 @@ export class IncomingEntries {
     const verdict = await this.#takeBlock(head, entry.file);
     if (verdict === 'again') await channel.send({ type: 'again', id: head.id, offset: head.offset });
     if (verdict === 'keep') {
-      this.#turns.noteMoved(head.id);
+      this.#openings.noteMoved(head.id);
       tellProgress(this.#options.tally, entry);
     }
     return this.#commitIfComplete(entry);
@@ -127,24 +131,17 @@ export class IncomingEntries {
   }
 
   async #openFile(offered: Offered, pin: string | undefined): Promise<void> {
-    const { sink, channel } = this.#options;
     const { id, offer } = offered;
-    await this.#turns.take(id, offer, { transfer: this.#hello?.transfer, giveWay: () => this.#giveWay(id) });
-    if (!this.#open.has(id)) return this.#turns.end(id);
-    const vouched = {
-      canProve: this.#hello?.capabilities.includes(PROOF_CAPABILITY) ?? false,
-      pin,
-      transfer: this.#hello?.transfer,
-    };
-    const target = await sink.open(offer, vouched, this.#closing.signal);
-    if (target.state === 'part') return this.#startReceiving(offered, target);
-    if (!this.#open.has(id)) return;
+    const isOpen = () => this.#open.has(id);
+    const target = await this.#openings.open(offered, { pin, isOpen, giveWay: () => this.#giveWay(id) });
+    if (target?.state === 'part') return this.#startReceiving(offered, target);
+    if (!target || !isOpen()) return;
     if (target.state === 'delivered')
       return this.#store(offered, { ...target, size: offer.size ?? 0, already: true, isUnasked: true });
-    const nonce = vouched.canProve ? randomBytes(NONCE_BYTES) : undefined;
+    const nonce = this.#openings.canProve ? randomBytes(NONCE_BYTES) : undefined;
     this.#open.set({ ...offered, state: 'present', present: target, nonce });
     const message = { type: 'ready', id, offset: offer.size ?? 0, have: false } as const;
-    return channel.send({ ...message, nonce: nonce?.toString('hex') });
+    return this.#options.channel.send({ ...message, nonce: nonce?.toString('hex') });
   }
 
   /** A newer session of this sender has offered the file. What is compared or committed already goes on. */
@@ -225,7 +222,7 @@ export class IncomingEntries {
   /** The entry ends here: the sender is told, and then the user. */
   #store(offered: Offered, stored: Stored): void {
     if (!this.#open.remove(offered.id)) return;
-    this.#turns.end(offered.id);
+    this.#openings.end(offered.id);
     tellStored(this.#options, offered, stored, this.#options.sink.isDurable);
   }
 
@@ -239,7 +236,7 @@ export class IncomingEntries {
     if (error.code === 'too-many') this.#excess = error;
     const tell = tellFailed(this.#options, entry, error);
     const closed = closeEntry(entry, keep).then(tell, tell);
-    const ended = closed.finally(() => this.#turns.end(id));
+    const ended = closed.finally(() => this.#openings.end(id));
     void this.#run(id, ended);
   }
 

@@ -9,6 +9,7 @@ export class OpenEntries {
   readonly #entries = new Map<number, IncomingEntry>();
   readonly #most: number;
   #lastId = 0;
+  #endedAt = -Infinity;
 
   /** At most `most` entries may be open at once. */
   constructor(most: number) {
@@ -17,6 +18,11 @@ export class OpenEntries {
 
   get count(): number {
     return this.#entries.size;
+  }
+
+  /** performance.now() when an entry was last taken out. */
+  get endedAt(): number {
+    return this.#endedAt;
   }
 
   /** Takes the id of a new offer. Throws FtxError `protocol` if it is out of order, or too many entries are open. */
@@ -62,7 +68,7 @@ export class OpenEntries {
   /** Takes an entry out; undefined if it is not open. */
   remove(id: number): IncomingEntry | undefined {
     const entry = this.#entries.get(id);
-    this.#entries.delete(id);
+    if (this.#entries.delete(id)) this.#endedAt = performance.now();
     return entry;
   }
 

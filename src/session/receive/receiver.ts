@@ -140,30 +140,31 @@ async function serve(session: Session): Promise<void> {
 }
 
 /** Takes messages until the goodbye of the sender, or the end of the connection. */
-async function takeMessages(session: Session, onMessage: () => void): Promise<void> {
+async function takeMessages(session: Session, onRequest: () => void): Promise<void> {
   const { channel, entries, watch } = session;
   for (;;) {
     watch.enter('network');
     await channel.drain();
     const message = await channel.receive();
-    onMessage();
     watch.enter('cpu');
     if (message === undefined && entries.openCount > 0)
       throw new FtxError('lost', `${formatAddress(channel.address)} left before everything was stored.`);
     if (message === undefined || message.type === 'goodbye') return;
     await handle(session, message);
+    // Other frames may be about entries that have ended: they ask for nothing, and are thrown away.
+    if (message.type === 'check' || message.type === 'offer') onRequest();
   }
 }
 
-/** Ends a session in which nothing is open and nothing is offered for `offerMs`. Pings do not count. */
+/** Ends a session in which nothing is open and nothing is asked for during `offerMs`. */
 function startPatience(channel: Channel, entries: IncomingEntries, offerMs: number) {
-  let since = performance.now();
-  const renew = () => void (since = performance.now());
+  let asked = performance.now();
   const timer = setInterval(() => {
-    if (entries.openCount > 0) renew();
-    else if (performance.now() - since >= offerMs) channel.destroy(timeoutError(channel, 'offer anything', offerMs));
+    const waitedMs = performance.now() - Math.max(asked, entries.endedAt);
+    if (entries.openCount === 0 && waitedMs >= offerMs)
+      channel.destroy(timeoutError(channel, 'offer anything', offerMs));
   }, offerMs / 4);
-  return { renew, stop: () => clearInterval(timer) };
+  return { renew: () => void (asked = performance.now()), stop: () => clearInterval(timer) };
 }
 
 /** Tells the sender at intervals what the receiver spends its time on, while entries are open. */
