@@ -11,6 +11,7 @@ export type {
   WireProtocol,
 } from './core/events.js';
 export {
+  dropParts,
   listParts,
   receive,
   type LeftPart,

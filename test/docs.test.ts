@@ -13,7 +13,7 @@ const PAGES = [
   'CHANGELOG.md',
   ...readdirSync(`${repository}docs`).map((name) => `docs/${name}`),
 ];
-const COMMANDS = ['receive', 'send', 'id', 'peers', 'peers forget'];
+const COMMANDS = ['receive', 'send', 'id', 'peers', 'peers forget', 'parts'];
 /** Every command shows these. */
 const COMMON_OPTIONS = ['--help', '--version'];
 
@@ -23,7 +23,7 @@ const withoutCode = (text: string) => text.replace(/```[\s\S]*?```/g, '').replac
 /** What ftx would do with a command line, without doing it. */
 async function parse(argv: readonly string[]) {
   const done = () => Promise.resolve(0);
-  const runners: Runners = { send: done, receive: done, id: done, peers: done, forget: done };
+  const runners: Runners = { send: done, receive: done, id: done, peers: done, forget: done, parts: done };
   const io = fakeIo();
   const status = await runProgram(argv, runners, io);
   return { status, out: io.stdout.text(), err: io.stderr.text() };

@@ -59,6 +59,7 @@ const ended = runProgram(
     id: async (args, io) => (await import('./commands/peers.js')).runId(args, io),
     peers: async (args, io) => (await import('./commands/peers.js')).runPeers(args, io),
     forget: async (host, io) => (await import('./commands/peers.js')).runForget(host, io),
+    parts: async (args, io) => (await import('./commands/parts.js')).runParts(args, io),
     receive: async (args, io) => (await import('./commands/receive.js')).runReceive(args, io),
   },
   processIo(),

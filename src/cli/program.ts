@@ -28,6 +28,7 @@ import {
   parseSecondsAsMs,
   parseSize,
 } from './parse.js';
+import type { PartsArguments } from './commands/parts.js';
 import type { PeersArguments } from './commands/peers.js';
 import type { ReceiveArguments } from './commands/receive.js';
 import type { SendArguments } from './commands/send.js';
@@ -39,6 +40,7 @@ export interface Runners {
   id(args: PeersArguments, io: CliIo): Promise<number>;
   peers(args: PeersArguments, io: CliIo): Promise<number>;
   forget(host: string, io: CliIo): Promise<number>;
+  parts(args: PartsArguments, io: CliIo): Promise<number>;
 }
 
 /** Runs one command line, without node and script name, and resolves with the exit code; never rejects. */
@@ -89,7 +91,12 @@ function createProgram(runners: Runners, io: CliIo, keepCode: (code: number) => 
     assertExactOptions({ host });
     keepCode(await runners.forget(host, io));
   });
-  for (const command of [program, receive, send, id, peers, forget]) command.addHelpText('after', exitCodeHelp());
+  const parts = addParts(program).action(async (options: PartsArguments) => {
+    assertExactOptions(options);
+    keepCode(await runners.parts(options, io));
+  });
+  for (const command of [program, receive, send, id, peers, forget, parts])
+    command.addHelpText('after', exitCodeHelp());
   return program;
 }
 
@@ -131,7 +138,7 @@ function addReceive(program: Command): Command {
     .option('--pair', 'the same, and show a code with which one new sender gets known')
     .option('--once', 'leave after the first session')
     .addOption(keepPartsOption())
-    .option('--list-parts', 'show the transfers that broke off and can go on, and leave')
+    .option('--list-parts', 'the same as ftx parts')
     .addOption(timeoutOption())
     .addOption(jsonOption())
     .addOption(quietOption());
@@ -188,6 +195,15 @@ function addForget(peers: Command): Command {
       '<host[:port]|identity>',
       'a receiver as in "ftx send --to", a sender by its name or sha256:… in "ftx peers"',
     );
+}
+
+function addParts(program: Command): Command {
+  return program
+    .command('parts')
+    .description('list the transfers into a folder that broke off and can go on, or drop what has arrived of them')
+    .option('--dir <folder>', 'the folder that they go into', './received')
+    .option('--drop <id>', 'remove what has arrived of the transfer with this ID, or of all')
+    .addOption(jsonOption());
 }
 
 /** Options as commander names them: `timeout` after --timeout, although its value is in milliseconds. */

@@ -24,6 +24,8 @@ export interface InboxSession {
 
 /** A transfer that broke off and can go on. */
 export interface LeftPart {
+  /** Tells the transfer from all others of the inbox. */
+  readonly id: string;
   /** What the sender called the file. */
   readonly path: string;
   /** Who brought it: a fingerprint, or an address without the port. */
@@ -34,6 +36,8 @@ export interface LeftPart {
   readonly bytes: number;
   /** Seconds since something arrived. */
   readonly ageSeconds: number;
+  /** Whether a session is receiving it now. */
+  readonly inUse: boolean;
 }
 
 /** All sessions of one inbox share its quota and its free space. */

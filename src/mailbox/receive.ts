@@ -7,7 +7,7 @@ import { Mailbox, type ReceiveResult } from './mailbox.js';
 import { withDefaults, type MailboxOptions, type ReceiveOptions } from './options.js';
 
 export type { LeftPart } from '../core/inbox.js';
-export { listParts } from '../storage/inbox/left-parts.js';
+export { dropParts, listParts } from '../storage/inbox/left-parts.js';
 export type { ReceiveResult } from './mailbox.js';
 export type { ReceiveOptions } from './options.js';
 

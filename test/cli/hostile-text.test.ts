@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { describeReceive, describeSend } from '../../src/cli/screen/bar-lines.js';
 import { escapeText } from '../../src/cli/screen/escape.js';
 import { describeFailure } from '../../src/cli/screen/failure.js';
-import { describePart } from '../../src/cli/commands/list-parts.js';
+import { describePart } from '../../src/cli/commands/parts.js';
 import { describePeer } from '../../src/cli/commands/peers.js';
 import { createProgressModel } from '../../src/cli/screen/progress-model.js';
 import { runReceive, type ReceiveArguments } from '../../src/cli/commands/receive.js';
@@ -281,12 +281,11 @@ it('a peer is listed in one line', () => {
 it('a transfer that broke off is listed in one line', () => {
   fc.assert(
     fc.property(texts, ([path = '', peer = '']) => {
-      const line = describePart({ path, peer, size: 10, bytes: 5, ageSeconds: 7 });
+      const part = { id: '0', size: 10, bytes: 5, ageSeconds: 7, inUse: false };
+      const line = describePart({ ...part, path, peer });
       expect(line).not.toMatch(/\n/);
       expect(FORBIDDEN.test(line)).toBe(false);
-      expect(shownOf(line)).toBe(
-        describePart({ path: lookAlike(path), peer: lookAlike(peer), size: 10, bytes: 5, ageSeconds: 7 }),
-      );
+      expect(shownOf(line)).toBe(describePart({ ...part, path: lookAlike(path), peer: lookAlike(peer) }));
     }),
   );
 });

@@ -6,7 +6,12 @@ import { describeVersion } from '../../src/cli/node-version.js';
 import { fakeIo } from './fake-io.js';
 
 /** Commands that no test here is about. */
-const OTHERS = { id: () => Promise.resolve(0), peers: () => Promise.resolve(0), forget: () => Promise.resolve(0) };
+const OTHERS = {
+  id: () => Promise.resolve(0),
+  peers: () => Promise.resolve(0),
+  forget: () => Promise.resolve(0),
+  parts: () => Promise.resolve(0),
+};
 
 async function run(...argv: string[]) {
   const io = fakeIo();

@@ -83,7 +83,10 @@ export function describeInbox<Store>(name: string, contract: InboxContract<Store
       const inbox = await open(await contract.makeStore());
       await breakOff(inbox, HOST);
       expect(await listParts(inbox)).toEqual([
-        { path: 'film', peer: '192.0.2.7', size: SIZE, bytes: BLOCK_BYTES, ageSeconds: expect.any(Number) as number },
+        {
+          ...{ path: 'film', peer: '192.0.2.7', size: SIZE, bytes: BLOCK_BYTES, inUse: false },
+          ...{ id: expect.any(String) as string, ageSeconds: expect.any(Number) as number },
+        },
       ]);
     });
 

@@ -18,9 +18,10 @@ export function createMemoryInbox({ entries, kept }: MemoryStore, maxSize: numbe
     session: ({ bringer, isKnown, onConflict, isResumable }) =>
       createMemorySink({ isKnown, onConflict, maxSize, entries, ...(isResumable && { keep: { kept, bringer } }) }),
     async *parts(): AsyncGenerator<LeftPart> {
-      for (const { path, size, bytes, bringer } of kept.values()) {
+      for (const [id, { path, size, bytes, bringer }] of kept) {
         await Promise.resolve();
-        yield { path, peer: bringer.kind === 'key' ? bringer.id : bringer.address, size, bytes, ageSeconds: 0 };
+        const peer = bringer.kind === 'key' ? bringer.id : bringer.address;
+        yield { id, path, peer, size, bytes, ageSeconds: 0, inUse: false };
       }
     },
     close: () => undefined,

@@ -7,7 +7,7 @@ import { describeFailure } from '../screen/failure.js';
 import { describeLosses, formatBytes, formatCount } from '../screen/format.js';
 import type { CliIo } from '../screen/io.js';
 import { createJsonEvents } from '../screen/json-events.js';
-import { runListParts } from './list-parts.js';
+import { runParts } from './parts.js';
 import { createReceiveText, describeCode } from '../screen/receive-text.js';
 import { watchSignals } from '../signals.js';
 import { createArrived } from '../screen/arrived.js';
@@ -45,7 +45,7 @@ export interface ReceiveArguments {
 
 /** Receives until it is stopped, shows what arrives, and resolves with the exit code. */
 export async function runReceive(args: ReceiveArguments, io: CliIo, library = receive): Promise<number> {
-  if (args.listParts) return runListParts(args, io);
+  if (args.listParts) return runParts({ dir: args.dir, json: args.json }, io);
   const view = await openView('receive', io, args);
   const report = createReport(args, io, view);
   if (!args.sync && !args.quiet)

@@ -11,31 +11,59 @@ import { findHolder, LOCK_SUFFIX, takeLock } from '../disk/lock.js';
 import { findOwner, givesSigns } from '../disk/owner.js';
 import { isStill } from '../disk/stillness.js';
 import { markIn, PART_SUFFIX } from '../names/part-name.js';
-import { JOURNAL_SUFFIX, parseBinding } from './resumable-part.js';
+import { JOURNAL_SUFFIX, parseBinding, removePart } from './resumable-part.js';
 import { RESERVED_PREFIX } from '../names/safe-path.js';
 
 /** The transfers below the folder that can go on, in no order. Throws FtxError `not-found`. */
 export async function* listParts(dir: string): AsyncGenerator<LeftPart> {
+  for await (const { part } of findParts(dir)) yield part;
+}
+
+/**
+ * Removes what has arrived of the transfer with this id, or of `all`. Yields each of them: those that are `inUse` stay.
+ * Throws FtxError `not-found` when there is no such folder, or no transfer with the id.
+ */
+export async function* dropParts(dir: string, id: string): AsyncGenerator<LeftPart> {
+  let isFound = id === 'all';
+  for await (const { part, stem } of findParts(dir)) {
+    if (id !== 'all' && part.id !== id) continue;
+    isFound = true;
+    yield { ...part, inUse: !(await removePart(stem)) };
+  }
+  if (!isFound) throw new FtxError('not-found', `No transfer has the ID ${id}. "ftx parts" shows which there are.`);
+}
+
+interface FoundPart {
+  readonly part: LeftPart;
+  /** The path of its files without their suffixes, valid until the next one is asked for. */
+  readonly stem: string;
+}
+
+async function* findParts(dir: string): AsyncGenerator<FoundPart> {
   await stat(dir).catch((cause: unknown) => {
     throw new FtxError('not-found', `${dir}: there is no such folder. Name it with --dir.`, { cause });
   });
   for await (const { file, isLink } of findLeftovers(dir)) {
     if (isLink || !file.endsWith(JOURNAL_SUFFIX)) continue;
-    const part = await readPart(file).catch(() => undefined);
-    if (part) yield part;
+    const stem = file.slice(0, -JOURNAL_SUFFIX.length);
+    const part = await readPart(stem).catch(() => undefined);
+    if (part) yield { part, stem };
   }
 }
 
-async function readPart(journalFile: string): Promise<LeftPart | undefined> {
+async function readPart(stem: string): Promise<LeftPart | undefined> {
+  const journalFile = stem + JOURNAL_SUFFIX;
   const journal = await readJournal(journalFile);
   if (!journal) return undefined;
   const { path, peer, size } = parseBinding(journal.binding);
   return {
+    id: basename(stem).slice(RESERVED_PREFIX.length),
     path,
     peer,
     size,
     bytes: Math.min(size, journal.blocks * BLOCK_BYTES),
     ageSeconds: Math.max(0, await readAgeMs(journalFile)) / 1000,
+    inUse: (await findHolder(stem + LOCK_SUFFIX)) === 'alive',
   };
 }
 

@@ -48,11 +48,17 @@ export async function discardResumablePart(
   const left = [PART_SUFFIX, JOURNAL_SUFFIX, LOCK_SUFFIX].filter((suffix) =>
     lstatSync(path + suffix, { throwIfNoEntry: false }),
   );
-  if (left.length === 0 || isClaimed(path + PART_SUFFIX)) return;
-  const lock = await takeLock(path + LOCK_SUFFIX);
-  if (!lock) return;
-  await removeFiles(path);
+  if (left.length > 0) await removePart(path);
+}
+
+/** Removes a part file with its journal; `stem` is their path without suffixes. Resolves with false when a session has them open. */
+export async function removePart(stem: string): Promise<boolean> {
+  if (isClaimed(stem + PART_SUFFIX)) return false;
+  const lock = await takeLock(stem + LOCK_SUFFIX);
+  if (!lock) return false;
+  await removeFiles(stem);
   await lock.release();
+  return true;
 }
 
 /**
