@@ -90,6 +90,21 @@ export function codeFromReceiver(code: ErrorCode, otherwise: 'io' | 'refused'): 
   return OF_SENDERS[code] ? otherwise : code;
 }
 
+/** What ends a session because of the sender's own user, input or disk, and says nothing about the receiver. A peer reads `io` for a code that is not on the wire. */
+const OWN_TROUBLE: Readonly<Partial<Record<ErrorCode, true>>> = {
+  aborted: true,
+  changed: true,
+  unreadable: true,
+  unsupported: true,
+  'no-space': true,
+  io: true,
+};
+
+/** Whether a sender that ends its session with the code does so for a reason of its own. */
+export function isSendersOwn(code: ErrorCode): boolean {
+  return OWN_TROUBLE[code] === true;
+}
+
 /** Whether the receiver turned the entry away, as opposed to failing at it. */
 export function isRefusal(code: ErrorCode): boolean {
   return MEANINGS[code].refusal;

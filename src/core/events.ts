@@ -2,7 +2,7 @@
 import type { EntryKind } from './entry.js';
 import type { ErrorCode } from './errors.js';
 import type { Fingerprint } from './fingerprint.js';
-import type { Capacity, Outlook } from './sink.js';
+import type { Outlook } from './sink.js';
 
 export interface Totals {
   readonly entries: number;
@@ -77,8 +77,14 @@ export type TransferEvent =
       readonly port: number;
       readonly identity: Fingerprint;
     } & InSession)
-  /** `peer`: the address of the other side. */
-  | ({ readonly type: 'connected'; readonly peer: string; readonly protocol: WireProtocol } & InSession)
+  | ({
+      readonly type: 'connected';
+      /** The address of the other side. */
+      readonly peer: string;
+      readonly protocol: WireProtocol;
+      /** The identity of a sender that has one; absent on a sender. */
+      readonly identity?: Fingerprint;
+    } & InSession)
   | ({ readonly type: 'offered'; readonly kind: EntryKind; readonly size: number | null } & OfEntry)
   /** The receiver has checked the whole list of entries: before the first is offered, or in a dry run instead of that. */
   | ({
@@ -86,8 +92,10 @@ export type TransferEvent =
       readonly entries: number;
       readonly bytes: number;
       readonly dryRun: boolean;
-    } & Capacity &
-      InSession)
+      /** As in Capacity. Both are null when the answer to a dry run is that there is no room, or that these are too many. */
+      readonly needed: number | null;
+      readonly free: number | null;
+    } & InSession)
   /** In a dry run: what would become of an entry. One that would be refused has the event `refused`. */
   | ({
       readonly type: 'planned';

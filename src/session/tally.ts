@@ -8,7 +8,7 @@ type WithoutSession<T> = T extends { session: number } ? Omit<T, 'session'> : ne
 export type SessionEvent = WithoutSession<TransferEvent>;
 
 export interface SessionResult extends Summary {
-  /** The first refusal or failure of an entry, if there was one. */
+  /** The first refusal or failure, or why the session has ended early. */
   readonly firstFailure?: FtxError;
 }
 
@@ -17,8 +17,12 @@ export interface Tally {
   emit(event: SessionEvent): void;
   /** Lets the time of the session begin now. */
   restart(): void;
+  /** Notes why the session has ended early although nothing has failed on this side. */
+  noteEnd(reason: FtxError): void;
   /** Notes what the time of the session went into; null for a side whose shares are not known. */
   setShares(sender: SenderShares | null, receiver: ReceiverShares | null): void;
+  /** Whether any event has told of the session. */
+  readonly hasEmitted: boolean;
   /** The counts so far. */
   result(): SessionResult;
 }
@@ -29,6 +33,7 @@ export function createTally(session: number, onEvent: EventListener | undefined)
   const counts = { stored: 0, sent: 0, refused: 0, failed: 0, bytes: 0 };
   let firstFailure: FtxError | undefined;
   let shares: Shares | undefined;
+  let hasEmitted = false;
 
   function count(event: SessionEvent): void {
     if (event.type === 'stored' || event.type === 'sent') {
@@ -43,11 +48,16 @@ export function createTally(session: number, onEvent: EventListener | undefined)
   return {
     /** Counts the event and passes it on. */
     emit(event) {
+      hasEmitted = true;
       count(event);
       onEvent?.({ ...event, session });
     },
+    noteEnd: (reason) => void (firstFailure ??= reason),
     restart: () => void (started = performance.now()),
     setShares: (sender, receiver) => (shares = { limitedBy: findLimit(sender, receiver), sender, receiver }),
+    get hasEmitted() {
+      return hasEmitted;
+    },
     result: () => ({
       ...counts,
       seconds: secondsSince(started),
@@ -57,10 +67,10 @@ export function createTally(session: number, onEvent: EventListener | undefined)
   };
 }
 
-/** Emits `done` with the counts, and returns them. */
+/** Emits `done` with the counts, unless no event has told of the session, and returns them. */
 export function finishTally(tally: Tally): SessionResult {
   const { firstFailure, ...summary } = tally.result();
-  tally.emit({ type: 'done', ...summary });
+  if (tally.hasEmitted) tally.emit({ type: 'done', ...summary });
   return { ...summary, ...(firstFailure && { firstFailure }) };
 }
 

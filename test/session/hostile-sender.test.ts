@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { digestBlock } from '../../src/core/checksum.js';
+import type { ErrorCode } from '../../src/core/errors.js';
 import type { Channel } from '../../src/protocol/channel.js';
 import type { ControlMessage, DataMessage, Message } from '../../src/protocol/messages.js';
 import { BLOCK_BYTES, type Entry } from '../../src/core/entry.js';
@@ -46,6 +47,38 @@ async function expectBroken(): Promise<void> {
 async function next(): Promise<Message | undefined> {
   return sender.receive();
 }
+
+describe('what a sender says when it ends the session', () => {
+  it.each<[string, ErrorCode | 'not-found', boolean]>([
+    ['its user has stopped it', 'aborted', false],
+    ['a path of its own is not there any more', 'not-found', false],
+    ['it cannot read its own input', 'unreadable', false],
+    ['its own input is of no kind that can be sent', 'unsupported', false],
+    ['its own input has changed', 'changed', false],
+    ['its own disk has failed', 'io', false],
+    ['its own disk is full', 'no-space', false],
+    ['the receiver broke the protocol', 'protocol', true],
+    ['the receiver was too slow', 'timeout', true],
+    ['a digest stayed wrong', 'checksum', true],
+    ['the connection was lost', 'lost', true],
+  ])('that %s is a failure on the receiver (%s): %s', async (_what, code, isFailure) => {
+    await connect();
+    await say({ type: 'error', id: 0, code: code, message: 'Why.' });
+    const { firstFailure, failed } = await receiver.result;
+    expect(receiver.events.map(({ type }) => type)).toEqual(['connected', ...(isFailure ? ['failed'] : []), 'done']);
+    expect(failed).toBe(isFailure ? 1 : 0);
+    expect(firstFailure).toMatchObject({ code: isFailure ? code : 'lost', message: 'Why.' });
+  });
+
+  it('fails what is open, whatever the reason', async () => {
+    await connect();
+    await offer(1);
+    await next();
+    await say({ type: 'error', id: 0, code: 'aborted', message: 'Stopped.' });
+    expect(await receiver.result).toMatchObject({ failed: 1 });
+    expect(receiver.events).toContainEqual(expect.objectContaining({ type: 'failed', path: 'a', code: 'aborted' }));
+  });
+});
 
 describe('a receiver ends the session of a sender that', () => {
   it.each<[string, () => Promise<void>]>([

@@ -181,6 +181,26 @@ describe('a dry run', () => {
     expect(told(sender.events, 'planned')).toHaveLength(2);
   });
 
+  it.each([
+    ['no-space', { free: 9 }],
+    ['too-many', { maxFiles: 1 }],
+  ])('that is answered with %s is no failure of the receiver', async (code, options) => {
+    const { sent, received, receiver } = await ask(sourcesOf('a', 'b'), options);
+    expect(sent).toMatchObject({ code });
+    expect(received).toMatchObject({ failed: 0 });
+    expect(receiver.events.map(({ type }) => type)).toEqual(['connected', 'checked', 'done']);
+    expect(told(receiver.events, 'checked')).toMatchObject([
+      { entries: 2, bytes: 10, dryRun: true, needed: null, free: null },
+    ]);
+  });
+
+  it('without dry run, the same answers are failures of the session', async () => {
+    for (const options of [{ free: 9 }, { maxFiles: 1 }]) {
+      const { received } = await transfer(sourcesOf('a', 'b'), createMemorySink(options));
+      expect(received).toMatchObject({ failed: 1 });
+    }
+  });
+
   it('fails with an older receiver, without an offer to it', async () => {
     const [left, right] = connectionPair();
     const sender = runSender(left, sourcesOf('a', 'b'), undefined, true);

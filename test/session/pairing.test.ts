@@ -5,7 +5,11 @@ import { createChannel, type Channel } from '../../src/protocol/channel.js';
 import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
 import type { ControlMessage, PairStep } from '../../src/protocol/messages.js';
 import { pairAsReceiver, pairAsSender } from '../../src/session/pairing.js';
+import type { TransferEvent } from '../../src/core/events.js';
+import { receiveSession } from '../../src/session/receive/receiver.js';
 import { connectionPair } from '../support/memory-connection.js';
+import { createMemorySink } from '../support/memory-sink.js';
+import { pool } from '../support/session.js';
 
 const LIMIT_MS = 60_000;
 const step = (name: PairStep, data = ''): ControlMessage => ({ type: 'pair', id: 0, step: name, data });
@@ -83,6 +87,25 @@ describe('a sender', () => {
     peer.destroy(new Error('gone'));
     expect(await result).not.toBe('unpaired');
   });
+});
+
+it('a session in which a stranger leaves without a try has no event at all, because nobody has connected', async () => {
+  const [left, right] = connectionPair();
+  const events: TransferEvent[] = [];
+  const session = receiveSession(right, {
+    session: 1,
+    sink: createMemorySink(),
+    bringer: { kind: 'none', address: '192.0.2.1' },
+    pool,
+    limits: { offers: 1, size: 1 },
+    timeouts: DEFAULT_TIMEOUTS,
+    signal: new AbortController().signal,
+    onEvent: (event) => events.push(event),
+    pair: () => Promise.resolve(false),
+  });
+  await createChannel(left, DEFAULT_TIMEOUTS).greet({ agent: 'test', capabilities: [] });
+  expect(await session).toMatchObject({ stored: 0, failed: 0 });
+  expect(events).toEqual([]);
 });
 
 describe('a receiver', () => {

@@ -11,6 +11,7 @@ import { runParts } from './parts.js';
 import { createReceiveText, describeCode } from '../screen/receive-text.js';
 import { watchSignals } from '../signals.js';
 import { createArrived } from '../screen/arrived.js';
+import { createSenders } from '../screen/senders.js';
 import { openView } from '../screen/open-view.js';
 import type { View } from '../screen/view.js';
 
@@ -85,13 +86,13 @@ function createReport({ json, quiet, onConflict }: ReceiveArguments, io: CliIo, 
   const describe = createReceiveText(onConflict, tally);
   const lines = json ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
   const running = new Set<number>();
-  let sessions = 0;
+  const senders = createSenders();
 
   return {
     onEvent: (event: TransferEvent) => {
       if (event.type === 'connected') {
         running.add(event.session);
-        sessions += 1;
+        senders.add(event);
       }
       if (event.type === 'done') running.delete(event.session);
       lines?.onEvent(event);
@@ -106,11 +107,9 @@ function createReport({ json, quiet, onConflict }: ReceiveArguments, io: CliIo, 
     },
     finish: (result: ReceiveResult) => {
       view.close();
-      if (quiet || sessions === 0) return;
+      if (quiet || senders.count === 0) return;
       const bytes = tally.bytes > 0 ? ` (${formatBytes(tally.bytes)})` : '';
-      view.print(
-        `received ${tally.describe()}${bytes} from ${formatCount(sessions, 'sender')}${describeLosses(result)}`,
-      );
+      view.print(`received ${tally.describe()}${bytes} from ${senders.describe()}${describeLosses(result)}`);
     },
   };
 }

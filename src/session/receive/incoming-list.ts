@@ -1,5 +1,5 @@
 /** The list of all entries that a sender is going to offer, judged before the first offer: PROTOCOL.md section 5, check. */
-import { FtxError, isRefusal, toFtxError } from '../../core/errors.js';
+import { FtxError, isRefusal, toFtxError, type ErrorCode } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
 import type { Plan, Sink } from '../../core/sink.js';
 import type { Channel } from '../../protocol/channel.js';
@@ -11,6 +11,9 @@ import type { Tally } from '../tally.js';
 /** Bytes of a frame that are not verdicts, at most. */
 const FRAME_BYTES = 200;
 
+/** Codes of what the receiver does not take as a whole. */
+const TOO_MUCH: Readonly<Partial<Record<ErrorCode, true>>> = { 'no-space': true, 'too-many': true };
+
 /** Methods throw the failure that ends the session. */
 export class IncomingList {
   readonly #channel: Channel;
@@ -20,6 +23,8 @@ export class IncomingList {
   #isOver = false;
   #entries = 0;
   #bytes = 0;
+  /** What a dry run was answered in place of a verdict about the whole. */
+  #answer: unknown;
 
   constructor(channel: Channel, sink: Sink, tally: Tally) {
     this.#channel = channel;
@@ -28,7 +33,27 @@ export class IncomingList {
   }
 
   /** Judges the entries of one `check`, and sends the verdicts. */
-  async take({ entries, last, dryRun }: CheckMessage): Promise<void> {
+  async take(message: CheckMessage): Promise<void> {
+    try {
+      await this.#take(message);
+    } catch (error) {
+      if (message.dryRun && error instanceof FtxError && TOO_MUCH[error.code]) this.#noteAnswer(error);
+      throw error;
+    }
+  }
+
+  /** Whether the error is no failure, but what a dry run has asked for: there is no room, or these are too many. */
+  isAnswer(error: unknown): boolean {
+    return error !== undefined && error === this.#answer;
+  }
+
+  #noteAnswer(error: FtxError): void {
+    this.#answer = error;
+    const [entries, bytes] = [this.#entries, this.#bytes];
+    this.#tally.emit({ type: 'checked', entries, bytes, dryRun: true, needed: null, free: null });
+  }
+
+  async #take({ entries, last, dryRun }: CheckMessage): Promise<void> {
     if (this.#isOver) throw new FtxError('protocol', 'The peer sent a list after another one, or after offers.');
     const plan = (this.#plan ??= this.#sink.plan(dryRun));
     const verdicts: Verdict[] = [];
@@ -36,7 +61,7 @@ export class IncomingList {
       const verdict = await this.#judge(plan, index, entry, dryRun);
       if (verdict) verdicts.push(verdict);
     }
-    await (last ? this.#end(plan, verdicts, dryRun) : this.#answer(verdicts, { end: true }));
+    await (last ? this.#end(plan, verdicts, dryRun) : this.#sendVerdicts(verdicts, { end: true }));
   }
 
   /** The sender offers now: no list may come any more. Throws FtxError `protocol` in the middle of a list. */
@@ -80,15 +105,15 @@ export class IncomingList {
     this.#isOver = true;
     const room = await plan.total().catch((error: unknown) => toFtxError(error));
     if (room instanceof FtxError) {
-      await this.#answer(verdicts, { end: true });
+      await this.#sendVerdicts(verdicts, { end: true });
       throw room;
     }
-    await this.#answer(verdicts, { end: true, room });
+    await this.#sendVerdicts(verdicts, { end: true, room });
     this.#tally.emit({ type: 'checked', entries: this.#entries, bytes: this.#bytes, dryRun, ...room });
   }
 
   /** Sends the verdicts in as many frames as they need; only the last frame carries `end`. */
-  async #answer(
+  async #sendVerdicts(
     verdicts: readonly Verdict[],
     end: { end: true; room?: Awaited<ReturnType<Plan['total']>> },
   ): Promise<void> {

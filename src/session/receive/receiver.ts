@@ -32,7 +32,7 @@
  * ends the session, and with it all entries but those that are being committed.
  */
 import { formatAddress } from '../../core/address.js';
-import { abortReason, FtxError, toFtxError } from '../../core/errors.js';
+import { abortReason, FtxError, isSendersOwn, toFtxError } from '../../core/errors.js';
 import type { Connection } from '../../core/connection.js';
 import type { EventListener } from '../../core/events.js';
 import type { Bringer } from '../../core/inbox.js';
@@ -95,8 +95,10 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
   } catch (error) {
     const failure = toFtxError(error);
     sayAndDestroy(channel, failure);
-    if (entries.openCount === 0)
-      tally.emit({ type: 'failed', path: null, code: failure.code, message: failure.message });
+    if (isFailureHere(error, list)) {
+      if (entries.openCount === 0)
+        tally.emit({ type: 'failed', path: null, code: failure.code, message: failure.message });
+    } else tally.noteEnd(new FtxError('lost', failure.message));
     await entries.close(failure);
   } finally {
     signal.removeEventListener('abort', abort);
@@ -106,7 +108,15 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
   return finishTally(tally);
 }
 
-interface Session extends Pick<ReceiverSessionOptions, 'sink' | 'limits' | 'timeouts' | 'onList' | 'pair'> {
+/** What a sender says at the end of a session that it breaks off for a reason of its own. */
+class SenderTrouble extends FtxError {}
+
+/** Whether the session has failed: neither the trouble of the sender nor the answer to a dry run is a failure of this side. */
+function isFailureHere(error: unknown, list: IncomingList): boolean {
+  return !(error instanceof SenderTrouble || list.isAnswer(error));
+}
+
+interface Session extends Pick<ReceiverSessionOptions, 'sink' | 'bringer' | 'limits' | 'timeouts' | 'onList' | 'pair'> {
   readonly channel: Channel;
   readonly entries: IncomingEntries;
   readonly list: IncomingList;
@@ -115,14 +125,15 @@ interface Session extends Pick<ReceiverSessionOptions, 'sink' | 'limits' | 'time
 }
 
 async function serve(session: Session): Promise<void> {
-  const { channel, entries, sink, tally, watch, limits, timeouts, pair } = session;
+  const { channel, entries, sink, tally, watch, bringer, limits, timeouts, pair } = session;
   // A size without a limit is Infinity here, and has to be a number on the wire.
   const size = Math.floor(Math.min(limits.size, Number.MAX_SAFE_INTEGER));
   const capabilities = [CHECK_CAPABILITY, PROOF_CAPABILITY, PIN_CAPABILITY, ...(pair ? [PAIR_CAPABILITY] : [])];
   const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities, limits: { ...limits, size } });
   entries.takeHello(hello);
   if (pair && !(await pair(channel))) return;
-  tally.emit({ type: 'connected', peer: formatAddress(channel.address), protocol: 'ftx/1' });
+  const identity = bringer.kind === 'key' ? { identity: bringer.id } : {};
+  tally.emit({ type: 'connected', peer: formatAddress(channel.address), protocol: 'ftx/1', ...identity });
   const reports = hello.capabilities.includes(STATUS_CAPABILITY) ? startReports(channel, entries, watch) : undefined;
   const patience = startPatience(channel, entries, timeouts.offerMs);
   try {
@@ -188,9 +199,9 @@ async function handle({ entries, list, onList }: Session, message: Message): Pro
     case 'end':
       return entries.receiveEnd(message.id, message);
     case 'error': {
-      const error = new FtxError(message.code, message.message);
-      if (message.id === 0) throw error;
-      return entries.receiveError(message.id, error);
+      const { code, message: text } = message;
+      if (message.id === 0) throw new (isSendersOwn(code) ? SenderTrouble : FtxError)(code, text);
+      return entries.receiveError(message.id, new FtxError(code, text));
     }
     default:
       throw new FtxError('protocol', `The peer sent a ${message.type} message, which a sender does not send.`);

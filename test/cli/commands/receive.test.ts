@@ -3,6 +3,7 @@ import { runReceive, type ReceiveArguments } from '../../../src/cli/commands/rec
 import { FtxError } from '../../../src/core/errors.js';
 import type { TransferEvent } from '../../../src/core/events.js';
 import type { ReceiveOptions, Receiver, ReceiveResult } from '../../../src/mailbox/receive.js';
+import { createSenders } from '../../../src/cli/screen/senders.js';
 import { connected, done, failed, offered, refused, stored, summary } from '../events.js';
 import { fakeIo } from '../fake-io.js';
 
@@ -28,6 +29,7 @@ const LISTENING: TransferEvent = {
   access: 'open',
   senders: null,
 };
+const CONNECTED = { type: 'connected', session: 1, protocol: 'ftx/1' } as const;
 const BANNER = /^receiving into \/in on port 6000\n[^]*ftx send FILE --to 192\.0\.2\.4\n/;
 
 /** A receiver in the hands of the test. */
@@ -132,6 +134,46 @@ it('says where it receives, a line for each file, and the sum; nothing on stdout
     'ftx: refused b from 192.0.2.7: No.',
     'received 1 file, 1 folder (5 B) from 1 sender; 1 refused',
   ]);
+});
+
+const KEYS = ['0', '1'].map((digit) => `sha256:${digit.repeat(64)}` as const);
+const keyed = (key: number) => ({ identity: KEYS[key]! });
+it.each<[string, TransferEvent[], string]>([
+  [
+    'one key twice',
+    [
+      { ...connected(1), ...keyed(0) },
+      { ...connected(2, '192.0.2.9:1'), ...keyed(0) },
+    ],
+    '1 sender',
+  ],
+  [
+    'two keys of one host',
+    [
+      { ...connected(1), ...keyed(0) },
+      { ...connected(2), ...keyed(1) },
+    ],
+    '2 senders',
+  ],
+  ['one host without a key, twice', [connected(1, '192.0.2.7:1'), connected(2, '192.0.2.7:2')], '1 sender'],
+  ['two hosts without a key', [connected(1, '192.0.2.7:1'), connected(2, '[2001:db8::7]:1')], '2 senders'],
+  ['a host with a key and without one', [{ ...connected(1), ...keyed(0) }, connected(2)], '2 senders'],
+])('counts senders, not sessions: %s', async (_what, events, count) => {
+  const { io, ended, isOpen, emit, close } = start();
+  await isOpen;
+  emit(...events);
+  close();
+  await ended;
+  expect(io.stderr.lines().at(-1)).toBe(`received nothing from ${count}`);
+});
+
+it('counts no more senders than fit into a bounded memory', () => {
+  const senders = createSenders();
+  for (let host = 0; host < 10_000; host += 1) senders.add({ ...CONNECTED, peer: `host${host}:1` });
+  for (let again = 0; again < 2; again += 1) senders.add({ ...CONNECTED, peer: 'host1:1' });
+  expect(senders.describe()).toBe('10000 senders');
+  senders.add({ ...CONNECTED, peer: 'another:1' });
+  expect(senders.describe()).toBe('more than 10000 senders');
 });
 
 it('says nothing but failures with --quiet', async () => {
