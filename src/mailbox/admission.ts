@@ -3,6 +3,7 @@ import type { Address } from '../core/address.js';
 
 /** A caller counts as a stranger until it settles. */
 export interface Guest {
+  readonly hasSettled: boolean;
   /** To be called when the caller has said its first word. Silent strangers are dropped before it. */
   readonly speak: () => void;
   /** To be called when the caller has said what it came for. From now on it gives up its place only after it was quiet for too long. */
@@ -80,6 +81,9 @@ export function createAdmission({ maxGuests, maxStrangers, quietMs, now }: Admis
   function createGuest(stranger: Stranger): Guest {
     const guest: Settled = { since: 0, drop: stranger.drop };
     return {
+      get hasSettled() {
+        return settled.has(guest);
+      },
       speak: () => strangers.speak(stranger),
       settle() {
         if (strangers.forget(stranger)) settled.add(guest);
@@ -110,6 +114,7 @@ function createSettled(now: () => number) {
   const guests = new Set<Settled>();
   return {
     count: () => guests.size,
+    has: (guest: Settled) => guests.has(guest),
     /** False for one that is not among them. */
     forget: (guest: Settled) => guests.delete(guest),
     add(guest: Settled): void {

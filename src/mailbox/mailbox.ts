@@ -15,8 +15,9 @@
  * makes a file durable and puts it under its final name.
  *
  * The place is released when the visit is over. The mailbox adds up the results
- * of the sessions. close() stops listening, lets visits finish for a while and
- * then ends them; when the last is over, `closed` resolves.
+ * of the sessions. close() stops listening, ends the visits in which nothing was
+ * offered, lets the others finish for a while and then ends them too; when the
+ * last is over, `closed` resolves.
  */
 import { FtxError } from '../core/errors.js';
 import type { Inbox } from '../core/inbox.js';
@@ -87,13 +88,18 @@ export class Mailbox {
     return this.#listener;
   }
 
-  /** Stops accepting, and after `graceMs` ends the visits that are still running. */
+  /** Stops accepting, ends the visits of callers that have offered nothing, and after `graceMs` the others. */
   close(graceMs: number): void {
     this.#listener?.close();
     if (this.#state.state === 'closing') clearTimeout(this.#state.grace);
-    const grace = setTimeout(() => this.#visits.forEach(({ stop }) => stop.abort(SHUTTING_DOWN)), graceMs);
+    const grace = setTimeout(() => this.#endVisits(() => true), graceMs);
     this.#state = { state: 'closing', grace };
+    this.#endVisits(({ guest }) => !guest.hasSettled);
     this.#finishIfDone();
+  }
+
+  #endVisits(isMeant: (visit: Visit) => boolean): void {
+    for (const visit of this.#visits) if (isMeant(visit)) visit.stop.abort(SHUTTING_DOWN);
   }
 
   #finishIfDone(): void {

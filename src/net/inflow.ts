@@ -23,6 +23,11 @@ export class Inflow {
     return this.#queue.length === 0;
   }
 
+  /** Whether the peer has ended its side. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /**
    * Gives the bytes to the waiting reader and queues the rest. `isShared`: the
    * memory is valid during the call only, so what is queued is a copy. Returns

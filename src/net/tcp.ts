@@ -59,12 +59,16 @@ export class TcpConnection implements Connection {
    * Replaces the socket by the one that `wrap` resolves with, which reads from
    * the old one. `read`: bytes that were read already, which `wrap` needs. Not
    * to be read from or written to meanwhile. Rejects with the reason if the
-   * connection is destroyed meanwhile, else as `wrap` does.
+   * connection is destroyed meanwhile, with FtxError `lost` if the peer has ended
+   * its side before, else as `wrap` does.
    */
   async upgrade<S extends Socket>(read: Uint8Array, wrap: (socket: Socket) => Promise<S>): Promise<S> {
     const socket = this.#socket;
+    if (this.#inflow.hasEnded) throw lossError(this.address);
     this.#detach();
     socket.pause();
+    // Nobody who has ended its side can finish a handshake: then the socket closes, and what wraps it.
+    socket.allowHalfOpen = false;
     // From here on, the new socket or `wrap` reports what goes wrong with the old one.
     socket.on('error', () => undefined);
     for (const bytes of [read, ...this.#inflow.takeAll()].reverse()) socket.unshift(bytes);
@@ -77,6 +81,7 @@ export class TcpConnection implements Connection {
       wrapped.destroy();
       throw this.#failure;
     }
+    wrapped.allowHalfOpen = true;
     this.#socket = wrapped;
     this.#detach = this.#attach(wrapped);
     return wrapped;

@@ -53,7 +53,7 @@ export interface Secured {
 /**
  * The receiver's side of the handshake, of which `read` was read already.
  * Resolves with the sender's identity, which nobody has judged yet. Rejects with
- * FtxError `protocol`, or the reason if the connection is destroyed meanwhile.
+ * FtxError `protocol` or `lost`, or the reason if the connection is destroyed meanwhile.
  */
 export function acceptTls(connection: TcpConnection, read: Uint8Array, own: Identity): Promise<Secured> {
   return secure(connection, read, (socket) => shakeHandsAsServer(socket, own));

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { FtxError } from '../../src/core/errors.js';
 import { createIdentity } from '../../src/identity/identity.js';
 import { listen, type Listener } from '../../src/net/listen.js';
 import { dial } from '../../src/net/dial.js';
@@ -35,6 +36,49 @@ describeConnection('TLS', async () => {
 describeConnection('TLS, from the receiver', async () => {
   const { sender, receiver } = await openTls();
   return [receiver, sender];
+});
+
+describe('a handshake in which the other side ends after', () => {
+  /** What a sender says first. */
+  async function recordHello(): Promise<Buffer> {
+    const [sender, receiver] = await openTcp();
+    const started = startTls(sender, identities.sender);
+    const hello = Buffer.from((await receiver.read())!);
+    receiver.destroy(new Error('recorded'));
+    await expect(started).rejects.toThrow();
+    return hello;
+  }
+
+  it.each([
+    ['one byte', (hello: Buffer) => hello.subarray(0, 1)],
+    ['half a ClientHello', (hello: Buffer) => hello.subarray(0, hello.length / 2)],
+    ['a whole ClientHello', (hello: Buffer) => hello],
+  ])('%s ends for the receiver', async (_, cut) => {
+    const said = cut(await recordHello());
+    for (const waits of [false, true]) {
+      const [sender, receiver] = await openTcp();
+      await sender.write([said]);
+      sender.end();
+      const first = await receiver.read();
+      // The end of the other side comes before the handshake begins, or in its middle.
+      if (waits) expect(await receiver.read()).toBeUndefined();
+      await expect(acceptTls(receiver, first!, identities.receiver)).rejects.toBeInstanceOf(FtxError);
+      sender.destroy(new Error('done'));
+    }
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['half a record', '\x16\x03\x03\x00\x7a\x02'],
+  ])('%s ends for the sender', async (_, said) => {
+    const [sender, receiver] = await openTcp();
+    const started = startTls(sender, identities.sender);
+    await receiver.read();
+    await receiver.write([Buffer.from(said, 'latin1')]);
+    receiver.end();
+    await expect(started).rejects.toMatchObject({ code: 'lost' });
+    receiver.destroy(new Error('done'));
+  });
 });
 
 describe('a TLS connection', () => {
