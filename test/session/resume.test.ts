@@ -256,6 +256,16 @@ describe('the journal of a sender', () => {
     expect(await readdir(join(stateDir, 'digests'))).toEqual([]);
   });
 
+  it('is gone once the receiver has had the file already, and nothing was read', async () => {
+    const { openSource, stateDir } = await setUp();
+    const ofKilled = (await openSource()).journal!;
+    ofKilled.note(0, 1n);
+    await ofKilled.save();
+    expect(await readdir(join(stateDir, 'digests'))).toHaveLength(1);
+    await (await openSource()).journal!.remove();
+    expect(await readdir(join(stateDir, 'digests'))).toEqual([]);
+  });
+
   it('of the file as it was before a change adds nothing to that of the file as it is now', async () => {
     const { file, openSource } = await setUp();
     const before = (await openSource()).journal!;

@@ -6,6 +6,7 @@ import type { SourceJournal } from '../../core/source.js';
 import { countFromStart, openJournal, type BlockJournal } from '../disk/block-journal.js';
 import type { FoundFile } from '../disk/read-file.js';
 
+const FOLDER = 'digests';
 const SUFFIX = '.digests';
 /** The journal is written after this many blocks or this many milliseconds. A crash costs the blocks since then. */
 const SAVE_BLOCKS = 32;
@@ -28,7 +29,8 @@ export function createSourceJournal({ file, stats }: FoundFile, stateDir: string
   let last = performance.now();
   let writing: Promise<unknown> = Promise.resolve();
 
-  const open = () => (opening ??= openIn(stateDir, `${name}${SUFFIX}`, binding));
+  const fileName = `${name}${SUFFIX}`;
+  const open = () => (opening ??= openIn(stateDir, fileName, binding));
 
   function write(): void {
     const batch = noted;
@@ -55,13 +57,17 @@ export function createSourceJournal({ file, stats }: FoundFile, stateDir: string
       if (noted.length >= SAVE_BLOCKS || performance.now() - last >= SAVE_MS) write();
     },
     save: () => end('close'),
-    remove: () => end('discard'),
+    async remove() {
+      await end('discard');
+      // A file that the receiver had already was not read, so its journal was not opened. An earlier process has left it.
+      await unlink(join(stateDir, FOLDER, fileName)).catch(() => undefined);
+    },
   };
 }
 
 async function openIn(stateDir: string, name: string, binding: string): Promise<BlockJournal | undefined> {
   try {
-    const dir = join(stateDir, 'digests');
+    const dir = join(stateDir, FOLDER);
     await mkdir(dir, { recursive: true, mode: 0o700 });
     await removeOld(dir);
     return await openJournal(join(dir, name), binding);
