@@ -12,7 +12,7 @@ const SETGID = 0o2000;
 const SECOND_NS = 1_000_000_000n;
 
 /** A FileHandle, or a descriptor alone. */
-interface OpenFile {
+export interface OpenFile {
   readonly fd: number;
 }
 

@@ -1,8 +1,7 @@
 /** The event by which a program that watches the receive folder learns of a new file. */
-import { closeSync, constants, fstatSync, openSync, type BigIntStats } from 'node:fs';
-import { setMode } from '../disk/attributes.js';
+import { closeSync, constants, fstatSync, lstatSync, openSync, type BigIntStats } from 'node:fs';
+import { setMode, type OpenFile } from '../disk/attributes.js';
 import type { Durability } from '../disk/durability.js';
-import { leadsTo } from './same-content.js';
 
 const { O_RDONLY, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 /** The permission bit that lets the owner open the file for writing. */
@@ -10,7 +9,7 @@ const OWNER_WRITES = 0o200;
 /** Windows tells its watchers nothing of a file that is closed. */
 const TELLS_OF_CLOSING = process.platform !== 'win32';
 
-/** A part file that is kept open for reading. Whoever moves or removes the file, the descriptor leads to it. */
+/** A part file on its way to its final name. */
 export interface KeptFile {
   /** The mode to set before the file has its final name. With it, the owner can open the file for the event. */
   readonly firstMode: number;
@@ -23,19 +22,25 @@ export interface KeptFile {
   finishMode(durability: Durability): Promise<void>;
   /** Whether the path leads to the file. */
   isAt(path: string): boolean;
-  /** What the file is now, wherever it is. Undefined if the disk does not tell: the file is stored already. */
-  stats(): BigIntStats | undefined;
+  /** The file after the last step; undefined if nobody can tell. `path` is where it was moved to. */
+  stats(path: string): BigIntStats | undefined;
   close(): void;
 }
 
-/** Opens the part file at `path` for reading. `mode` is the mode that the file has in the end. A file that will be renamed has it at once. */
-export function keepFile(path: string, mode: number, isRenamed: boolean): KeptFile {
-  const fd = openSync(path, O_RDONLY | O_NOFOLLOW);
+/**
+ * Prepares the open part file at `path` for its final name. `mode` is the mode that the file has in the end. A file that
+ * will be renamed has it at once. Any other file that its owner may not write to is kept open for reading, because its
+ * mode changes once more: wherever a watcher moves the file, the descriptor leads to it. Throws what the system throws.
+ */
+export function keepFile({ fd: partFd }: OpenFile, path: string, mode: number, isRenamed: boolean): KeptFile {
+  const own = fstatSync(partFd, { bigint: true });
   const firstMode = TELLS_OF_CLOSING && !isRenamed ? mode | OWNER_WRITES : mode;
+  const fd = firstMode === mode ? undefined : openSync(path, O_RDONLY | O_NOFOLLOW);
   let isFinal = firstMode === mode;
+  let last: BigIntStats | undefined;
 
   async function finishMode(durability: Durability): Promise<void> {
-    if (isFinal) return;
+    if (isFinal || fd === undefined) return;
     isFinal = true;
     try {
       setMode({ fd }, mode);
@@ -48,36 +53,43 @@ export function keepFile(path: string, mode: number, isRenamed: boolean): KeptFi
   return {
     firstMode,
     finishMode,
-    isAt: (path) => isSame(fd, path),
+    isAt: (there) => lstatSame(there, own) !== undefined,
     async announce(finalPath, durability) {
-      const writer = TELLS_OF_CLOSING ? openSame(finalPath, fd) : undefined;
+      const writer = TELLS_OF_CLOSING ? openSame(finalPath, own) : undefined;
       await finishMode(durability);
-      if (writer !== undefined) closeQuietly(writer);
+      if (!writer) return;
+      last = fd === undefined ? writer.stats : statQuietly(fd);
+      closeQuietly(writer.fd);
     },
-    stats: () => statQuietly(fd),
-    close: () => closeQuietly(fd),
+    stats: (there) => last ?? (fd === undefined ? lstatSame(there, own) : statQuietly(fd)),
+    close: () => fd !== undefined && closeQuietly(fd),
   };
 }
 
-/** Opens the file at `path` for writing. Undefined if the file behind `fd` is no longer there: a watcher may be faster than this process. */
-function openSame(path: string, fd: number): number | undefined {
+/** Opens the file at `path` for writing. Undefined if it is no longer the own file: a watcher may be faster than this process. */
+function openSame(path: string, own: BigIntStats): { fd: number; stats: BigIntStats } | undefined {
   try {
-    const writer = openSync(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
-    const [own, there] = [fd, writer].map((one) => fstatSync(one, { bigint: true }));
-    if (own?.ino === there?.ino && own?.dev === there?.dev) return writer;
-    closeQuietly(writer);
+    const fd = openSync(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+    const stats = fstatSync(fd, { bigint: true });
+    if (isSame(stats, own)) return { fd, stats };
+    closeQuietly(fd);
   } catch {
     // Nobody hears of the file by this event. It is stored.
   }
   return undefined;
 }
 
-function isSame(fd: number, path: string): boolean {
+function lstatSame(path: string, own: BigIntStats): BigIntStats | undefined {
   try {
-    return leadsTo(path, fstatSync(fd, { bigint: true }));
+    const there = lstatSync(path, { bigint: true });
+    return isSame(there, own) ? there : undefined;
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+function isSame(one: BigIntStats, other: BigIntStats): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
 }
 
 function statQuietly(fd: number): BigIntStats | undefined {

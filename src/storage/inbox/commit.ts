@@ -1,5 +1,5 @@
 /** From a written part file to a durable file under its final name. */
-import { fstatSync, lstatSync, type BigIntStats } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { link, rename, symlink, unlink, type FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { FtxError, errnoOf } from '../../core/errors.js';
@@ -12,7 +12,7 @@ import { claimFreeName, type FoundName } from '../names/free-name.js';
 import { makePartName } from '../names/part-name.js';
 import { keepFile, type KeptFile } from './announce.js';
 import type { Place } from './place.js';
-import { findSameContent } from './same-content.js';
+import { findSameContent, type SameFile } from './same-content.js';
 import { findUsualFileMode } from './usual-mode.js';
 
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
@@ -25,23 +25,30 @@ const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
  * new one. Throws FtxErrors, or what the system throws.
  */
 export async function commitFile(part: Part, place: Place, policy: ConflictPolicy, offer: Entry): Promise<Committed> {
-  const same = await findSameContent(part.path, place, policy === 'rename');
-  if (same !== undefined) {
-    await part.handle.close();
-    await unlink(part.path);
-    return { as: place.path.sibling(same.name), already: true, stats: same.stats };
+  if (policy === 'overwrite') {
+    // Any other policy looks when it finds the name taken.
+    const same = await findSameContent(part.path, place, false);
+    if (same) return giveUp(part, place, same);
   }
-  const kept = keepFile(part.path, offer.mode ?? findUsualFileMode(place.folder), policy === 'overwrite');
+  const mode = offer.mode ?? findUsualFileMode(place.folder);
+  const kept = keepFile(part.handle, part.path, mode, policy === 'overwrite');
   try {
     setMode(part.handle, kept.firstMode);
     setTimes(part.handle, offer.mtimeNs);
     await place.durability.file(part.handle);
-    assertOwnName(part, place);
+    assertOwnName(part, place, kept);
     await part.handle.close();
     return await moveFile(part.path, place, policy, kept);
   } finally {
     kept.close();
   }
+}
+
+/** Removes the part file, because a file of its content stands there. */
+async function giveUp(part: Part, place: Place, { name, stats }: SameFile): Promise<Committed> {
+  await part.handle.close();
+  await unlink(part.path);
+  return { as: place.path.sibling(name), already: true, stats };
 }
 
 /** A file that stands under its final name. */
@@ -76,14 +83,14 @@ async function moveFile(from: string, place: Place, policy: ConflictPolicy, kept
     isOwn: (path) => kept.isAt(path),
   });
   if (placed.already) return { ...placed, stats: sameStats };
-  if (!isRenamed) await kept.announce(join(place.folder, basename(placed.as)), place.durability);
-  return { ...placed, stats: kept.stats() };
+  const path = join(place.folder, basename(placed.as));
+  if (!isRenamed) await kept.announce(path, place.durability);
+  return { ...placed, stats: kept.stats(path) };
 }
 
 /** Throws unless the name of the part file still leads to it. Another receiver in the same folder may have taken it away. */
-function assertOwnName({ handle, path }: Part, place: Place): void {
-  const [own, there] = [fstatSync(handle.fd), lstatSync(path, { throwIfNoEntry: false })];
-  if (there?.ino === own.ino && there.dev === own.dev) return;
+function assertOwnName({ path }: Part, place: Place, kept: KeptFile): void {
+  if (kept.isAt(path)) return;
   const message = `${showPath(place.path.text)}: its part file was taken away. Does another receiver use this folder?`;
   throw new FtxError('io', message);
 }

@@ -1,5 +1,5 @@
 /** One record of the delivery ledger, and the line of text that holds it. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /** What a bringer has brought, and what became of it. */
@@ -45,20 +45,19 @@ export const MAX_LINE_BYTES = 64 * 1024;
 export type Key = readonly [high: number, low: number];
 
 export function keyOf(bringer: string, path: string): Key {
-  const hash = createHash('sha256').update(`${bringer}\0${path}`).digest();
+  const digest = hash('sha256', `${bringer}\0${path}`, 'buffer');
   // 0 is the mark of an empty slot.
-  return [hash.readUInt32BE(0) || 1, hash.readUInt32BE(4)];
+  return [digest.readUInt32BE(0) || 1, digest.readUInt32BE(4)];
 }
 
 /** The line of a delivery, with its line feed. */
-export function formatDelivery(delivery: Delivery): string {
+export function formatDelivery(delivery: Delivery, [high, low] = keyOf(delivery.bringer, delivery.path)): string {
   const { bringer, path, size, mtimeNs, pin, transfer, digest, as, left, boot, at } = delivery;
   const json = JSON.stringify({
     ...{ b: bringer, p: path, s: size, m: String(mtimeNs), pin, t: transfer, x: digest, at },
     ...{ as: as === path ? undefined : as, boot },
     ...(left && { lm: String(left.mtimeNs), lc: String(left.ctimeNs) }),
   });
-  const [high, low] = keyOf(bringer, path);
   return `${toHex(high)}${toHex(low)} ${toHex(crc32(json))} ${json}\n`;
 }
 

@@ -55,15 +55,16 @@ export class LedgerShard {
 
   /** Appends records. Throws what the system throws; the index then knows none of them. */
   append(deliveries: readonly Delivery[]): void {
-    const lines = deliveries.map((delivery) => Buffer.from(formatDelivery(delivery)));
+    const keys = deliveries.map(({ bringer, path }) => keyOf(bringer, path));
+    const lines = deliveries.map((delivery, number) => Buffer.from(formatDelivery(delivery, keys[number])));
     const fd = openSync(join(this.#options.dir, this.#options.own), 'a', 0o600);
     try {
       writeSync(fd, Buffer.concat(lines));
     } finally {
       closeSync(fd);
     }
-    for (const [number, { bringer, path }] of deliveries.entries()) {
-      this.#index.set(keyOf(bringer, path), { file: this.#files.length - 1, offset: this.#ownBytes });
+    for (const [number, key] of keys.entries()) {
+      this.#index.set(key, { file: this.#files.length - 1, offset: this.#ownBytes });
       this.#count(lines[number]?.length ?? 0);
     }
   }

@@ -9,7 +9,7 @@
  * is read when it is first asked for: an index of numbers stays in memory, and the record itself is read again for each
  * answer. Each process life appends to files of its own, without a sync. Lines that are torn or damaged are skipped.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -64,6 +64,7 @@ export function openLedger(dir: string, maxBytes = DEFAULT_MAX_BYTES): Ledger {
     return opened;
   }
 
+  const shardOf = createShardFinder();
   const notes = createNotes(openShard, (number) => shards.delete(number));
   return {
     async find(bringer, path) {
@@ -131,8 +132,12 @@ async function movesCtime(path: string): Promise<boolean> {
   }
 }
 
-/** Deliveries of one folder are in one shard, because they are asked for together. */
-function shardOf(bringer: string, path: string): number {
-  const folder = path.slice(0, path.lastIndexOf('/') + 1);
-  return (createHash('sha256').update(`${bringer}\0${folder}`).digest()[0] ?? 0) % SHARDS;
+/** Deliveries of one folder are in one shard, because they are asked for together. Remembers the last folder. */
+function createShardFinder(): (bringer: string, path: string) => number {
+  let last: { readonly text: string; readonly shard: number } | undefined;
+  return (bringer, path) => {
+    const text = `${bringer}\0${path.slice(0, path.lastIndexOf('/') + 1)}`;
+    if (last?.text !== text) last = { text, shard: (hash('sha256', text, 'buffer')[0] ?? 0) % SHARDS };
+    return last.shard;
+  };
 }

@@ -19,11 +19,16 @@ export type AssertSameInbox = () => void;
 export async function watchInbox(dir: string, isMarked: boolean): Promise<AssertSameInbox> {
   let known: BigIntStats | undefined = look(dir);
   const id = isMarked ? (readId(dir) ?? (await makeId(dir))) : undefined;
+  let isFresh = false;
   return () => {
+    // One look serves all entries of a turn.
+    if (isFresh) return;
     const now = look(dir);
-    if (now && known && now.dev === known.dev && now.ino === known.ino) return;
-    if (!now || id === undefined || readId(dir) !== id) throw goneError();
+    const isSame = now && known && now.dev === known.dev && now.ino === known.ino;
+    if (!isSame && (!now || id === undefined || readId(dir) !== id)) throw goneError();
     known = now;
+    isFresh = true;
+    setImmediate(() => (isFresh = false));
   };
 }
 
