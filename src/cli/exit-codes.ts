@@ -26,7 +26,7 @@ const MEANINGS: Record<ExitCode, string> = {
   [EXIT.usage]: 'the command line is wrong',
   [EXIT.noInput]: 'a file to send is missing, unreadable or of a kind that cannot be sent',
   [EXIT.noHost]: 'the host name is unknown, or cannot be looked up',
-  [EXIT.unavailable]: 'no connection, or the port to receive on is in use',
+  [EXIT.unavailable]: 'no connection, or the port to receive on cannot be listened on',
   [EXIT.cannotCreate]: 'the folder to receive into cannot be created',
   [EXIT.io]: 'reading or writing failed, or a disk or a quota is full',
   [EXIT.tryAgain]: 'the connection was lost, stalled or busy, or a file changed: try again',
@@ -50,6 +50,7 @@ export function exitCodeFor(code: ErrorCode): ExitCode {
       return EXIT.noHost;
     case 'no-connection':
     case 'port-in-use':
+    case 'cannot-listen':
       return EXIT.unavailable;
     case 'cannot-create':
       return EXIT.cannotCreate;

@@ -66,6 +66,7 @@ const MEANINGS = {
   home: LOCAL,
   'cannot-create': LOCAL,
   'port-in-use': LOCAL,
+  'cannot-listen': LOCAL,
   'no-space': FAILURE,
   io: FAILURE,
   aborted: { ...BREAK, retried: 'never' },

@@ -80,7 +80,7 @@ export class Mailbox {
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
   }
 
-  /** Opens the port. Throws FtxError `port-in-use`, `denied` or `unknown-host`. Call once. */
+  /** Opens the port. Throws FtxError `port-in-use`, `cannot-listen` or `unknown-host`. Call once. */
   async listen(): Promise<Listener> {
     const { port, host } = this.#parts.options;
     const onConnection = (connection: TcpConnection) => this.#take(connection);

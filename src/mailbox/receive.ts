@@ -25,7 +25,7 @@ export interface Receiver {
   readonly closed: Promise<ReceiveResult>;
 }
 
-/** Throws FtxError `usage`, `cannot-create`, `home`, `port-in-use`, `denied` or `unknown-host`. */
+/** Throws FtxError `usage`, `cannot-create`, `home`, `port-in-use`, `cannot-listen` or `unknown-host`. */
 export async function receive(given: ReceiveOptions): Promise<Receiver> {
   const options = withDefaults(given);
   const { plain, access, home, codeMs, signal, onEvent, onCode } = options;

@@ -10,6 +10,7 @@ const EXPECTED: Record<ErrorCode, number> = {
   'unknown-host': 68,
   'no-connection': 69,
   'port-in-use': 69,
+  'cannot-listen': 69,
   'cannot-create': 73,
   io: 74,
   'no-space': 74,

@@ -95,6 +95,12 @@ describe('69: no connection', () => {
     const exit = await runFtx(['receive', '--port', String(receiver.port), '--dir', await tempDir()]);
     expectFailure(exit, 69, new RegExp(String(receiver.port)));
   });
+
+  it('as the address is not one of this machine', async () => {
+    const args = ['receive', '--port', '0', '--dir', await tempDir(), '--host'];
+    expectFailure(await runFtx([...args, '192.0.2.1']), 69, /no such address/);
+    expectFailure(await runFtx([...args, 'nosuch.invalid']), 68, /nosuch\.invalid/);
+  });
 });
 
 describe('73: the folder', () => {

@@ -2,10 +2,10 @@ import { get } from 'node:http';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { connect as connectTls } from 'node:tls';
-import { expect, it } from 'vitest';
-import { readNames } from '../support/folders.js';
+import { describe, expect, it, type TestContext } from 'vitest';
+import { readNames, tempDir } from '../support/folders.js';
 import { holdSender, send, startReceiver, type Mailbox } from '../support/mailbox.js';
-import { endOf, repository, runFtx, startFtx } from '../support/processes.js';
+import { endOf, repository, runFtx, startFtx, startProgram, type Program } from '../support/processes.js';
 import { skipTest } from '../support/skips.js';
 
 const note = `${repository}fixtures/files/notes.txt`;
@@ -102,6 +102,39 @@ it('it listens on IPv4 and IPv6, and says on which addresses', async (context) =
   const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
   if (!hasIPv6) skipTest(context, 'this machine has no IPv6 loopback');
   expect((await send(`[::1]:${receiver.port}`, note)).status).toBe(0);
+});
+
+describe('where IPv6 is switched off', () => {
+  const SWITCH_OFF = 'ip link set lo up && echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6';
+
+  /** Runs ftx in a network of its own, without IPv6. */
+  async function startWithoutIPv6(context: TestContext, args: readonly string[]): Promise<Program> {
+    const probe = startProgram('unshare', ['-n', 'sh', '-c', SWITCH_OFF]);
+    const ended = await endOf(probe).catch(() => undefined);
+    if (ended?.status !== 0) skipTest(context, 'IPv6 cannot be switched off here: it takes root on Linux');
+    const command = [
+      process.execPath,
+      `${repository}dist/cli/main.js`,
+      ...args,
+      '--dir',
+      await tempDir(),
+      '--port',
+      '0',
+    ];
+    return startProgram('unshare', ['-n', 'sh', '-c', `${SWITCH_OFF} && exec "$0" "$@"`, ...command]);
+  }
+
+  it('a receiver listens on IPv4, and names no other address', async (context) => {
+    const receiver = await startWithoutIPv6(context, ['receive', '--json']);
+    const { addresses } = await receiver.event('listening');
+    expect(addresses.filter((address) => address.includes(':'))).toEqual([]);
+  });
+
+  it('a receiver that shall listen on IPv6 says why it cannot', async (context) => {
+    const exit = await endOf(await startWithoutIPv6(context, ['receive', '--host', '::1']));
+    expect(exit.status, exit.stderr).toBe(69);
+    expect(exit.stderr).toMatch(/^ftx: Cannot listen on \[::1\]:0: IPv6 is switched off on this machine\. [^\n]*\n$/);
+  });
 });
 
 it('--host listens on that address only', async () => {

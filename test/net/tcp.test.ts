@@ -135,8 +135,9 @@ describe('listen', () => {
     expect(await codeOf(listenOn(first.port))).toBe('port-in-use');
   });
 
-  it('fails with unknown-host for an address of another machine', async () => {
-    expect(await codeOf(listenOn(0, '192.0.2.1'))).toBe('unknown-host');
+  it('fails with cannot-listen for an address of another machine, and with unknown-host for a name of none', async () => {
+    expect(await codeOf(listenOn(0, '192.0.2.1'))).toBe('cannot-listen');
+    expect(await codeOf(listenOn(0, 'nosuch.invalid'))).toBe('unknown-host');
   });
 
   it.each(['127.0.0.1', '::1'])('takes connections to %s on all addresses', async (host) => {
