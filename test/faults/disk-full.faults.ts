@@ -61,11 +61,11 @@ describe('a disk that is full in the middle', () => {
   it('because of a stream of which nobody knew how long it is', async (context) => {
     const receiver = await startOnMemory(context, 'size=32m');
     const sender = startFtx(['send', '-', '--name', 'file.bin', '--to', receiver.address]);
-    sender.stdin.end(Buffer.alloc(40 * MIB));
+    sender.stdin.end(Buffer.alloc(40 * MIB, 1));
     expectFailure(await sender.exit, 74, FULL);
     expect(await readNames(receiver.dir)).toEqual([]);
     const again = startFtx(['send', '-', '--name', 'file.bin', '--quiet', '--to', receiver.address]);
-    again.stdin.write(Buffer.alloc(8 * MIB));
+    again.stdin.write(Buffer.alloc(8 * MIB, 1));
     expect((await endOf(again)).status).toBe(0);
     expect(await readNames(receiver.dir)).toEqual(['file.bin']);
   });

@@ -94,6 +94,13 @@ export function countFromStart(known: ReadonlyMap<number, bigint>): number {
   return count;
 }
 
+/** Counts all blocks up to the last one that is known, gaps too. */
+export function countUpTo(known: ReadonlyMap<number, bigint>): number {
+  let count = 0;
+  for (const block of known.keys()) count = Math.max(count, block + 1);
+  return count;
+}
+
 interface OpenJournal {
   readonly path: string;
   readonly handle: FileHandle;

@@ -16,7 +16,7 @@
  *    part-file.ts makes a part file that ends with the session. quota.ts and space.ts then refuse a file that the
  *    folder or the disk has no room for.
  * 5. Blocks. Each write passes space.ts, quota.ts, place.ts and resumable-part.ts, is counted, and reaches the disk
- *    through part-file.ts and disk/block-writer. It is not durable yet. checkpoints.ts syncs a resumable part file every
+ *    through part-file.ts, disk/extent, which leaves out pages of zeros, and disk/block-writer. It is not durable yet. checkpoints.ts syncs a resumable part file every
  *    32 blocks or every second, and only then records them in the journal. After a failed write the file can no longer
  *    be committed; `discard` removes it, `suspend` keeps what the journal knows. A killed process leaves part, journal
  *    and lock: the same peer goes on with them, or left-parts.ts removes them.

@@ -6,6 +6,7 @@ import { FtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
 import type { PartFile, Placed } from '../../core/sink.js';
 import { createBlockWriter, type BlockWriter } from '../disk/block-writer.js';
+import { createExtent, type Extent } from '../disk/extent.js';
 import { commitFile } from './commit.js';
 import type { ConflictPolicy } from '../names/conflict.js';
 import { diskError, showBytes, showPath } from '../disk/disk-error.js';
@@ -30,14 +31,14 @@ export interface PartFileOptions {
 export interface PartOnDisk {
   /** The temporary name, in the folder of the place. */
   readonly name: string;
-  /** Whether an earlier session has left the file. */
-  readonly isThere: boolean;
+  /** Bytes that an earlier session has left in it; 0 if the file is not there. */
+  readonly bytes: number;
 }
 
 /** Makes a part file that ends with its session. An offer alone costs nothing: the file is created by the first write, or by the commit. */
 export function createPartFile(options: PartFileOptions): PartFile {
   const name = makePartName();
-  const part = new DiskPart(options, { name, isThere: false });
+  const part = new DiskPart(options, { name, bytes: 0 });
   const signs = createSigns(() => join(options.place.folder, name.slice(0, -PART_SUFFIX.length) + LOCK_SUFFIX));
   const discard = () => part.discard().finally(() => signs.end());
   return {
@@ -74,24 +75,34 @@ export class DiskPart {
   readonly #options: PartFileOptions;
   readonly #name: string;
   readonly #isThere: boolean;
+  readonly #extent: Extent;
+  /** Set while the file gets the length of zeros at its end. What comes after them has to wait. */
+  #stretching: Promise<void> | undefined;
   #opening: Promise<OpenPart> | undefined;
   #failure: FtxError | undefined;
   #ending: Promise<void> | undefined;
 
-  constructor(options: PartFileOptions, { name, isThere }: PartOnDisk) {
+  constructor(options: PartFileOptions, { name, bytes }: PartOnDisk) {
     this.#options = options;
     this.#name = name;
-    this.#isThere = isThere;
+    this.#isThere = bytes > 0;
+    this.#extent = createExtent(bytes);
   }
 
   get #path(): string {
     return join(this.#options.place.folder, this.#name);
   }
 
+  /** Writes the block but for pages of zeros where nothing was written before. */
   write(block: Uint8Array, offset: number): Promise<void> {
     const { place, maxSize } = this.#options;
     if (offset + block.length > maxSize) this.#failure ??= tooLargeError(place.path.text, maxSize);
-    return this.#attempt(({ writer }) => writer.write(block, offset));
+    const pieces = this.#extent.take(block, offset);
+    return this.#attempt(async ({ writer }) => {
+      if (this.#stretching) await this.#stretching;
+      if (pieces) for (const piece of pieces) await writer.write(piece.bytes, piece.offset);
+      else await writer.write(block, offset);
+    });
   }
 
   /** Reads all of `target` at a byte offset. Throws what the system throws, and FtxErrors. */
@@ -108,7 +119,10 @@ export class DiskPart {
   /** Makes everything that was written durable. If it fails, the commit fails too. */
   sync(): Promise<void> {
     // After a failure it is not tried again: a second fsync may succeed although the first has lost bytes.
-    return this.#attempt(({ handle }) => handle.datasync());
+    return this.#attempt(async ({ handle }) => {
+      await this.#stretch(handle);
+      await handle.datasync();
+    });
   }
 
   commit(size: number): Promise<Placed> {
@@ -129,6 +143,16 @@ export class DiskPart {
 
   #open(): Promise<OpenPart> {
     return (this.#opening ??= openPart(this.#path, this.#isThere ? OLD_FILE : NEW_FILE));
+  }
+
+  /** Gives the file the length of zeros that were left out at its end. */
+  async #stretch(handle: FileHandle): Promise<void> {
+    while (this.#stretching) await this.#stretching;
+    const length = this.#extent.takeGap();
+    if (length === undefined) return;
+    // No write that is under way goes beyond this length, so it cuts nothing off.
+    this.#stretching = handle.truncate(length).finally(() => (this.#stretching = undefined));
+    await this.#stretching;
   }
 
   async #attempt(work: (part: OpenPart) => Promise<void>): Promise<void> {
@@ -155,6 +179,7 @@ export class DiskPart {
       if (this.#failure) throw this.#failure;
       const { handle, writer } = await this.#open();
       await writer.close();
+      await this.#stretch(handle);
       assertSize(handle, size, place.path.text);
       const { as, already, stats } = await commitFile({ handle, path: this.#path }, place, onConflict, offer);
       onStored?.(as, stats);

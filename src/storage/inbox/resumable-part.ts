@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { errnoOf } from '../../core/errors.js';
 import { BLOCK_BYTES, MIN_RESUMABLE_BYTES, type Entry } from '../../core/entry.js';
 import type { PartFile, Placed } from '../../core/sink.js';
-import { countFromStart, openJournal, readJournal, type BlockJournal } from '../disk/block-journal.js';
+import { countFromStart, countUpTo, openJournal, readJournal, type BlockJournal } from '../disk/block-journal.js';
+import { cutTail } from '../disk/extent.js';
 import { createCheckpoints } from './checkpoints.js';
 import { busyError, claimPart, isClaimed } from './part-claims.js';
 import { LOCK_SUFFIX, takeLock, type Lock } from '../disk/lock.js';
@@ -149,8 +150,11 @@ async function openWithJournal(options: PartFileOptions, name: string, journal: 
     await journal.clear();
     await unlink(path).catch(() => undefined);
   }
-  const part = new DiskPart(options, { name, isThere: durable.length > 0 });
   const isExact = durable.length === 0 || (journal.pin !== undefined && journal.pin === readPin(path));
+  const part = new DiskPart(options, {
+    name,
+    bytes: durable.length > 0 ? await cutTail(path, countUpTo(journal.known) * BLOCK_BYTES) : 0,
+  });
   return createResumable(part, journal, { durable, isExact, held, file: path, path: options.offer.path });
 }
 

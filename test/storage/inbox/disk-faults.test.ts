@@ -88,12 +88,12 @@ describe('a disk that is full', () => {
     const dir = await mountSmallDisk();
     if (dir === undefined) return context.skip('a tmpfs cannot be mounted here');
     const part = expectPart(await makeSink(dir).open(offerFile('big', 1024 ** 2)));
-    await expect(part.write(Buffer.alloc(1024 ** 2), 0)).rejects.toThrow(refusal('no-space'));
+    await expect(part.write(Buffer.alloc(1024 ** 2, 1), 0)).rejects.toThrow(refusal('no-space'));
     await expect(part.commit(1024 ** 2)).rejects.toThrow(
       "big: the receiver's disk is full; make room there, then send again.",
     );
     expect(await readNames(dir)).toEqual([]);
-    expect(await receiveFile(makeSink(dir), 'small', Buffer.alloc(128 * 1024))).toBe('small');
+    expect(await receiveFile(makeSink(dir), 'small', Buffer.alloc(128 * 1024, 1))).toBe('small');
   });
 
   it('is denied when it is read-only', async (context) => {
