@@ -117,36 +117,36 @@ describe('a dry run', () => {
     const { room, table } = splitRoom(first.stdout);
     expect(room).toMatch(/^\d/);
     expect(table).toEqual([
-      'refused                  tree/NUL: the name "NUL" is one that Windows reserves for a device.',
-      'new              3.1 MB  tree/a.bin',
-      'refused                  tree/huge.bin: is 5 MiB, more than the 4 MiB the receiver takes.',
-      'new                link  tree/link',
-      'new              folder  tree/empty',
-      'new              folder  tree',
-      `dry run: 1 file, 2 folders, 1 link (3.1 MB) would go to ${receiver.address}; 2 refused. Nothing was sent; there is room for ROOM.`,
+      'refused                    tree/NUL: the name "NUL" is one that Windows reserves for a device.',
+      'new                 3 MiB  tree/a.bin',
+      'refused                    tree/huge.bin: is 5 MiB, more than the 4 MiB the receiver takes.',
+      'new                  link  tree/link',
+      'new                folder  tree/empty',
+      'new                folder  tree',
+      `dry run: 1 file, 2 folders, 1 link (3 MiB) would go to ${receiver.address}; 2 refused. Nothing was sent; there is room for ROOM.`,
     ]);
     expect(await readNames(receiver.dir)).toEqual([]);
     await send(receiver.address, tree);
     const second = await send(receiver.address, tree, '--dry-run');
     expect(splitRoom(second.stdout).table.slice(1)).toEqual([
-      'already there    3.1 MB  tree/a.bin',
-      'refused                  tree/huge.bin: is 5 MiB, more than the 4 MiB the receiver takes.',
-      'already there      link  tree/link',
-      'already there    folder  tree/empty',
-      'already there    folder  tree',
-      `dry run: nothing would go to ${receiver.address}, 4 already there; 2 refused. Nothing was sent; there is room for ROOM.`,
+      'already there       3 MiB  tree/a.bin',
+      'refused                    tree/huge.bin: is 5 MiB, more than the 4 MiB the receiver takes.',
+      'already there        link  tree/link',
+      'already there      folder  tree/empty',
+      'already there      folder  tree',
+      `dry run: nothing would go to ${receiver.address}, 1 already there; 2 refused. Nothing was sent; there is room for ROOM.`,
     ]);
     await receiver.program.output(
       'stderr',
-      /^dry run from 127\.0\.0\.1: asked about 6 entries \(8\.4 MB\), nothing was sent$/m,
+      /^dry run from 127\.0\.0\.1: asked about 6 entries \(8 MiB\), nothing was sent$/m,
     );
   });
 
   it.each([
-    ['rename', 0, 'rename              4 B  photo.jpg as photo (1).jpg'],
-    ['overwrite', 0, 'replace             4 B  photo.jpg'],
-    ['skip', 77, 'refused                  photo.jpg: something of that name is there already and is not replaced.'],
-    ['fail', 77, 'refused                  photo.jpg: something of that name is there already and is not replaced.'],
+    ['rename', 0, 'rename                4 B  photo.jpg as photo (1).jpg'],
+    ['overwrite', 0, 'replace               4 B  photo.jpg'],
+    ['skip', 77, 'refused                    photo.jpg: something of that name is there already and is not replaced.'],
+    ['fail', 77, 'refused                    photo.jpg: something of that name is there already and is not replaced.'],
   ])('says what --on-conflict %s does', async (policy, status, line) => {
     const receiver = await startReceiver(['--on-conflict', policy]);
     await writeFile(join(receiver.dir, 'photo.jpg'), 'old');
@@ -170,7 +170,7 @@ describe('a dry run', () => {
     const [planned] = jsonLines(stdout).filter(({ type }) => type === 'planned') as unknown as { offset: number }[];
     expect(planned!.offset).toBeGreaterThanOrEqual(64 * MIB);
     expect((await send(receiver.address, source, '--dry-run')).stdout).toMatch(
-      /^resume at \d\d% +419\.4 MB {2}large\.bin\n/,
+      /^resume at \d\d% +400 MiB {2}large\.bin\n/,
     );
     const again = await send(receiver.address, source, '--json');
     expect(jsonLines(again.stdout).find(({ type }) => type === 'resumed')).toMatchObject({ bytes: planned!.offset });
@@ -199,7 +199,7 @@ describe('a dry run', () => {
     const { status, stdout } = await send(receiver.address, '-', '--name', 'stream', '--dry-run');
     expect(status).toBe(0);
     expect(splitRoom(stdout).table).toEqual([
-      'new             unknown  stream',
+      'new               unknown  stream',
       `dry run: 1 file (of unknown size) would go to ${receiver.address}. Nothing was sent; there is room for ROOM.`,
     ]);
   });

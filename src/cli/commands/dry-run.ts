@@ -1,10 +1,11 @@
 /** What `ftx send --dry-run` writes: what the receiver would do with each entry, and with the whole. */
+import { formatBytes } from '../../core/bytes.js';
 import type { TransferEvent } from '../../core/events.js';
 import { formatTarget, type Address } from '../../core/address.js';
 import { escapeText } from '../screen/escape.js';
 import { describeFailure } from '../screen/failure.js';
 import { createLosses, showName, type Losses } from '../screen/losses.js';
-import { describeKinds, describeLosses, formatBytes } from '../screen/format.js';
+import { describeKinds, describeLosses } from '../screen/format.js';
 import type { CliIo } from '../screen/io.js';
 import { createJsonEvents } from '../screen/json-events.js';
 import type { SendReport } from './send-report.js';
@@ -16,7 +17,7 @@ type Planned = Extract<TransferEvent, { type: 'planned' }>;
 type Checked = Extract<TransferEvent, { type: 'checked' }>;
 
 const FATE_COLUMNS = 13;
-const SIZE_COLUMNS = 8;
+const SIZE_COLUMNS = 10;
 
 /** Writes a line for each entry and one for the whole to standard output. */
 export function createDryRunReport({ json, quiet }: Appearance, io: CliIo, to: Address, view: View): SendReport {
@@ -57,7 +58,7 @@ export function createDryRunReport({ json, quiet }: Appearance, io: CliIo, to: A
   };
 }
 
-/** `resume at 45%    2.0 GB  film.mp4`; undefined for events about no entry. */
+/** `resume at 45%    2 GiB  film.mp4`; undefined for events about no entry. */
 export function describeFate(event: TransferEvent, losses: Losses): string | undefined {
   if (event.type === 'planned') return formatRow(nameFate(event), nameSize(event), describeName(event));
   if ((event.type !== 'refused' && event.type !== 'failed') || event.path === null) return undefined;
@@ -94,11 +95,12 @@ function createWhole(to: Address) {
     note(event: TransferEvent): void {
       if (event.type === 'checked') checked = event;
       if (event.type !== 'planned') return;
-      if (event.fate === 'already') already += 1;
-      else sent[event.kind] += 1;
+      // Folders and links have no content that need not be sent.
+      if (event.fate !== 'already') sent[event.kind] += 1;
+      else if (event.kind === 'file') already += 1;
       hasStream ||= event.size === null;
     },
-    /** `dry run: 3 files, 1 folder (1.2 GB) would go to host, 4 are already there; 1 refused. Nothing was sent; …` */
+    /** `dry run: 3 files, 1 folder (1.2 GiB) would go to host, 4 are already there; 1 refused. Nothing was sent; …` */
     describe(losses: { refused: number; failed: number }): string {
       const kinds = describeKinds(sent);
       const bytes = hasStream ? 'of unknown size' : formatBytes(checked?.needed ?? 0);

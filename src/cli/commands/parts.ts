@@ -1,9 +1,9 @@
 /** `ftx parts`: shows the transfers that broke off and can go on, or drops what has arrived of them. */
+import { formatBytes } from '../../core/bytes.js';
 import { isFingerprint, spellFingerprint } from '../../core/fingerprint.js';
 import { dropParts, listParts, type LeftPart } from '../../mailbox/receive.js';
 import { escapeText, toJsonLine } from '../screen/escape.js';
 import { EXIT } from '../exit-codes.js';
-import { formatBytes } from '../screen/format.js';
 import type { CliIo } from '../screen/io.js';
 
 export interface PartsArguments {
@@ -49,7 +49,7 @@ function describeNone(dir: string): string {
   return `No transfer into ${escapeText(dir)} has broken off.`;
 }
 
-/** `1f0c5e2a9b3d4c7e  film.mp4  45% of 2.0 GB  from 192.0.2.7  3 h ago` */
+/** `1f0c5e2a9b3d4c7e  film.mp4  45% of 2 GiB  from 192.0.2.7  3 h ago` */
 export function describePart({ id, path, peer, size, bytes, ageSeconds, inUse }: LeftPart): string {
   const percent = size === 0 ? 100 : Math.floor((100 * bytes) / size);
   const columns = [

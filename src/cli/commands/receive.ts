@@ -1,10 +1,11 @@
 /** `ftx receive`: from its arguments to an exit code, with what it writes in between. */
+import { formatBytes } from '../../core/bytes.js';
 import { FtxError, toFtxError } from '../../core/errors.js';
 import type { TransferEvent } from '../../core/events.js';
 import type { ConflictPolicy } from '../../core/inbox.js';
 import { receive, type Receiver, type ReceiveResult } from '../../mailbox/receive.js';
 import { describeFailure } from '../screen/failure.js';
-import { describeLosses, formatBytes, formatCount } from '../screen/format.js';
+import { describeLosses, formatCount } from '../screen/format.js';
 import type { CliIo } from '../screen/io.js';
 import { createJsonEvents } from '../screen/json-events.js';
 import { runParts } from './parts.js';

@@ -5,7 +5,7 @@ import type { Address } from '../../core/address.js';
 import { describeFailure } from '../screen/failure.js';
 import type { CliIo } from '../screen/io.js';
 import { createJsonEvents } from '../screen/json-events.js';
-import { createSendText } from '../screen/send-text.js';
+import { createSendText, type SendTextOptions } from '../screen/send-text.js';
 import { createArrived } from '../screen/arrived.js';
 import type { Appearance, View } from '../screen/view.js';
 
@@ -22,10 +22,15 @@ function isNews({ type }: TransferEvent): boolean {
   return type === 'peer' || type === 'paired' || type === 'resumed' || type === 'comparing' || type === 'retrying';
 }
 
-export function createSendReport({ json, quiet }: Appearance, io: CliIo, to: Address, view: View): SendReport {
+export function createSendReport(
+  { json, quiet, plain }: Appearance & SendTextOptions,
+  io: CliIo,
+  to: Address,
+  view: View,
+): SendReport {
   const startMs = io.now();
   const tally = createArrived();
-  const text = createSendText(to, tally);
+  const text = createSendText(to, tally, { plain });
   const lines = json ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
   let ended = false;
 
@@ -56,7 +61,8 @@ export function createSendReport({ json, quiet }: Appearance, io: CliIo, to: Add
       if (failure.code === 'usage') return;
       lines?.fail(failure);
       lines?.finish(tally.summary((io.now() - startMs) / 1000));
-      if (!stopped && !quiet && tally.arrived > 0) view.print(`${text.describeArrived()} before that`);
+      const rest = stopped || quiet ? undefined : text.describeBreak(failure);
+      if (rest) view.print(rest);
     },
   };
 }

@@ -1,7 +1,8 @@
 /** The text of the progress bars. Drawing and timing are progress-view's. */
+import { formatBytes } from '../../core/bytes.js';
 import { hostOf } from '../../core/address.js';
 import { escapeText } from './escape.js';
-import { formatBytes, formatRate, formatTimeLeft } from './format.js';
+import { formatRate, formatTimeLeft } from './format.js';
 import type { OpenEntry, SessionProgress } from './progress-model.js';
 import { cutWidth, fitWidth } from './width.js';
 
@@ -59,7 +60,7 @@ function describeSender(session: SessionProgress, columns: number): string {
   return drawBar({ ...current, label, bytesPerSecond }, columns);
 }
 
-/** One line of at most `columns`: `photo.jpg  [=====-----]  50%  4 MB/s  0:12`. */
+/** One line of at most `columns`: `photo.jpg  [=====-----]  50%  4 MiB/s  0:12`. */
 export function drawBar({ size, ...given }: Bar, columns: number): string {
   // Never more than all of it, whatever a file has grown by.
   const bar = { ...given, size: size === null ? null : Math.max(size, given.bytes) };
@@ -83,15 +84,15 @@ function drawTail(bar: Bar, wide: boolean): string {
   const left = timeLeft(bar);
   return [
     percent(bar),
-    amount.padStart(wide ? 20 : 8),
-    rate(bar).padStart(8),
+    amount.padStart(wide ? 24 : 10),
+    rate(bar).padStart(9),
     (wide && left !== '' ? `${left} left` : left).padStart(wide ? 12 : 7),
   ].join('  ');
 }
 
 function drawNarrowTail(bar: Bar): string {
-  const progress = bar.size === null ? formatBytes(bar.bytes).padStart(8) : percent(bar);
-  return `${progress} ${rate(bar).padStart(8)} ${timeLeft(bar).padStart(5)}`;
+  const progress = bar.size === null ? formatBytes(bar.bytes).padStart(10) : percent(bar);
+  return `${progress} ${rate(bar).padStart(9)} ${timeLeft(bar).padStart(5)}`;
 }
 
 function percent(bar: Bar): string {

@@ -1,30 +1,13 @@
 /** Sizes, rates, times and counts as people read them. */
+import { formatBytes, scaleBytes } from '../../core/bytes.js';
 import type { EntryKind } from '../../core/entry.js';
 
 /** The time of a smaller file is mostly that of the queue it waits in, so it is not shown. */
-const TIMED_FROM_BYTES = 1_000_000;
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
+const TIMED_FROM_BYTES = 1024 ** 2;
 
-function scale(value: number, roundsUpFrom: number): [number, string] {
-  let unit = 0;
-  let scaled = value;
-  while (scaled >= roundsUpFrom && unit < UNITS.length - 1) {
-    scaled /= 1000;
-    unit += 1;
-  }
-  return [scaled, UNITS[unit] ?? 'PB'];
-}
-
-/** `512 B`, `1.2 MB`: powers of 1000, one decimal. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${Math.round(bytes)} B`;
-  const [value, unit] = scale(bytes, 999.95);
-  return `${value.toFixed(1)} ${unit}`;
-}
-
-/** `850 kB/s`, `4 MB/s`, `1.3 GB/s`: at most three digits, because more would only flicker. */
+/** `850 KiB/s`, `4 MiB/s`, `1.3 GiB/s`: at most three digits, because more would only flicker. */
 export function formatRate(bytesPerSecond: number): string {
-  const [value, unit] = scale(bytesPerSecond, 999.5);
+  const [value, unit] = scaleBytes(bytesPerSecond, 999.5);
   const digits = value < 9.95 ? String(Math.round(value * 10) / 10) : String(Math.round(value));
   return `${digits} ${unit}/s`;
 }
@@ -66,10 +49,10 @@ export function describeKinds(counts: Readonly<Record<EntryKind, number>>): stri
   return parts.length === 0 ? 'nothing' : parts.join(', ');
 }
 
-/** `1.2 MB in 0.3 s, 4 MB/s`, or `9.8 kB` for a small file. */
-export function formatTransfer(bytes: number, seconds: number): string {
-  if (bytes < TIMED_FROM_BYTES || seconds <= 0) return formatBytes(bytes);
-  return `${formatBytes(bytes)} in ${formatSeconds(seconds)}, ${formatRate(bytes / seconds)}`;
+/** `1.2 MiB in 0.3 s, 4 MiB/s`, or `9.8 KiB` for a small file. `moved`: bytes that the seconds were spent on. */
+export function formatTransfer(bytes: number, seconds: number, moved = bytes): string {
+  if (moved < TIMED_FROM_BYTES || seconds <= 0) return formatBytes(bytes);
+  return `${formatBytes(bytes)} in ${formatSeconds(seconds)}, ${formatRate(moved / seconds)}`;
 }
 
 /** `; 1 refused, 2 failed`, or nothing. */

@@ -1,4 +1,5 @@
 /** The sentences of `ftx receive`. */
+import { formatBytes } from '../../core/bytes.js';
 import { DEFAULT_CODE_MS } from '../../core/defaults.js';
 import type { ConflictPolicy } from '../../core/inbox.js';
 import { spellFingerprint } from '../../core/fingerprint.js';
@@ -6,8 +7,9 @@ import type { EntryKind } from '../../core/entry.js';
 import type { TransferEvent } from '../../core/events.js';
 import { formatTarget, hostOf } from '../../core/address.js';
 import { escapeText } from './escape.js';
-import { formatBytes, formatCount, formatTransfer } from './format.js';
+import { formatCount, formatTransfer } from './format.js';
 import type { Arrived } from './arrived.js';
+import { createMoved } from './moved.js';
 import { createLosses, showName, type Losses } from './losses.js';
 
 type Listening = Extract<TransferEvent, { type: 'listening' }>;
@@ -26,16 +28,17 @@ export function createReceiveText(onConflict: ConflictPolicy, tally: Arrived): R
     return peer ? ` from ${escapeText(hostOf(peer))}` : '';
   };
   const losses = createLossText(from);
+  const moved = createMoved();
   return (event) => {
     const kind = tally.apply(event);
+    const movedBytes = moved.note(event);
     switch (event.type) {
       case 'listening':
         return info(describeMailbox(event, onConflict));
       case 'connected':
-        peers.set(event.session, event.peer);
-        return undefined;
+        return void peers.set(event.session, event.peer);
       case 'stored':
-        return kind === 'directory' ? undefined : info(describeStored(event, kind) + from(event.session));
+        return kind === 'directory' ? undefined : info(describeStored(event, kind, movedBytes) + from(event.session));
       case 'refused':
       case 'failed': {
         const line = losses.tell(event);
@@ -99,12 +102,14 @@ function describeDryRun({ entries, bytes }: { entries: number; bytes: number }, 
   return `dry run${from}: asked about ${formatCount(entries, 'entry', 'entries')} (${formatBytes(bytes)}), nothing was sent`;
 }
 
-/** `stored photo.jpg as photo (1).jpg (1.2 MB in 0.3 s, 4 MB/s)` */
-export function describeStored(event: Stored, kind: EntryKind): string {
+/** `stored photo.jpg as photo (1).jpg (1.2 MiB in 0.3 s, 4 MiB/s)` */
+export function describeStored(event: Stored, kind: EntryKind, moved: number): string {
   const path = showName(event.path);
   const as = event.as === event.path ? '' : ` as ${showName(event.as)}`;
   if (kind === 'symlink') return `stored link ${path}${as}${event.durable ? '' : ' (not synchronised)'}`;
-  const how = event.already ? `${formatBytes(event.size)}, already there` : formatTransfer(event.size, event.seconds);
+  const how = event.already
+    ? `${formatBytes(event.size)}, already there`
+    : formatTransfer(event.size, event.seconds, moved);
   return `stored ${path}${as} (${how}${event.durable ? '' : ', not synchronised'})`;
 }
 

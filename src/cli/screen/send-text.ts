@@ -1,12 +1,19 @@
 /** The sentences of `ftx send`. */
+import { formatBytes } from '../../core/bytes.js';
 import { spellFingerprint, type Fingerprint } from '../../core/fingerprint.js';
-import { MIN_RESUMABLE_BYTES } from '../../core/entry.js';
+import { MIN_RESUMABLE_BYTES, type EntryKind } from '../../core/entry.js';
+import { isRetried, type FtxError } from '../../core/errors.js';
 import type { Summary, TransferEvent } from '../../core/events.js';
 import { formatTarget, type Address } from '../../core/address.js';
 import { escapeText } from './escape.js';
-import { describeLosses, formatBytes, formatRate, formatSeconds } from './format.js';
+import { describeLosses, formatRate, formatSeconds } from './format.js';
 import { isEnd, type Arrived } from './arrived.js';
+import { createMoved } from './moved.js';
 import { createLosses, showName, type Losses } from './losses.js';
+
+const GOES_ON = 'The same command goes on where it stopped.';
+/** The sentence at the end of a message that tells a person to do what the sender does by itself. */
+const ADVICE = /(?<=\.) (?:(?:Send|Try)(?: it)? again|Check the )[^.]*\.$/;
 
 /** A shorter transfer is not limited by anything that a user could change. */
 const MIN_LIMIT_SECONDS = 1;
@@ -20,62 +27,90 @@ export interface SendText {
   readonly describeMore: () => string[];
   /** At the end: how what was refused can be sent all the same. */
   readonly advise: () => string[];
-  /** What had arrived when the session broke off: `2 files stored on host`. */
-  readonly describeArrived: () => string;
-  /** The same for a send that was stopped, and whether it can go on: `nothing stored on host. The same command …` */
+  /** What had arrived when the send was stopped, and whether it can go on: `nothing stored on host. The same command …` */
   readonly describeStop: () => string;
+  /** The same for a send that has failed: `2 files stored on host before that`; undefined when nothing has arrived. */
+  readonly describeBreak: (failure: FtxError) => string | undefined;
 }
 
-export function createSendText(to: Address, tally: Arrived): SendText {
+export interface SendTextOptions {
+  /** Without encryption the receiver does not know the sender again. */
+  readonly plain?: boolean | undefined;
+}
+
+export function createSendText(to: Address, tally: Arrived, { plain = false }: SendTextOptions = {}): SendText {
   const target = escapeText(formatTarget(to));
-  let newName = '';
-  let renamed = 0;
-  let already = 0;
-  const broken = createBroken();
+  const kept = createKept(plain);
   const losses = createLosses();
-
-  function describe(event: TransferEvent): string | undefined {
-    tally.apply(event);
-    broken.note(event);
-    if (event.type === 'refused' || event.type === 'failed') return describeLoss(losses, event);
-    if (event.type === 'retrying') return describeRetry(event);
-    if (event.type === 'resumed')
-      return `going on with ${showName(event.path)} where it stopped, at ${formatBytes(event.bytes)}`;
-    if (event.type === 'comparing') return describeComparison(event);
-    if (event.type === 'peer') return describePeer(target, event.identity);
-    if (event.type === 'paired') return describePairing(target, event.identity);
-    if (event.type !== 'stored') return undefined;
-    if (event.already) already += 1;
-    if (event.as !== event.path) {
-      renamed += 1;
-      newName = event.as;
-    }
-    return undefined;
-  }
-
-  function describeNames(): string {
-    if (renamed === 0) return '';
-    return tally.arrived === 1 ? ` as ${showName(newName)}` : ` (${renamed} under a new name)`;
-  }
+  const arrivals = createArrivals(tally);
+  const describeArrived = () => `${tally.describe()} stored on ${target}`;
 
   function summarize(result: Summary): string {
     const { sent, bytes, seconds } = result;
     if (tally.arrived === 0) return `nothing stored on ${target}${describeLosses(result)}`;
-    const where = sent > 0 ? `sent to ${target}, which does not confirm,` : `stored on ${target}${describeNames()}`;
-    const rate = bytes > 0 && seconds > 0 ? ` (${formatRate(bytes / seconds)})` : '';
+    const names = arrivals.describeNames();
+    const where = sent > 0 ? `sent to ${target}, which does not confirm,` : `stored on ${target}${names}`;
+    const { moved, already } = arrivals;
+    const rate = moved > 0 && seconds > 0 ? ` (${formatRate(moved / seconds)})` : '';
     const what = `${tally.describe()}, ${formatBytes(bytes)} ${where} in ${formatSeconds(seconds)}${rate}`;
     const there = already > 0 ? `, ${already} already there` : '';
     return what + there + describeLosses(result) + describeLimit(result);
   }
 
-  const describeArrived = () => `${tally.describe()} stored on ${target}`;
   return {
-    describe,
+    describe(event) {
+      const kind = tally.apply(event);
+      kept.note(event, kind);
+      arrivals.note(event, kind);
+      return describeNews(event, target, losses);
+    },
     summarize,
     describeMore: () => losses.more().map((sentence) => `ftx: ${sentence}`),
     advise: () => describeWaysOut(losses, target),
-    describeArrived,
-    describeStop: () => `${describeArrived()}.${broken.isLeft() ? ' The same command goes on where it stopped.' : ''}`,
+    describeStop: () => `${describeArrived()}.${kept.isSome() ? ` ${GOES_ON}` : ''}`,
+    describeBreak(failure) {
+      const arrived = tally.arrived > 0 ? `${describeArrived()} before that` : undefined;
+      if (!kept.isSome() || !isRetried(failure.code, true)) return arrived;
+      return `${arrived ?? 'what has arrived is kept'}. ${GOES_ON}`;
+    },
+  };
+}
+
+function describeNews(event: TransferEvent, target: string, losses: Losses): string | undefined {
+  if (event.type === 'refused' || event.type === 'failed') return describeLoss(losses, event);
+  if (event.type === 'retrying') return describeRetry(event);
+  if (event.type === 'resumed')
+    return `going on with ${showName(event.path)} where it stopped, at ${formatBytes(event.bytes)}`;
+  if (event.type === 'comparing') return describeComparison(event);
+  if (event.type === 'peer') return describePeer(target, event.identity);
+  return event.type === 'paired' ? describePairing(target, event.identity) : undefined;
+}
+
+/** How what has arrived has got there: under which names, and how much of it has moved. */
+function createArrivals(tally: Arrived) {
+  const moved = createMoved();
+  const count = { moved: 0, already: 0, renamed: 0 };
+  let newName = '';
+  return {
+    note(event: TransferEvent, kind: EntryKind): void {
+      count.moved += moved.note(event);
+      if (event.type !== 'stored') return;
+      // Folders and links have no content that need not be sent.
+      if (event.already && kind === 'file') count.already += 1;
+      if (event.as === event.path) return;
+      count.renamed += 1;
+      newName = event.as;
+    },
+    get moved() {
+      return count.moved;
+    },
+    get already() {
+      return count.already;
+    },
+    describeNames(): string {
+      if (count.renamed === 0) return '';
+      return tally.arrived === 1 ? ` as ${showName(newName)}` : ` (${count.renamed} under a new name)`;
+    },
   };
 }
 
@@ -94,18 +129,22 @@ function describeWaysOut(losses: Losses, target: string): string[] {
   ];
 }
 
-/** Files that the receiver has in part, and keeps because they are large. A classic receiver keeps none. */
-function createBroken() {
+/** What the receiver keeps, so that the same command need not send it again. A classic receiver keeps nothing. */
+function createKept(plain: boolean) {
+  /** Files that the receiver has in part, and keeps because they are large. */
   const paths = new Set<string>();
+  let hasStored = false;
   let isClassic = false;
   return {
-    note(event: TransferEvent): void {
+    note(event: TransferEvent, kind: EntryKind): void {
       if (event.type === 'connected') isClassic = event.protocol === 'classic';
       else if (event.type === 'progress' || event.type === 'resumed') {
         if (!isClassic && (event.size ?? 0) >= MIN_RESUMABLE_BYTES) paths.add(event.path);
       } else if (isEnd(event) && event.path !== null) paths.delete(event.path);
+      // A sender that the receiver does not know again sends whole files again, and they are compared there.
+      hasStored ||= event.type === 'stored' && kind === 'file' && !plain;
     },
-    isLeft: () => paths.size > 0,
+    isSome: () => paths.size > 0 || hasStored,
   };
 }
 
@@ -131,5 +170,5 @@ function describeLimit({ seconds, shares }: Summary): string {
 
 function describeRetry(event: Extract<TransferEvent, { type: 'retrying' }>): string {
   const { message, attempt, retries, delaySeconds } = event;
-  return `ftx: ${escapeText(message)} Trying again in ${delaySeconds} s (${attempt} of ${retries}).`;
+  return `ftx: ${escapeText(message.replace(ADVICE, ''))} Trying again in ${delaySeconds} s (${attempt} of ${retries}).`;
 }

@@ -1,9 +1,9 @@
 /** What the receiver's disk reports, as FtxErrors; and paths and sizes as messages show them. */
+export { formatBytes as showBytes } from '../../core/bytes.js';
 import { FtxError, type ErrorCode } from '../../core/errors.js';
 import { diskErrnoOf, nameDiskFailure } from './errno.js';
 
 const SHOWN_CHARACTERS = 200;
-const UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 type Reason = readonly [ErrorCode, string];
 
@@ -94,11 +94,4 @@ export function showPath(path: string): string {
   if (path.length <= SHOWN_CHARACTERS) return path.toWellFormed();
   const half = SHOWN_CHARACTERS / 2;
   return `${path.slice(0, half)}…${path.slice(-half)}`.toWellFormed();
-}
-
-/** Formats a number of bytes: `10 GiB`, `1.5 KiB`, `17 bytes`, `1 byte`. */
-export function showBytes(bytes: number): string {
-  if (bytes < 1024) return bytes === 1 ? '1 byte' : `${bytes} bytes`;
-  const power = Math.min(Math.floor(Math.log2(bytes) / 10), UNITS.length);
-  return `${Number((bytes / 1024 ** power).toFixed(1))} ${UNITS[power - 1] ?? ''}`;
 }

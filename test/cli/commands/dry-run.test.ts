@@ -32,18 +32,18 @@ const checked = (more: Partial<Checked> = {}): Checked => ({
 });
 
 it.each<[TransferEvent, string]>([
-  [planned('a'), 'new              1.0 kB  a'],
-  [planned('a', { fate: 'already' }), 'already there    1.0 kB  a'],
-  [planned('a', { fate: 'replace' }), 'replace          1.0 kB  a'],
-  [planned('d/a', { fate: 'rename', as: 'd/a (1)' }), 'rename           1.0 kB  d/a as d/a (1)'],
-  [planned('a', { offset: 999 }), 'resume at 99%    1.0 kB  a'],
-  [planned('a', { offset: 500, fate: 'rename', as: 'a (1)' }), 'resume at 50%    1.0 kB  a as a (1)'],
-  [planned('d', { kind: 'directory', size: 0 }), 'new              folder  d'],
-  [planned('l', { kind: 'symlink', size: 0 }), 'new                link  l'],
-  [planned('s', { size: null }), 'new             unknown  s'],
-  [refused('a', 'exists', 'a: is there.'), 'refused                  a: is there.'],
-  [failed('a', 'unreadable', 'a: cannot be read.'), 'not sent                 a: cannot be read.'],
-  [planned('\u001b[2J', { fate: 'rename', as: '\u202e' }), 'rename           1.0 kB  \\x1b[2J as \\u{202e}'],
+  [planned('a'), 'new                1000 B  a'],
+  [planned('a', { fate: 'already' }), 'already there      1000 B  a'],
+  [planned('a', { fate: 'replace' }), 'replace            1000 B  a'],
+  [planned('d/a', { fate: 'rename', as: 'd/a (1)' }), 'rename             1000 B  d/a as d/a (1)'],
+  [planned('a', { offset: 999 }), 'resume at 99%      1000 B  a'],
+  [planned('a', { offset: 500, fate: 'rename', as: 'a (1)' }), 'resume at 50%      1000 B  a as a (1)'],
+  [planned('d', { kind: 'directory', size: 0 }), 'new                folder  d'],
+  [planned('l', { kind: 'symlink', size: 0 }), 'new                  link  l'],
+  [planned('s', { size: null }), 'new               unknown  s'],
+  [refused('a', 'exists', 'a: is there.'), 'refused                    a: is there.'],
+  [failed('a', 'unreadable', 'a: cannot be read.'), 'not sent                   a: cannot be read.'],
+  [planned('\u001b[2J', { fate: 'rename', as: '\u202e' }), 'rename             1000 B  \\x1b[2J as \\u{202e}'],
 ])('%j is one line', (event, line) => {
   expect(describeFate(event, createLosses())).toBe(line);
 });
@@ -61,22 +61,30 @@ it.each<[TransferEvent[], object, string]>([
   [
     [planned('a'), checked()],
     {},
-    'dry run: 1 file (1.0 kB) would go to host. Nothing was sent; there is room for 5.0 GB.',
+    'dry run: 1 file (1000 B) would go to host. Nothing was sent; there is room for 4.7 GiB.',
   ],
   [
     [planned('a'), planned('b', { fate: 'already' }), checked({ free: null })],
     { refused: 2 },
-    'dry run: 1 file (1.0 kB) would go to host, 1 already there; 2 refused. Nothing was sent; its disk does not tell how much room there is.',
+    'dry run: 1 file (1000 B) would go to host, 1 already there; 2 refused. Nothing was sent; its disk does not tell how much room there is.',
+  ],
+  [
+    [
+      ...[planned('d', { kind: 'directory', fate: 'already' }), planned('l', { kind: 'symlink', fate: 'already' })],
+      ...[planned('b', { fate: 'already' }), checked({ needed: 0 })],
+    ],
+    {},
+    'dry run: nothing would go to host, 1 already there. Nothing was sent; there is room for 4.7 GiB.',
   ],
   [
     [planned('s', { size: null }), checked({ needed: 0 })],
     {},
-    'dry run: 1 file (of unknown size) would go to host. Nothing was sent; there is room for 5.0 GB.',
+    'dry run: 1 file (of unknown size) would go to host. Nothing was sent; there is room for 4.7 GiB.',
   ],
   [
     [checked({ needed: 0 })],
     { failed: 1 },
-    'dry run: nothing would go to host; 1 failed. Nothing was sent; there is room for 5.0 GB.',
+    'dry run: nothing would go to host; 1 failed. Nothing was sent; there is room for 4.7 GiB.',
   ],
 ])('the whole is the last line (%#)', (events, losses, line) => {
   const { shown, io } = report(events);

@@ -15,7 +15,7 @@ const part = {
 };
 
 it('a part is shown with its ID, progress and age', () => {
-  expect(describePart(part)).toBe('1f0c5e2a9b3d4c7e  film.mp4  45% of 2.0 GB  from 192.0.2.7  3 h ago');
+  expect(describePart(part)).toBe('1f0c5e2a9b3d4c7e  film.mp4  45% of 1.9 GiB  from 192.0.2.7  3 h ago');
 });
 
 it('a part that a session is receiving is shown as such', () => {
@@ -106,7 +106,7 @@ describe('ftx parts', () => {
     const io = fakeIo();
     await runParts({ dir, drop: 'all' }, io);
     expect(io.stdout.text().trim().split('\n').sort()).toEqual([
-      expect.stringMatching(/^dropped a\/film \([0-9a-f]{16}\): 1\.0 MB had arrived$/),
+      expect.stringMatching(/^dropped a\/film \([0-9a-f]{16}\): 1 MiB had arrived$/),
       expect.stringMatching(/^dropped song /),
       expect.stringMatching(/^left live \([0-9a-f]{16}\): it is in use/),
     ]);

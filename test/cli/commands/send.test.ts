@@ -1,9 +1,9 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { runSend, type SendArguments } from '../../../src/cli/commands/send.js';
-import { FtxError } from '../../../src/core/errors.js';
+import { FtxError, type ErrorCode } from '../../../src/core/errors.js';
 import type { TransferEvent } from '../../../src/core/events.js';
 import type { SendOptions, SendResult } from '../../../src/client/send.js';
-import { connected, failed, offered, progress, refused, resumed, stored, summary } from '../events.js';
+import { connected, failed, offered, progress, refused, resumed, retrying, stored, summary } from '../events.js';
 import { fakeIo, fakeTerminal, type FakeIo } from '../fake-io.js';
 
 type Library = (options: SendOptions) => Promise<SendResult>;
@@ -123,7 +123,55 @@ describe('a session that fails', () => {
   it('is its sentence, what had arrived, and its code', async () => {
     const io = fakeIo();
     expect(await runSend(ARGS, io, library([connected(), offered('a', 5), stored('a', 5)], GONE))).toBe(75);
-    expect(io.stderr.text()).toBe('ftx: The connection to host was lost.\n1 file stored on host before that\n');
+    expect(io.stderr.text()).toBe(
+      'ftx: The connection to host was lost.\n1 file stored on host before that. The same command goes on where it stopped.\n',
+    );
+  });
+
+  const MIB = 1024 ** 2;
+  const GOES_ON = '. The same command goes on where it stopped.\n';
+  const part = [offered('big', 9 * MIB), progress('big', 4 * MIB, { size: 9 * MIB })];
+  const classic = { ...connected(), protocol: 'classic' } as TransferEvent;
+  it.each<[string, TransferEvent[], ErrorCode, string, Partial<SendArguments>?]>([
+    ['with a file in part', part, 'lost', `what has arrived is kept${GOES_ON}`],
+    ['with a file in part, after retries', [...part, retrying()], 'unknown-host', `what has arrived is kept${GOES_ON}`],
+    [
+      'with small files outstanding',
+      [stored('a', 5), offered('b', 5)],
+      'busy',
+      `1 file stored on host before that${GOES_ON}`,
+    ],
+    [
+      'with a folder stored only',
+      [offered('d', 0, 'directory'), stored('d')],
+      'lost',
+      '1 folder stored on host before that\n',
+    ],
+    ['with nothing', [offered('b', 5), progress('b', 5)], 'lost', ''],
+    ['for a reason that stays', [...part, stored('a', 5)], 'denied', '1 file stored on host before that\n'],
+    ['for a reason that stays, with a part', part, 'identity', ''],
+    ['with a file in part, without encryption', part, 'lost', `what has arrived is kept${GOES_ON}`, { plain: true }],
+    [
+      'of small files without encryption',
+      [stored('a', 5)],
+      'lost',
+      '1 file stored on host before that\n',
+      { plain: true },
+    ],
+    ['of a classic transfer', [classic, ...part], 'lost', '', { classic: true }],
+    [
+      'of a stream',
+      [offered('s', null), progress('s', 9 * MIB, { size: null })],
+      'lost',
+      '',
+      { paths: ['-'], name: 's' },
+    ],
+    ['with --quiet', part, 'lost', '', { quiet: true }],
+  ])('%s says whether the same command goes on', async (_what, events, code, line, args) => {
+    const io = fakeIo();
+    const failure = new FtxError(code, 'It broke.');
+    await runSend({ ...ARGS, quiet: false, ...args }, io, library([connected(), ...events], failure));
+    expect(io.stderr.text().split('ftx: It broke.\n')[1]).toBe(line);
   });
 
   it('is failed and done in JSON, said once', async () => {
@@ -171,13 +219,14 @@ describe('a signal', () => {
     await running;
     io.raise(signal);
     expect(await ended).toBe(code);
-    expect(io.stderr.text()).toBe('ftx: stopped: 1 file stored on host.\n');
+    expect(io.stderr.text()).toBe('ftx: stopped: 1 file stored on host. The same command goes on where it stopped.\n');
     expect(jsonOf(io).at(-2)).toMatchObject({ type: 'failed', code: 'aborted' });
     expect([io.exits, io.signalListeners()]).toEqual([[], 0]);
   });
 
   const MIB = 1024 ** 2;
   const goesOn = 'ftx: stopped: nothing stored on host. The same command goes on where it stopped.\n';
+  const ANY_GOES_ON = goesOn.replace('nothing', '1 file');
   const isOver = 'ftx: stopped: nothing stored on host.\n';
   const half = (path: string, size: number | null) => [offered(path, size), progress(path, 4 * MIB, { size })];
   it.each<[string, TransferEvent[], string, Partial<SendArguments>?]>([
@@ -185,13 +234,14 @@ describe('a signal', () => {
     [
       'a file that goes on where an earlier one stopped',
       [offered('a', 8 * MIB), resumed('a', MIB, 8 * MIB)],
-      `going on with a where it stopped, at 1.0 MB\n${goesOn}`,
+      `going on with a where it stopped, at 1 MiB\n${goesOn}`,
     ],
     [
       'such a file beside one that was refused',
       [...half('a', 8 * MIB), refused('b', 'exists', '')],
       `ftx: b was refused: \n${goesOn}`,
     ],
+    ['small files of which some are stored', [stored('b', 5), offered('a', 5)], ANY_GOES_ON],
     ['a file too small to be kept', half('a', 8 * MIB - 1), isOver],
     ['a file of which nothing has moved', [offered('a', 8 * MIB)], isOver],
     [

@@ -4,26 +4,27 @@ import { describeReceive, describeSend, drawBar } from '../../../src/cli/screen/
 import type { SessionProgress } from '../../../src/cli/screen/progress-model.js';
 import { displayWidth } from '../../../src/cli/screen/width.js';
 
+const MIB = 1024 ** 2;
 const session = (more: Partial<SessionProgress> = {}): SessionProgress => ({
   peer: '192.0.2.7:51234',
-  current: { path: 'photo.jpg', size: 27_000_000, bytes: 13_500_000 },
+  current: { path: 'photo.jpg', size: 27 * MIB, bytes: 13.5 * MIB },
   ended: 0,
-  bytes: 13_500_000,
+  bytes: 13.5 * MIB,
   total: null,
-  bytesPerSecond: 4_000_000,
+  bytesPerSecond: 4 * MIB,
   ...more,
 });
 
 describe('drawBar', () => {
-  const bar = { label: 'photo.jpg', bytes: 13_500_000, size: 27_000_000, bytesPerSecond: 4_000_000 };
+  const bar = { label: 'photo.jpg', bytes: 13.5 * MIB, size: 27 * MIB, bytesPerSecond: 4 * MIB };
 
   it.each([
     [
       119,
-      'photo.jpg                      [===============---------------]   50%    13.5 MB of 27.0 MB    4 MB/s     0:04 left',
+      'photo.jpg                      [===============---------------]   50%    13.5 MiB of 27 MiB    4 MiB/s     0:04 left',
     ],
-    [79, 'photo.jpg           [========--------]   50%   13.5 MB    4 MB/s     0:04'],
-    [39, 'photo.jpg            50%   4 MB/s  0:04'],
+    [79, 'photo.jpg           [========--------]   50%   13.5 MiB    4 MiB/s     0:04'],
+    [39, 'photo.jpg            50%   4 MiB/s  0:04'],
   ])('at %d columns', (columns, line) => {
     expect(drawBar(bar, columns).replace(/ +/g, ' ').replace(/[=-]+/, '#')).toBe(
       line.replace(/ +/g, ' ').replace(/[=-]+/, '#'),
@@ -32,11 +33,11 @@ describe('drawBar', () => {
   });
 
   it('shows how much of a stream has arrived, not how much is missing', () => {
-    expect(drawBar({ ...bar, size: null }, 79)).toMatch(/^photo.jpg +13.5 MB +4 MB\/s +$/);
+    expect(drawBar({ ...bar, size: null }, 79)).toMatch(/^photo.jpg +13.5 MiB +4 MiB\/s +$/);
   });
 
   it('is never over 100%, and never has more than all of it', () => {
-    expect(drawBar({ ...bar, bytes: 30_000_000 }, 119)).toMatch(/\[=+\] +100% +(\S+ \S+) of \1 /);
+    expect(drawBar({ ...bar, bytes: 30 * MIB }, 119)).toMatch(/\[=+\] +100% +(\S+ \S+) of \1 /);
   });
 
   it('shows no time left for a transfer that stands still', () => {
@@ -71,11 +72,11 @@ describe('describeSend', () => {
   });
 
   it('draws one bar for one file', () => {
-    expect(describeSend([session({ total: { entries: 1, bytes: 27_000_000 } })], 79)).toHaveLength(1);
+    expect(describeSend([session({ total: { entries: 1, bytes: 27 * MIB } })], 79)).toHaveLength(1);
   });
 
   it('draws one more bar for the whole if there are several files', () => {
-    const lines = describeSend([session({ total: { entries: 12, bytes: 54_000_000 }, ended: 3 })], 79);
+    const lines = describeSend([session({ total: { entries: 12, bytes: 54 * MIB }, ended: 3 })], 79);
     expect(lines).toEqual([expect.stringMatching(/^photo.jpg .* 50%/), expect.stringMatching(/^3 of 12 done .* 25%/)]);
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createReceiveText, describeCode, describeMailbox } from '../../../src/cli/screen/receive-text.js';
 import { createArrived } from '../../../src/cli/screen/arrived.js';
 import type { TransferEvent } from '../../../src/core/events.js';
-import { connected, done, failed, offered, progress, refused, stored } from '../events.js';
+import { connected, done, failed, offered, progress, refused, resumed, stored } from '../events.js';
 
 function say(...events: TransferEvent[]): (string | undefined)[] {
   const describeEvent = createReceiveText('rename', createArrived());
@@ -10,6 +10,7 @@ function say(...events: TransferEvent[]): (string | undefined)[] {
 }
 const last = (...events: TransferEvent[]): string | undefined => say(connected(), ...events).at(-1);
 
+const MIB = 1024 ** 2;
 const IDENTITY = `sha256:${'0123456789abcdef'.repeat(4)}` as const;
 
 describe('the first lines of a receiver', () => {
@@ -76,21 +77,26 @@ describe('the first lines of a receiver', () => {
 });
 
 it.each<[string, TransferEvent[], string | undefined]>([
-  ['a file', [stored('photo.jpg', 1_200_000)], 'stored photo.jpg (1.2 MB in 0.3 s, 4 MB/s) from 192.0.2.7'],
+  ['a file', [stored('photo.jpg', 1.2 * MIB)], 'stored photo.jpg (1.2 MiB in 0.3 s, 4 MiB/s) from 192.0.2.7'],
   [
     'a renamed one',
-    [stored('photo.jpg', 1_200_000, { as: 'photo (1).jpg' })],
-    'stored photo.jpg as photo (1).jpg (1.2 MB in 0.3 s, 4 MB/s) from 192.0.2.7',
+    [stored('photo.jpg', 1.2 * MIB, { as: 'photo (1).jpg' })],
+    'stored photo.jpg as photo (1).jpg (1.2 MiB in 0.3 s, 4 MiB/s) from 192.0.2.7',
+  ],
+  [
+    'one that has gone on',
+    [resumed('photo.jpg', 6 * MIB, 12 * MIB), progress('photo.jpg', 9 * MIB), stored('photo.jpg', 12 * MIB)],
+    'stored photo.jpg (12 MiB in 0.3 s, 20 MiB/s) from 192.0.2.7',
   ],
   [
     'one that was there',
-    [stored('photo.jpg', 1_200_000, { already: true })],
-    'stored photo.jpg (1.2 MB, already there) from 192.0.2.7',
+    [stored('photo.jpg', 1.2 * MIB, { already: true })],
+    'stored photo.jpg (1.2 MiB, already there) from 192.0.2.7',
   ],
   [
     'one that a power cut may take',
-    [stored('photo.jpg', 1_200_000, { durable: false })],
-    'stored photo.jpg (1.2 MB in 0.3 s, 4 MB/s, not synchronised) from 192.0.2.7',
+    [stored('photo.jpg', 1.2 * MIB, { durable: false })],
+    'stored photo.jpg (1.2 MiB in 0.3 s, 4 MiB/s, not synchronised) from 192.0.2.7',
   ],
   ['an empty one', [stored('empty')], 'stored empty (0 B) from 192.0.2.7'],
   ['a folder', [offered('album', 0, 'directory'), stored('album')], undefined],

@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { FtxError } from '../../../src/core/errors.js';
-import { diskError, showBytes, showPath } from '../../../src/storage/disk/disk-error.js';
+import { diskError, showPath } from '../../../src/storage/disk/disk-error.js';
 
 function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: something, write '/secret/folder'`), { code });
@@ -101,19 +101,6 @@ describe('diskError', () => {
 });
 
 describe('what is shown', () => {
-  it.each([
-    [0, '0 bytes'],
-    [1, '1 byte'],
-    [2, '2 bytes'],
-    [1023, '1023 bytes'],
-    [1024, '1 KiB'],
-    [1536, '1.5 KiB'],
-    [10 * 1024 ** 3, '10 GiB'],
-    [Number.MAX_SAFE_INTEGER, '8 PiB'],
-  ])('of %i it says %s', (bytes, text) => {
-    expect(showBytes(bytes)).toBe(text);
-  });
-
   it('shortens long paths and mends broken ones', () => {
     expect(showPath('a/b')).toBe('a/b');
     expect(showPath(`begin${'x'.repeat(4000)}end`)).toMatch(/^begin.{193}end$/);
