@@ -29,12 +29,15 @@ export interface HeldFolder {
   readonly path: string;
   /** Device and inode. */
   readonly id: string;
+  /** As the folder was when it was last looked for by its path. */
+  readonly stats: BigIntStats;
 }
 
 /** What stands in the way of holding a folder: nothing, or anything that is none. */
 export type Obstacle = 'missing' | 'other';
 
 interface OpenFolder extends HeldFolder {
+  stats: BigIntStats;
   readonly fd: number;
   /** Without the right to list it, it can be walked through, but not synchronised. */
   readonly canSync: boolean;
@@ -58,8 +61,8 @@ export function holdFolder(path: string, followed = false): HeldFolder | Obstacl
   const look = followed ? statSync : lstatSync;
   const stats = look(path, { bigint: true, throwIfNoEntry: false });
   if (!stats?.isDirectory()) return stats ? 'other' : 'missing';
-  if (!HOLDS_BY_DESCRIPTOR) return { path, id: idOf(stats) };
-  return use(open.get(idOf(stats)) ?? openFolder(path, followed));
+  if (!HOLDS_BY_DESCRIPTOR) return { path, id: idOf(stats), stats };
+  return useKnown(stats) ?? use(openFolder(path, followed));
 }
 
 /** Whether folders that are held without need should be released. */
@@ -100,22 +103,22 @@ export function holdKnown(way: Way): HeldFolder | undefined {
     path += `/${component}`;
     if (!lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
   }
-  const folder = open.get(findFolder(way) ?? '');
-  return folder && use(folder);
+  const stats = lookForFolder(way);
+  return stats && useKnown(stats);
 }
 
-/** The id of the folder at the end of the way; undefined when there is none, or a link. */
-export function findFolder({ root, components }: Way): string | undefined {
+/** Looks at the folder at the end of the way; undefined when there is none, or a link. */
+export function lookForFolder({ root, components }: Way): BigIntStats | undefined {
   const look = components.length === 0 ? statSync : lstatSync;
   const stats = look([root, ...components].join('/'), { bigint: true, throwIfNoEntry: false });
-  return stats?.isDirectory() ? idOf(stats) : undefined;
+  return stats?.isDirectory() ? stats : undefined;
 }
 
 /** Removes the folder at the end of the way, unless something is in it or somebody holds it. */
 export function removeIfEmpty({ root, components }: Way): boolean {
   try {
-    const id = findFolder({ root, components });
-    if (id === undefined || (open.get(id)?.uses ?? 0) > 0) return false;
+    const stats = lookForFolder({ root, components });
+    if (!stats || (open.get(idOf(stats))?.uses ?? 0) > 0) return false;
     const parent = holdWay({ root, components: components.slice(0, -1) });
     try {
       rmdirSync(`${parent.path}/${components.at(-1) ?? ''}`);
@@ -128,6 +131,14 @@ export function removeIfEmpty({ root, components }: Way): boolean {
   }
 }
 
+/** Uses a folder that is open already. */
+function useKnown(stats: BigIntStats): HeldFolder | undefined {
+  const folder = open.get(idOf(stats));
+  if (!folder) return undefined;
+  folder.stats = stats;
+  return use(folder);
+}
+
 function use(folder: OpenFolder): HeldFolder {
   folder.uses += 1;
   idle.delete(folder);
@@ -137,13 +148,14 @@ function use(folder: OpenFolder): HeldFolder {
 function openFolder(path: string, followed: boolean): OpenFolder {
   const { fd, canSync } = openDescriptor(path, constants.O_DIRECTORY | (followed ? 0 : constants.O_NOFOLLOW));
   // It may be another one than was there a moment ago.
-  const id = idOf(fstatSync(fd, { bigint: true }));
+  const stats = fstatSync(fd, { bigint: true });
+  const id = idOf(stats);
   const known = open.get(id);
   if (known) {
     closeSync(fd);
     return known;
   }
-  const folder = { path: `/proc/self/fd/${fd}`, id, fd, canSync, uses: 0 };
+  const folder = { path: `/proc/self/fd/${fd}`, id, stats, fd, canSync, uses: 0 };
   open.set(id, folder);
   byPath.set(folder.path, folder);
   return folder;
@@ -182,6 +194,7 @@ export function releaseFolder(held: HeldFolder): void {
   }
 }
 
-function idOf({ dev, ino }: BigIntStats): string {
+/** Device and inode, as the id of a held folder has them. */
+export function idOf({ dev, ino }: BigIntStats): string {
   return `${dev.toString()}:${ino.toString()}`;
 }

@@ -5,9 +5,9 @@
  *
  * 1. Offer. `open` counts the entry against --max-files. open-file.ts has names/safe-path check the path and refuses a
  *    file that is too large. A refusal leaves nothing behind.
- * 2. Place. folders.ts walks down from the receive folder, holds each folder by a descriptor (disk/held-folder) and
- *    follows no link. It makes the folders that are missing, private and durable, and made-folders.ts remembers them. If
- *    the file does not come, those of them that nothing else uses are removed again.
+ * 2. Place. folders.ts walks down from the receive folder (entrance.ts), holds each folder by a descriptor
+ *    (disk/held-folder) and follows no link. Folders that are missing are made, private and durable, and made-folders.ts
+ *    remembers who made them, in the ledger too. If the file does not come, those that nothing else uses are removed.
  * 3. Decision. names/conflict looks at what stands under the name: receive the file, refuse it, compare its content as it
  *    comes with the file that is there (comparing-part.ts), or have the sender prove that its content is the same
  *    (present-file.ts).
@@ -40,8 +40,9 @@
  * - disk/durability `syncs`: folders that are being synced, so that many commits share one sync
  * - names/free-name `queues`: searches for a free number, one at a time for each name
  * - names/same-names `namesKept`: how many names the lists under way have in memory
- * - inbox/folders `underWay`, `places`: folders that are being made; how many entries are on their way into a folder
- * - inbox/made-folders `unfinished`, `secret`: folders that still lack the mode and time of their offer
+ * - inbox/entrance `underWay`: folders that are being made
+ * - inbox/folders `places`: how many entries are on their way into a folder
+ * - inbox/made-folders `unfinished`, `finished`, `secret`: who made which folder, and whether it has its mode and time
  * - inbox/part-claims `inUse`: part files that a session has open
  * - inbox/commit `lastRename`: renames on file systems without hard links, one at a time
  * - source/file-source `disk`: whether the disk of the sent files answers promptly
@@ -55,6 +56,7 @@ import type { ConflictPolicy } from '../names/conflict.js';
 import type { Fold } from '../names/same-names.js';
 import type { Deliveries } from './deliveries.js';
 import { createFolders, type Folders } from './folders.js';
+import type { Ledger } from './ledger.js';
 import { createMadeFolders } from './made-folders.js';
 import { openFile, unsupportedError } from './open-file.js';
 import { placeDirectory, placeLink } from './placing.js';
@@ -76,6 +78,8 @@ export interface FileSinkOptions {
   readonly isKnown?: boolean;
   /** What this sender has brought before. Without it nothing is remembered. */
   readonly deliveries?: Deliveries | undefined;
+  /** Knows the makers of folders. Without it, only this process knows them. */
+  readonly ledger?: Ledger | undefined;
   /** The free space of the disk. Without it, files are received until the disk is full. */
   readonly space?: Space;
   /** Whether an entry counts as stored only once it is on the disk. Default true. */
@@ -101,9 +105,9 @@ const NOTHING: Vouched = { canProve: false };
  * take the mode and time of their offer.
  */
 export function createFileSink(options: FileSinkOptions): Sink {
-  const { dir, peer, fileMode, dirMode, maxFiles = Infinity, sync = true, isKnown = false } = options;
+  const { dir, peer, ledger, fileMode, dirMode, maxFiles = Infinity, sync = true, isKnown = false } = options;
   // Without a peer, only this session finishes the folders that it makes.
-  const made = createMadeFolders(dir, peer ?? randomUUID(), dirMode);
+  const made = createMadeFolders(dir, peer ?? randomUUID(), { dirMode, ...(peer !== undefined && { ledger }) });
   const folders = createFolders(dir, sync ? DURABLE : LEFT_TO_THE_SYSTEM, made);
   const session = { ...options, isKnown, maxFiles, folders, space: options.space?.join() };
   const countEntry = createCounter(maxFiles, folders);

@@ -6,9 +6,9 @@ import { DEAD_MS } from '../disk/stillness.js';
 import { probeFold } from '../names/same-names.js';
 import { createDeliveries } from './deliveries.js';
 import { createFileSink } from './file-sink.js';
-import { prepareFolder } from './folders.js';
 import { cleanParts, listParts } from './left-parts.js';
 import { openLedger } from './ledger.js';
+import { prepareFolder } from './prepare-folder.js';
 import { createQuota } from './quota.js';
 import { watchInbox } from './same-inbox.js';
 import { createSpace } from './space.js';
@@ -58,6 +58,7 @@ export async function openFolderInbox(options: FolderInboxOptions): Promise<Fold
         assertSameInbox,
         isKnown,
         onConflict,
+        ledger,
         deliveries: ledger && createDeliveries({ dir, ledger, bringer, isDurable: sync }),
         ...(isResumable && { peer: nameBringer(bringer) }),
       }),

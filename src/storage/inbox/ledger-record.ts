@@ -1,4 +1,4 @@
-/** One record of the delivery ledger, and the line of text that holds it. */
+/** The records of the delivery ledger, and the lines of text that hold them. */
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
@@ -28,6 +28,20 @@ export interface Delivery {
   readonly at: number;
 }
 
+/** Who made a folder. Of each path, the last record counts. */
+export interface Making {
+  /** Below the receive folder. */
+  readonly path: string;
+  /** The bringer for which the folder was made: a fingerprint, or an address. */
+  readonly maker: string;
+  /** Tells the folder from another one that has got its name since: inode and time of birth. */
+  readonly folder: string;
+  /** Seconds since 1970. */
+  readonly at: number;
+}
+
+export type LedgerRecord = Delivery | Making;
+
 /** How a file was when ftx last touched it. A file that is still so was not touched since. */
 export interface LeftFile {
   readonly mtimeNs: bigint;
@@ -41,7 +55,14 @@ const HEAD_CHARS = KEY_CHARS + CRC_CHARS + 2;
 /** A line is not longer than this. A path is at most 4,096 bytes, and JSON makes at most six of each. */
 export const MAX_LINE_BYTES = 64 * 1024;
 
-/** The key of a delivery: two 32-bit numbers. Two deliveries of one key are the same path of the same bringer, or collide. */
+/** In the place of the bringer where a record is found by its path alone. */
+export const ANYBODY = '';
+
+export function bringerOf(record: LedgerRecord): string {
+  return 'bringer' in record ? record.bringer : ANYBODY;
+}
+
+/** The key of a record: two 32-bit numbers. Two records of one key are of the same path and bringer, or collide. */
 export type Key = readonly [high: number, low: number];
 
 export function keyOf(bringer: string, path: string): Key {
@@ -50,15 +71,26 @@ export function keyOf(bringer: string, path: string): Key {
   return [digest.readUInt32BE(0) || 1, digest.readUInt32BE(4)];
 }
 
-/** The line of a delivery, with its line feed. */
-export function formatDelivery(delivery: Delivery, [high, low] = keyOf(delivery.bringer, delivery.path)): string {
-  const { bringer, path, size, mtimeNs, pin, transfer, digest, as, left, boot, at } = delivery;
-  const json = JSON.stringify({
+export function keyOfRecord(record: LedgerRecord): Key {
+  return keyOf(bringerOf(record), record.path);
+}
+
+/** The line of a record, with its line feed. */
+export function formatRecord(record: LedgerRecord, [high, low] = keyOfRecord(record)): string {
+  const json = JSON.stringify('bringer' in record ? shortenDelivery(record) : shortenMaking(record));
+  return `${toHex(high)}${toHex(low)} ${toHex(crc32(json))} ${json}\n`;
+}
+
+function shortenDelivery({ bringer, path, size, mtimeNs, pin, transfer, digest, as, left, boot, at }: Delivery) {
+  return {
     ...{ b: bringer, p: path, s: size, m: String(mtimeNs), pin, t: transfer, x: digest, at },
     ...{ as: as === path ? undefined : as, boot },
     ...(left && { lm: String(left.mtimeNs), lc: String(left.ctimeNs) }),
-  });
-  return `${toHex(high)}${toHex(low)} ${toHex(crc32(json))} ${json}\n`;
+  };
+}
+
+function shortenMaking({ path, maker, folder, at }: Making) {
+  return { p: path, k: maker, f: folder, at };
 }
 
 /** Reads the key of a line, without looking at the rest; undefined for a line that is none. */
@@ -70,11 +102,12 @@ export function parseKey(line: Buffer): Key | undefined {
 }
 
 /** Undefined for a line that is damaged. */
-export function parseDelivery(line: Buffer): Delivery | undefined {
+export function parseRecord(line: Buffer): LedgerRecord | undefined {
   const json = line.toString('utf8', HEAD_CHARS);
   if (line.toString('latin1', KEY_CHARS + 1, HEAD_CHARS - 1) !== toHex(crc32(json))) return undefined;
   try {
-    const { b, p, s, m, pin, t, x, as, lm, lc, boot, at } = JSON.parse(json) as Record<string, string>;
+    const { b, p, s, m, pin, t, x, as, lm, lc, boot, at, k, f } = JSON.parse(json) as Record<string, string>;
+    if (p !== undefined && k !== undefined && f !== undefined) return { path: p, maker: k, folder: f, at: Number(at) };
     if (b === undefined || p === undefined || m === undefined || x === undefined) return undefined;
     const left = lm === undefined || lc === undefined ? undefined : { mtimeNs: BigInt(lm), ctimeNs: BigInt(lc) };
     const rest = { pin, transfer: t, digest: x, as: as ?? p, left, boot, at: Number(at) };

@@ -3,7 +3,16 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LedgerIndex, type LinePlace } from './ledger-index.js';
-import { formatDelivery, keyOf, MAX_LINE_BYTES, parseDelivery, parseKey, type Delivery } from './ledger-record.js';
+import {
+  bringerOf,
+  formatRecord,
+  keyOf,
+  keyOfRecord,
+  MAX_LINE_BYTES,
+  parseKey,
+  parseRecord,
+  type LedgerRecord,
+} from './ledger-record.js';
 
 const READ_BYTES = 1024 * 1024;
 /** A lookup reads this much first. Most lines are shorter. */
@@ -24,7 +33,7 @@ export interface ShardOptions {
   /** Bytes of the shard at most. The oldest records go first. */
   readonly maxBytes: number;
   /** Whether a record may go, because its file is gone for long. Asked only when the shard is written anew. */
-  readonly isOld: (delivery: Delivery) => boolean;
+  readonly isOld: (record: LedgerRecord) => boolean;
 }
 
 export class LedgerShard {
@@ -47,16 +56,16 @@ export class LedgerShard {
     return shard;
   }
 
-  find(bringer: string, path: string): Delivery | undefined {
+  find(bringer: string, path: string): LedgerRecord | undefined {
     const place = this.#index.get(keyOf(bringer, path));
-    const delivery = place && this.#read(place);
-    return delivery?.bringer === bringer && delivery.path === path ? delivery : undefined;
+    const record = place && this.#read(place);
+    return record?.path === path && bringerOf(record) === bringer ? record : undefined;
   }
 
   /** Appends records. Throws what the system throws; the index then knows none of them. */
-  append(deliveries: readonly Delivery[]): void {
-    const keys = deliveries.map(({ bringer, path }) => keyOf(bringer, path));
-    const lines = deliveries.map((delivery, number) => Buffer.from(formatDelivery(delivery, keys[number])));
+  append(records: readonly LedgerRecord[]): void {
+    const keys = records.map(keyOfRecord);
+    const lines = records.map((record, number) => Buffer.from(formatRecord(record, keys[number])));
     const fd = openSync(join(this.#options.dir, this.#options.own), 'a', 0o600);
     try {
       writeSync(fd, Buffer.concat(lines));
@@ -82,9 +91,9 @@ export class LedgerShard {
     let bytes = 0;
     for (const [number, place] of this.#newestFirst().entries()) {
       if (number % LINES_AT_ONCE === 0) await new Promise(setImmediate);
-      const delivery = this.#read(place);
-      if (!delivery || isOld(delivery)) continue;
-      const line = Buffer.from(formatDelivery(delivery));
+      const record = this.#read(place);
+      if (!record || isOld(record)) continue;
+      const line = Buffer.from(formatRecord(record));
       // Half of the bound is left for what comes.
       if ((bytes += line.length) > maxBytes / 2) break;
       kept.push(line);
@@ -151,7 +160,7 @@ export class LedgerShard {
   }
 
   /** Undefined for a line that is damaged or gone. */
-  #read({ file, offset }: LinePlace): Delivery | undefined {
+  #read({ file, offset }: LinePlace): LedgerRecord | undefined {
     let fd: number | undefined;
     try {
       fd = openSync(join(this.#options.dir, this.#files[file] ?? ''), 'r');
@@ -159,7 +168,7 @@ export class LedgerShard {
         const buffer = Buffer.allocUnsafe(length);
         const line = buffer.subarray(0, readSync(fd, buffer, 0, length, offset));
         const end = line.indexOf(LINE_FEED);
-        if (end >= 0) return parseDelivery(line.subarray(0, end));
+        if (end >= 0) return parseRecord(line.subarray(0, end));
       }
       return undefined;
     } catch {

@@ -1,9 +1,9 @@
 /**
- * The delivery ledger: who brought what to a receive folder, and how ftx left it there.
+ * The delivery ledger: who brought what to a receive folder, and how ftx left it there; and who made which folder.
  *
- * It only saves time. A file that the ledger knows, and that nobody has touched, is already there with nothing read. A
- * file that it does not know is compared by its content. So the ledger may be removed at any time, a record may be lost,
- * and no failure of the ledger is a failure of a file.
+ * Of files, it only saves time. A file that the ledger knows, and that nobody has touched, is already there with nothing
+ * read. A file that it does not know is compared by its content. A folder that it does not know stays as it is. So the
+ * ledger may be removed at any time, a record may be lost, and no failure of the ledger is a failure of an entry.
  *
  * The records lie in `.ftx-ledger` in the receive folder, for this user alone, in shards by bringer and folder. A shard
  * is read when it is first asked for: an index of numbers stays in memory, and the record itself is read again for each
@@ -14,7 +14,7 @@ import { lstatSync } from 'node:fs';
 import { mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LedgerShard } from './ledger-shard.js';
-import type { Delivery } from './ledger-record.js';
+import { ANYBODY, bringerOf, type Delivery, type LedgerRecord, type Making } from './ledger-record.js';
 
 export const LEDGER_FOLDER = '.ftx-ledger';
 const SHARDS = 64;
@@ -27,8 +27,10 @@ const KEEP_GONE_SECONDS = 30 * 24 * 60 * 60;
 export interface Ledger {
   /** Finds the last delivery of the path by the bringer. Never fails. */
   find(bringer: string, path: string): Promise<Delivery | undefined>;
-  /** Notes a delivery. Never fails. */
-  note(delivery: Delivery): void;
+  /** Finds who made the folder that has the path, or had it. Never fails. */
+  findMaker(path: string): Promise<Making | undefined>;
+  /** Notes what came. Never fails. */
+  note(record: LedgerRecord): void;
   /**
    * Whether a change of a file in the folder shows in its time of change (ctime). It does not on FAT, and on many
    * file systems of a network. Tried once, when it is first asked for.
@@ -45,9 +47,14 @@ export function openLedger(dir: string, maxBytes = DEFAULT_MAX_BYTES): Ledger {
   const shards = new Map<number, Promise<LedgerShard>>();
   let notices: Promise<boolean> | undefined;
 
-  function isOld({ as, at }: Delivery): boolean {
-    if (at + KEEP_GONE_SECONDS > Date.now() / 1000) return false;
-    return lstatSync(join(dir, as), { throwIfNoEntry: false }) === undefined;
+  function isOld(record: LedgerRecord): boolean {
+    if (record.at + KEEP_GONE_SECONDS > Date.now() / 1000) return false;
+    try {
+      return lstatSync(join(dir, 'as' in record ? record.as : record.path), { throwIfNoEntry: false }) === undefined;
+    } catch {
+      // Where it is cannot be looked into.
+      return false;
+    }
   }
 
   function openShard(number: number): Promise<LedgerShard> {
@@ -66,55 +73,62 @@ export function openLedger(dir: string, maxBytes = DEFAULT_MAX_BYTES): Ledger {
 
   const shardOf = createShardFinder();
   const notes = createNotes(openShard, (number) => shards.delete(number));
+
+  async function find(bringer: string, path: string): Promise<LedgerRecord | undefined> {
+    await notes.flush();
+    const shard = await openShard(shardOf(bringer, path)).catch(() => undefined);
+    return shard?.find(bringer, path);
+  }
+
   return {
     async find(bringer, path) {
-      await notes.flush();
-      const shard = await openShard(shardOf(bringer, path)).catch(() => undefined);
-      return shard?.find(bringer, path);
+      const found = await find(bringer, path);
+      return found && 'bringer' in found ? found : undefined;
     },
-    note: (delivery) => notes.add(shardOf(delivery.bringer, delivery.path), delivery),
+    async findMaker(path) {
+      const found = await find(ANYBODY, path);
+      return found && 'maker' in found ? found : undefined;
+    },
+    note: (record) => notes.add(shardOf(bringerOf(record), record.path), record),
     flush: () => notes.flush(),
     noticesChanges: () => (notices ??= movesCtime(join(folder, `.ftx-probe-${life}`)).catch(() => false)),
   };
 }
 
-/** Deliveries on their way to the disk: all of one turn are written at once. A failure loses them, and nothing else. */
+/** Records on their way to the disk: all of one turn are written at once. A failure loses them, and nothing else. */
 function createNotes(openShard: (number: number) => Promise<LedgerShard>, closeShard: (number: number) => void) {
-  const waiting = new Map<number, Delivery[]>();
-  let writing: Promise<void> | undefined;
+  let waiting = new Map<number, LedgerRecord[]>();
+  /** Ends when everything that was noted so far is written. Nobody waits for what others note after that. */
+  let last: Promise<void> = Promise.resolve();
 
-  async function write(): Promise<void> {
-    await new Promise(setImmediate);
-    for (const [number, deliveries] of waiting) {
-      waiting.delete(number);
-      const shard = await openShard(number);
-      try {
-        shard.append(deliveries);
-      } catch (error) {
-        // Its folder may have been removed: the next call makes it again.
-        closeShard(number);
-        throw error;
-      }
-      if (shard.isCrowded) await shard.compact();
+  async function write(number: number, records: readonly LedgerRecord[]): Promise<void> {
+    const shard = await openShard(number);
+    try {
+      shard.append(records);
+    } catch (error) {
+      // Its folder may have been removed: the next call makes it again.
+      closeShard(number);
+      throw error;
     }
+    if (shard.isCrowded) await shard.compact();
   }
 
-  function flush(): Promise<void> {
-    if (waiting.size === 0 && !writing) return Promise.resolve();
-    writing ??= write()
-      .catch(() => undefined)
-      .finally(() => (writing = undefined));
-    return writing.then(() => (waiting.size > 0 ? flush() : undefined));
+  async function writeAll(): Promise<void> {
+    await new Promise(setImmediate);
+    const batch = waiting;
+    waiting = new Map();
+    for (const [number, records] of batch) await write(number, records).catch(() => undefined);
   }
 
-  function add(shard: number, delivery: Delivery): void {
-    const deliveries = waiting.get(shard);
-    if (deliveries) deliveries.push(delivery);
-    else waiting.set(shard, [delivery]);
-    void flush();
-  }
-
-  return { add, flush };
+  return {
+    add(shard: number, record: LedgerRecord): void {
+      if (waiting.size === 0) last = last.then(writeAll);
+      const records = waiting.get(shard);
+      if (records) records.push(record);
+      else waiting.set(shard, [record]);
+    },
+    flush: () => last,
+  };
 }
 
 /** Whether the permission bits of a file change its ctime, after longer than a tick of the system's clock. */
@@ -132,7 +146,7 @@ async function movesCtime(path: string): Promise<boolean> {
   }
 }
 
-/** Deliveries of one folder are in one shard, because they are asked for together. Remembers the last folder. */
+/** Records of one folder are in one shard, because they are asked for together. Remembers the last folder. */
 function createShardFinder(): (bringer: string, path: string) => number {
   let last: { readonly text: string; readonly shard: number } | undefined;
   return (bringer, path) => {

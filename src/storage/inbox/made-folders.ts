@@ -1,7 +1,13 @@
-/** Folders that sessions have made for the entries in them, and that have not got their own mode and time yet. */
+/**
+ * Folders that sessions have made for the entries in them, and who made which folder.
+ *
+ * A folder that was made on the way is private until its maker offers it: only the offer tells who may look into it. If
+ * the transfer breaks off, only the same maker finishes the folder, in this process or, by the ledger, in a later one.
+ */
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, statSync } from 'node:fs';
-import { holdWay, releaseFolder, removeIfEmpty, type HeldFolder } from '../disk/held-folder.js';
+import { chmodSync, opendirSync } from 'node:fs';
+import { holdWay, lookForFolder, releaseFolder, removeIfEmpty, type HeldFolder } from '../disk/held-folder.js';
+import type { Ledger } from './ledger.js';
 import { findUsualFolderMode } from './usual-mode.js';
 
 /**
@@ -10,10 +16,10 @@ import { findUsualFolderMode } from './usual-mode.js';
  */
 export const PRIVATE_MODE = 0o1700;
 /** All mode bits but setgid, which a new folder has from its parent. */
-const COMPARED_BITS = 0o5777;
+const COMPARED_BITS = 0o5777n;
 const SETGID = 0o2000;
 const KEY_BYTES = 6;
-/** Bounds each set to 19 MB. Beyond this number, the oldest unfinished folders keep their private mode, and the oldest finished ones what they have. */
+/** Bounds each set to 19 MB. Beyond this number, only the ledger knows the makers of the oldest folders. */
 const MAX_KEYS = 500_000;
 /** Limits of one session's unnamed folders: their number, and the length of all their paths. A real sender with more than that offers its folders itself. */
 const MAX_UNNAMED = 1_000;
@@ -21,104 +27,181 @@ const MAX_UNNAMED_CHARS = 64 * 1024;
 
 /**
  * Process-wide, the oldest first: folders that lack the mode and time of their offer, which a later session may bring.
- * Each is kept as a short hash of path and maker, because a peer can have many long paths made. The secret in the hash
- * keeps a peer from finding two paths with the same one.
+ * Each is kept as a short hash of path, maker, inode and time of birth, because a peer can have many long paths made.
+ * The secret in the hash keeps a peer from finding two paths with the same one.
  */
 const unfinished = new Set<number>();
-/** Process-wide, the oldest first: folders that got mode and time of their offer, by a hash of path, maker and inode. */
+/** Process-wide, the oldest first: folders that got mode and time, by the same hash. */
 const finished = new Set<number>();
 const secret = randomBytes(16);
+
+/** What is looked at of a folder. */
+type Looked = Pick<HeldFolder, 'stats'>;
 
 /** The folders that one session has made. Paths are below the root. */
 export interface MadeFolders {
   /** The number of folders. */
   readonly count: number;
-  /** Notes that the session has made the folder. */
-  note(path: string): void;
-  /** Notes that the folder was offered. Returns whether the same maker has made this very folder, so that the offer gives it mode and time. */
-  markOffered(path: string, folder: HeldFolder): boolean;
+  /** Notes that the session has made the folder. Resolves once a later process knows it too. */
+  note(path: string, folder: Looked): Promise<void>;
+  /** Notes that the session uses a folder that was there. If its maker left it unfinished, the session goes on with it. */
+  goOn(path: string, folder: HeldFolder): Promise<void>;
+  /** Whether the same maker has made this very folder, in this session or before. */
+  isOwn(path: string, folder: Looked): Promise<boolean>;
+  /** Notes that the folder was offered. Resolves with whether it is the maker's own, so that the offer gives it mode and time. */
+  markOffered(path: string, folder: Looked): Promise<boolean>;
   /** Removes the folder if its maker never offered it, and if it is empty and not held. Returns false if it stays. */
   removeIfUnused(components: readonly string[]): boolean;
   /** Folders that were never offered get the permissions of any new folder. Never fails. */
   applyUsualModes(): void;
 }
 
-/** Whether an earlier process was killed before the folder got its mode and time. Then the next offer of the folder sets them. */
-export function wasLeftUnfinished({ path }: HeldFolder): boolean {
-  const { mode, birthtimeMs } = statSync(path);
-  return (mode & COMPARED_BITS) === PRIVATE_MODE && birthtimeMs < performance.timeOrigin;
+export interface MadeFoldersOptions {
+  /** The mode of all new folders. Without it, one that was never offered gets what the system gives to a new folder. */
+  readonly dirMode?: number | undefined;
+  /** Knows makers beyond the life of this process. */
+  readonly ledger?: Pick<Ledger, 'findMaker' | 'note' | 'flush'> | undefined;
 }
 
-/** `dirMode` is the mode of all new folders; without it, one that was never offered gets what the system gives to a new folder. */
-export function createMadeFolders(root: string, maker: string, dirMode?: number): MadeFolders {
-  const unnamed = new Set<string>();
-  let unnamedChars = 0;
-  let count = 0;
+/** `maker` is the sender, in words by which it is known again. */
+export function createMadeFolders(root: string, maker: string, options: MadeFoldersOptions = {}): MadeFolders {
+  return new FoldersOfSession(root, maker, options);
+}
 
-  function keyOf(path: string, folder = ''): number {
+class FoldersOfSession implements MadeFolders {
+  readonly #root: string;
+  readonly #maker: string;
+  readonly #options: MadeFoldersOptions;
+  readonly #unnamed = new Set<string>();
+  #unnamedChars = 0;
+  #count = 0;
+
+  constructor(root: string, maker: string, options: MadeFoldersOptions) {
+    this.#root = root;
+    this.#maker = maker;
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  async note(path: string, folder: Looked): Promise<void> {
+    this.#count += 1;
+    addBounded(unfinished, this.#keyOf(path, folder));
+    this.#addUnnamed(path);
+    const { ledger } = this.#options;
+    ledger?.note({ path, maker: this.#maker, folder: identify(folder), at: Math.floor(Date.now() / 1000) });
+    await ledger?.flush();
+  }
+
+  async goOn(path: string, folder: HeldFolder): Promise<void> {
+    if (!isUnfinished(folder)) return;
+    if (unfinished.has(this.#keyOf(path, folder))) return this.#addUnnamed(path);
+    const made = await this.#options.ledger?.findMaker(path);
+    const isNoted = made?.folder === identify(folder);
+    if (isNoted ? made.maker === this.#maker : isUnclaimed(folder)) await this.note(path, folder);
+  }
+
+  async isOwn(path: string, folder: Looked): Promise<boolean> {
+    const key = this.#keyOf(path, folder);
+    if (unfinished.has(key) || finished.has(key)) return true;
+    const made = await this.#options.ledger?.findMaker(path);
+    return made?.maker === this.#maker && made.folder === identify(folder);
+  }
+
+  async markOffered(path: string, folder: Looked): Promise<boolean> {
+    return this.#finish(path, folder) || this.isOwn(path, folder);
+  }
+
+  removeIfUnused(components: readonly string[]): boolean {
+    const way = { root: this.#root, components };
+    const [path, stats] = [components.join('/'), lookForFolder(way)];
+    if (!stats || !unfinished.has(this.#keyOf(path, { stats })) || !removeIfEmpty(way)) return false;
+    unfinished.delete(this.#keyOf(path, { stats }));
+    this.#removeUnnamed(path);
+    this.#count -= 1;
+    return true;
+  }
+
+  applyUsualModes(): void {
+    let usual = this.#options.dirMode;
+    for (const path of [...this.#unnamed]) {
+      try {
+        this.#applyUsualMode(path, (folder) => (usual ??= findUsualFolderMode(folder)));
+      } catch {
+        // Another program has moved or removed the folder meanwhile.
+      }
+    }
+  }
+
+  #applyUsualMode(path: string, findMode: (folder: string) => number): void {
+    const folder = holdWay({ root: this.#root, components: path.split('/') });
+    try {
+      if (!this.#finish(path, folder)) return;
+      chmodSync(folder.path, findMode(folder.path) | (Number(folder.stats.mode) & SETGID));
+    } finally {
+      releaseFolder(folder);
+    }
+  }
+
+  /** Returns false for a folder that is not this maker's, or got mode and time before. */
+  #finish(path: string, folder: Looked): boolean {
+    const key = this.#keyOf(path, folder);
+    this.#removeUnnamed(path);
+    if (!unfinished.delete(key)) return false;
+    addBounded(finished, key);
+    return true;
+  }
+
+  #addUnnamed(path: string): void {
+    const chars = this.#unnamedChars + path.length;
+    if (this.#unnamed.size >= MAX_UNNAMED || chars > MAX_UNNAMED_CHARS || this.#unnamed.has(path)) return;
+    this.#unnamed.add(path);
+    this.#unnamedChars = chars;
+  }
+
+  #removeUnnamed(path: string): void {
+    if (this.#unnamed.delete(path)) this.#unnamedChars -= path.length;
+  }
+
+  #keyOf(path: string, folder: Looked): number {
     return createHash('sha256')
       .update(secret)
-      .update(JSON.stringify([root, maker, path, folder]))
+      .update(JSON.stringify([this.#root, this.#maker, path, identify(folder)]))
       .digest()
       .readUIntBE(0, KEY_BYTES);
   }
-
-  function forget(path: string): boolean {
-    if (unnamed.delete(path)) unnamedChars -= path.length;
-    return unfinished.delete(keyOf(path));
-  }
-
-  return {
-    markOffered(path, folder) {
-      const key = keyOf(path, identify(folder));
-      if (!forget(path)) return finished.has(key);
-      addBounded(finished, key);
-      return true;
-    },
-    get count() {
-      return count;
-    },
-    note(path) {
-      count += 1;
-      addBounded(unfinished, keyOf(path));
-      if (unnamed.size >= MAX_UNNAMED || unnamedChars + path.length > MAX_UNNAMED_CHARS || unnamed.has(path)) return;
-      unnamed.add(path);
-      unnamedChars += path.length;
-    },
-    removeIfUnused(components) {
-      const path = components.join('/');
-      if (!unfinished.has(keyOf(path)) || !removeIfEmpty({ root, components })) return false;
-      forget(path);
-      count -= 1;
-      return true;
-    },
-    applyUsualModes() {
-      let usual = dirMode;
-      const findMode = (folder: string) => (usual ??= findUsualFolderMode(folder));
-      for (const path of [...unnamed]) if (forget(path)) applyUsualMode(root, path.split('/'), findMode);
-    },
-  };
 }
 
-/** The very folder at a path: another one made there later has another number or another time of birth. */
-function identify({ path, id }: HeldFolder): string {
-  return `${id}:${statSync(path, { bigint: true }).birthtimeNs}`;
+/** The very folder at a path: another one made there later has another inode or another time of birth. */
+function identify({ stats }: Looked): string {
+  return `${stats.ino}:${stats.birthtimeNs}`;
+}
+
+/** Whether a folder still is as ftx has made it. */
+function isUnfinished({ stats }: Looked): boolean {
+  return (stats.mode & COMPARED_BITS) === BigInt(PRIVATE_MODE);
+}
+
+/**
+ * Whether an earlier process was killed before it could note who makes the folder. Then nothing is in it, and whoever
+ * comes first may have it, like a name that is free.
+ */
+function isUnclaimed({ path, stats }: HeldFolder): boolean {
+  return stats.birthtimeMs > 0n && stats.birthtimeMs < performance.timeOrigin && isEmpty(path);
+}
+
+function isEmpty(path: string): boolean {
+  const folder = opendirSync(path);
+  try {
+    return folder.readSync() === null;
+  } finally {
+    folder.closeSync();
+  }
 }
 
 function addBounded(keys: Set<number>, key: number): void {
   keys.add(key);
   if (keys.size > MAX_KEYS) keys.delete(keys.values().next().value ?? 0);
-}
-
-function applyUsualMode(root: string, components: readonly string[], findMode: (folder: string) => number): void {
-  try {
-    const folder = holdWay({ root, components });
-    try {
-      chmodSync(folder.path, findMode(folder.path) | (statSync(folder.path).mode & SETGID));
-    } finally {
-      releaseFolder(folder);
-    }
-  } catch {
-    // Another program has moved or removed the folder meanwhile.
-  }
 }

@@ -4,10 +4,11 @@ import type { PartFile } from '../../core/sink.js';
 import { diskError, showPath } from '../disk/disk-error.js';
 import type { Durability } from '../disk/durability.js';
 import {
-  findFolder,
   HOLDS_BY_DESCRIPTOR,
   holdWay,
+  idOf,
   isCrowded,
+  lookForFolder,
   releaseFolder,
   type HeldFolder,
 } from '../disk/held-folder.js';
@@ -71,7 +72,8 @@ export function createPlace({ root, path, folder, durability, onClose }: PlaceOp
     assertUnmoved() {
       if (!HOLDS_BY_DESCRIPTOR || !held) return;
       try {
-        if (findFolder(way) === held.id) return;
+        const there = lookForFolder(way);
+        if (there && idOf(there) === held.id) return;
       } catch (error) {
         throw diskError(error, path.text);
       }

@@ -72,7 +72,7 @@ export function placeDirectory(options: PlacingOptions, offer: Entry): Promise<P
     if (found === 'other') throw existsError(offer.path, 'something other than a folder');
     try {
       if (!found.isOwn) return { as: offer.path, already: true };
-      await applyAttributes(found.folder, place, chooseMode(options, offer, place.path), offer.mtimeNs);
+      await applyAttributes(found.folder, place, await chooseMode(options, offer, place.path), offer.mtimeNs);
       return { as: offer.path };
     } finally {
       releaseFolder(found.folder);
@@ -80,11 +80,14 @@ export function placeDirectory(options: PlacingOptions, offer: Entry): Promise<P
   });
 }
 
-function chooseMode({ dirMode, quota, isKnown }: PlacingOptions, offer: Entry, { parents }: EntryPath): number {
+async function chooseMode(options: PlacingOptions, offer: Entry, { parents }: EntryPath): Promise<number> {
+  const { dirMode, quota, isKnown, folders } = options;
   if (dirMode !== undefined) return dirMode;
   const mode = offer.mode ?? OWNER_ALL;
-  // A stranger neither closes a name of the receive folder to the senders after it, nor opens what they put there to others.
-  if (!isKnown && parents.length === 0) return (mode | OWNER_ALL) & ~OTHERS_WRITE;
+  const isUnusual = (mode & OWNER_ALL) !== OWNER_ALL || (mode & OTHERS_WRITE) !== 0;
+  // Among the folders of others, a stranger neither closes a name to the senders after it, nor opens to the other users
+  // of the machine what those senders put there.
+  if (isUnusual && !isKnown && !(await folders.isOwn(parents))) return (mode | OWNER_ALL) & ~OTHERS_WRITE;
   // The quota cannot count a folder that its owner cannot look into.
   return quota ? mode | OWNER_LOOKS : mode;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LedgerIndex } from '../../../src/storage/inbox/ledger-index.js';
-import { formatDelivery, keyOf, parseDelivery, type Delivery } from '../../../src/storage/inbox/ledger-record.js';
+import { formatRecord, keyOf, parseRecord, type Delivery } from '../../../src/storage/inbox/ledger-record.js';
 import { openLedger } from '../../../src/storage/inbox/ledger.js';
 import { tempDir } from '../../support/folders.js';
 
@@ -31,22 +31,28 @@ describe('a record', () => {
       boot: fc.option(hex, { nil: undefined }),
       at: fc.nat(),
     });
+    const making = fc.record({
+      path: fc.string({ unit: 'binary' }),
+      maker: fc.string(),
+      folder: fc.string(),
+      at: fc.nat(),
+    });
     fc.assert(
-      fc.property(delivery, (written) => {
-        const line = formatDelivery(written);
+      fc.property(fc.oneof(delivery, making), (written) => {
+        const line = formatRecord(written);
         expect(line.indexOf('\n')).toBe(line.length - 1);
-        expect(parseDelivery(Buffer.from(line.slice(0, -1)))).toEqual(written);
+        expect(parseRecord(Buffer.from(line.slice(0, -1)))).toEqual(written);
       }),
     );
   });
 
   it('that is damaged at any byte, or torn, is none', () => {
-    const line = Buffer.from(formatDelivery(makeDelivery('film')).slice(0, -1));
+    const line = Buffer.from(formatRecord(makeDelivery('film')).slice(0, -1));
     for (let at = 17; at < line.length; at += 1) {
       const damaged = Buffer.from(line);
       damaged[at] = (damaged[at] ?? 0) ^ 1;
-      if (at !== 25) expect(parseDelivery(damaged)).toBeUndefined();
-      expect(parseDelivery(line.subarray(0, at))).toBeUndefined();
+      if (at !== 25) expect(parseRecord(damaged)).toBeUndefined();
+      expect(parseRecord(line.subarray(0, at))).toBeUndefined();
     }
   });
 });
@@ -124,6 +130,20 @@ describe('the ledger', () => {
     ledger.note(makeDelivery('a'));
     await ledger.flush();
     expect(await ledger.find('ann', 'b')).toBeUndefined();
+  });
+
+  it('finds the last maker of a folder, also in a later life of the process, and takes it for no delivery', async () => {
+    const dir = await tempDir();
+    const first = openLedger(dir);
+    const making = { path: 'd', maker: 'ann', folder: '1:2', at: NOW };
+    for (const record of [{ ...making, maker: 'bob' }, making, makeDelivery('d')]) first.note(record);
+    await first.flush();
+    for (const ledger of [first, openLedger(dir)]) {
+      expect(await ledger.findMaker('d')).toEqual(making);
+      expect(await ledger.findMaker('e')).toBeUndefined();
+      expect(await ledger.find('', 'd')).toBeUndefined();
+      expect(await ledger.find('ann', 'd')).toEqual(makeDelivery('d'));
+    }
   });
 
   it('is made again when it was removed under the receiver', async () => {

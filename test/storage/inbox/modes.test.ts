@@ -94,12 +94,31 @@ describe('a new folder of a stranger', () => {
     ['d', 0o1555, '755'],
     ['d', 0o775, '755'],
     ['d', 0o750, '750'],
+    // Below a folder that is not the stranger's.
+    ['there/d', 0o000, '700'],
+    ['there/d', 0o777, '755'],
+    ['there/d', 0o555, '755'],
+    ['there/d', 0o750, '750'],
+    // Below one of its own.
+    ['d/sub', 0o000, '0'],
     ['d/sub', 0o500, '500'],
     ['d/sub', 0o777, '777'],
+    ['there/d/sub', 0o777, '777'],
   ])('%s of mode %o has mode %s', async (path, mode, becomes) => {
     const dir = await tempDir();
+    await mkdir(join(dir, 'there'));
     await makeSink(dir, { isKnown: false }).place(offerDirectory(path, { mode }));
     expect(await modeOf(dir, path)).toBe(becomes);
+  });
+
+  it('has the mode of its offer when the receiver knows the sender', async () => {
+    const dir = await tempDir();
+    await mkdir(join(dir, 'there'));
+    const sink = makeSink(dir, { isKnown: true });
+    for (const path of ['d', 'there/d']) {
+      await sink.place(offerDirectory(path, { mode: 0o575 }));
+      expect(await modeOf(dir, path)).toBe('575');
+    }
   });
 });
 
