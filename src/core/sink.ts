@@ -50,6 +50,8 @@ export interface PresentFile {
   readonly state: 'present';
   /** Its path below the receiver's folder, `/`-separated. */
   readonly as: string;
+  /** Stands for the file as it is: another file, or a change, has another id. */
+  readonly id: string;
   /** Its digest in hex, if the same bringer brought it and nobody has touched it since. */
   readonly digest?: string | undefined;
   /** Call it when the sender has the same content. `digest` is that of the file, in hex. */
@@ -59,6 +61,8 @@ export interface PresentFile {
    * that has read to the end knows that this very file stands there still.
    */
   blocks(): AsyncIterable<Uint8Array>;
+  /** Receives the content all the same, and compares it as it comes, because a proof of the sender is not worth the reading. */
+  receiveFirst(): Promise<PartFile>;
   /** Receives the offered file after all, because the content differs. Missing where the offered file is then refused. */
   receiveBeside?(): Promise<PartFile>;
 }

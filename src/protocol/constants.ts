@@ -15,6 +15,8 @@ export const CHECK_CAPABILITY = 'check';
 export const PROOF_CAPABILITY = 'proof';
 /** Section 5, hello: the sender tells pins and its transfer, and takes `stored` as the answer to the offer of a file. */
 export const PIN_CAPABILITY = 'pin';
+/** Section 5, error: the sender offers a file again that another transfer of it goes on with, and waits for the answer. */
+export const FOLLOW_CAPABILITY = 'follow';
 /** Section 5, ready: random bytes that a proof begins with. */
 export const NONCE_BYTES = 32;
 /** Section 5, check: a sender has at most this many `check` messages that wait for their verdicts. */

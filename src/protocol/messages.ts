@@ -74,6 +74,15 @@ export interface EndMessage {
   readonly proof?: string | undefined;
 }
 
+export interface ErrorMessage {
+  readonly type: 'error';
+  readonly id: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Another transfer of the sender goes on with the file: the sender offers it again, and waits for the answer. */
+  readonly follow?: boolean | undefined;
+}
+
 export type ControlMessage =
   | CheckMessage
   | CheckedMessage
@@ -93,7 +102,7 @@ export type ControlMessage =
     }
   | { readonly type: 'refused'; readonly id: number; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'again'; readonly id: number; readonly offset: number }
-  | { readonly type: 'error'; readonly id: number; readonly code: ErrorCode; readonly message: string }
+  | ErrorMessage
   | { readonly type: 'ping'; readonly id: 0 }
   | { readonly type: 'goodbye'; readonly id: 0 }
   | { readonly type: 'status'; readonly id: 0; readonly shares: ReceiverShares }
@@ -218,8 +227,9 @@ function controlToJson(message: ControlMessage): unknown {
     case 'pair':
       return { step: message.step, data: message.data || undefined };
     case 'refused':
-    case 'error':
       return { code: message.code, message: cutMessage(message.message) };
+    case 'error':
+      return { code: message.code, message: cutMessage(message.message), follow: message.follow };
     case 'check':
       return {
         entries: message.entries.map(offerToJson),

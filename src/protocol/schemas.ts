@@ -77,7 +77,7 @@ export const stored = v.object({
 });
 export const status = v.object({ shares: sharesSchema });
 export const refused = v.object({ code: codeOr('refused'), message: sentence });
-export const error = v.object({ code: codeOr('io'), message: sentence });
+export const error = v.object({ code: codeOr('io'), message: sentence, follow: v.optional(v.boolean()) });
 
 export const check = v.object({
   entries: v.pipe(v.array(offer), v.minLength(1)),

@@ -258,6 +258,29 @@ export function describeSink<Store>(name: string, contract: SinkContract<Store>)
         },
       );
 
+      it.each(['rename', 'overwrite', 'skip', 'fail'] as const)(
+        '%s compares the content as it comes, if the proof of the sender is not worth the reading',
+        async (onConflict) => {
+          const { store, sink, again } = await start({ onConflict });
+          const content = makeContent(BLOCK_BYTES + 3);
+          await receiveFile(sink, 'd/x', content);
+          const ids = [];
+          for (let times = 0; times < 2; times += 1) {
+            const present = await (await again()).open(offerFile('d/x', content.length), PROOF);
+            if (present.state !== 'present') throw new Error('expected the file that is there');
+            ids.push(present.id);
+            const part = await present.receiveFirst();
+            await part.write(content.subarray(0, BLOCK_BYTES), 0);
+            await part.write(content.subarray(BLOCK_BYTES), BLOCK_BYTES);
+            expect(await part.commit(content.length)).toMatchObject(
+              onConflict === 'overwrite' ? { as: 'd/x' } : { as: 'd/x', already: true },
+            );
+          }
+          if (onConflict !== 'overwrite') expect(ids[1]).toBe(ids[0]);
+          expect(await contract.readNames(store)).toEqual(['d', 'd/x']);
+        },
+      );
+
       it.each(['before it is compared', 'while it is compared'])(
         'overwrite tells that the file to compare was replaced %s',
         async (moment) => {

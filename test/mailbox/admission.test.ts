@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countStrangersAllowed, createAdmission, networkOf, type Guest } from '../../src/mailbox/admission.js';
+import { networkOf } from '../../src/core/network.js';
+import { countStrangersAllowed, createAdmission, type Guest } from '../../src/mailbox/admission.js';
 
 interface Caller {
   readonly name: string;

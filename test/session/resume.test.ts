@@ -383,6 +383,8 @@ describe('a comparison', () => {
       open: () =>
         Promise.resolve({
           state: 'present',
+          id: 'film',
+          receiveFirst: () => Promise.reject(new Error('nobody asks for this')),
           accept: () => undefined,
           as: 'film',
           async *blocks() {

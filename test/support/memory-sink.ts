@@ -102,16 +102,18 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     const decision = decideFile(onConflict, offer, there && describeEntry(there), isKnown);
     if (decision !== 'prove' || !canProve || there?.kind !== 'file') return undefined;
     const receiveBeside = () => Promise.resolve(createPart(offer));
-    return { ...present(offer.path, there), ...(!isKept(onConflict) && { receiveBeside }) };
+    return { ...present(offer, there), ...(!isKept(onConflict) && { receiveBeside }) };
   }
 
-  function present(path: string, file: MemoryFile): PresentFile {
+  function present(offer: Entry, file: MemoryFile): PresentFile {
+    const { path } = offer;
     async function* blocks(): AsyncGenerator<Uint8Array, void, undefined> {
       assertThere(path, file);
       yield* splitBlocks(file.content);
       assertThere(path, file);
     }
-    return { state: 'present', as: path, accept: () => undefined, blocks };
+    const receiveFirst = () => Promise.resolve(createPart(offer));
+    return { state: 'present', as: path, id: idOf(file), accept: () => undefined, blocks, receiveFirst };
   }
 
   function assertThere(path: string, file: MemoryFile): void {
@@ -251,6 +253,15 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     },
     finish: () => undefined,
   };
+}
+
+let files = 0;
+const ids = new WeakMap<MemoryFile, string>();
+
+function idOf(file: MemoryFile): string {
+  const id = ids.get(file) ?? `file ${++files}`;
+  ids.set(file, id);
+  return id;
 }
 
 function describeEntry(entry: MemoryEntry): Existing {

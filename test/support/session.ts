@@ -35,6 +35,7 @@ export function runReceiver(
   timeouts = DEFAULT_TIMEOUTS,
   limits: ReceiverLimits = LIMITS,
   bringer: Bringer = { kind: 'none', address: '192.0.2.1' },
+  onWork?: () => void,
 ): ReceiverRun {
   const events: TransferEvent[] = [];
   const stop = new AbortController();
@@ -47,6 +48,7 @@ export function runReceiver(
     timeouts,
     signal: stop.signal,
     onEvent: (event) => events.push(event),
+    onWork,
   });
   return { sink, events, result, stop };
 }

@@ -65,6 +65,7 @@ export const WIRE_MESSAGES: Readonly<Record<string, Message>> = {
   status: { type: 'status', id: 0, shares: { network: 90, disk: 3, cpu: 7 } },
   refused: { type: 'refused', id: 5, code: 'bad-name', message: 'A name may not be "..".' },
   'error-entry': { type: 'error', id: 1, code: 'changed', message: 'photo.jpg changed while it was sent.' },
+  'error-follow': { type: 'error', id: 1, code: 'busy', message: 'Another one has it.', follow: true },
   'error-session': { type: 'error', id: 0, code: 'busy', message: 'Try again later.' },
   pair: { type: 'pair', id: 0, step: 'proof', data: 'm6-_AQ' },
   'pair-paired': { type: 'pair', id: 0, step: 'paired', data: '' },

@@ -1,19 +1,24 @@
-/** Tells the sender, and the listeners of events, how far an entry is and how it has ended. */
-import { isRefusal, type FtxError } from '../../core/errors.js';
+/** Ends entries, and tells the sender and the listeners of events how far an entry is and how it has ended. */
+import { isRefusal, isResumable, toFtxError, type FtxError } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
+import type { Sink } from '../../core/sink.js';
 import type { Channel } from '../../protocol/channel.js';
 import type { ReceiverWatch } from '../shares.js';
 import { secondsSince, type Tally } from '../tally.js';
-import type { IncomingEntry, IncomingEntryIn, Offered, Stored } from './incoming-entry.js';
+import { createBackground } from './background.js';
+import { closeEntry, type IncomingEntry, type IncomingEntryIn, type Offered, type Stored } from './incoming-entry.js';
+import type { OpenEntries } from './open-entries.js';
+import type { Openings } from './openings.js';
 
 export interface EndingOptions {
+  readonly sink: Sink;
   readonly channel: Channel;
   readonly tally: Tally;
   readonly watch: ReceiverWatch;
 }
 
 /** The entry is stored: the sender is told, and then the user. */
-export function tellStored(
+function tellStored(
   { channel, tally, watch }: EndingOptions,
   { id, offer: { path }, startedAt }: Offered,
   { as, digest, size, already, isUnasked }: Stored,
@@ -37,6 +42,63 @@ export function tellFailed(
   return () => tally.emit({ type: refused ? 'refused' : 'failed', path, code, message });
 }
 
+/** Another session of the sender goes on with the file: the sender offers it again. To the user nothing has come to an end. */
+export function tellFollow({ channel }: EndingOptions, { id }: Offered, { code, message }: FtxError): () => void {
+  channel.send({ type: 'error', id, code, message, follow: true }).catch(() => undefined);
+  return () => undefined;
+}
+
 export function tellProgress(tally: Tally, { offer: { path, size }, file }: IncomingEntryIn<'receiving'>): void {
   tally.emit({ type: 'progress', path, bytes: file.bytes(), size, total: null });
+}
+
+/** The ends of the entries of one session, and the work at them that goes on beside the reading of frames. */
+export class EntryEndings {
+  readonly #options: EndingOptions;
+  readonly #open: OpenEntries;
+  readonly #openings: Openings;
+  readonly #background = createBackground();
+  #excess: FtxError | undefined;
+
+  constructor(options: EndingOptions, open: OpenEntries, openings: Openings) {
+    this.#options = options;
+    this.#open = open;
+    this.#openings = openings;
+  }
+
+  /** Set once an offer was one too many: the next ends the session, so that refusals do not go on without end. */
+  get excess(): FtxError | undefined {
+    return this.#excess;
+  }
+
+  /** The entry ends here: the sender is told, and then the user. */
+  store(offered: Offered, stored: Stored): void {
+    if (!this.#open.remove(offered.id)) return;
+    this.#openings.end(offered.id);
+    tellStored(this.#options, offered, stored, this.#options.sink.isDurable);
+  }
+
+  /**
+   * The entry ends here without being stored: the sender is told, what has arrived
+   * is removed or kept for a later session, and then the user is told.
+   */
+  fail(id: number, error: FtxError, keep = isResumable(error.code, 'receiver'), tellSender = tellFailed): void {
+    const entry = this.#open.remove(id);
+    if (!entry) return;
+    if (error.code === 'too-many') this.#excess = error;
+    const tell = tellSender(this.#options, entry, error);
+    const closed = closeEntry(entry, keep).then(tell, tell);
+    const ended = closed.finally(() => this.#openings.end(id));
+    void this.run(id, ended);
+  }
+
+  /** `work` goes on beside the reading of frames; its failure ends the entry. The promise never rejects. */
+  run(id: number, work: Promise<void>): Promise<void> {
+    return this.#background.run(work, (error) => this.fail(id, toFtxError(error)));
+  }
+
+  /** Resolves when everything that was begun is over. */
+  whenIdle(): Promise<void> {
+    return this.#background.whenIdle();
+  }
 }

@@ -1,25 +1,23 @@
 /** The entries of one session on their way into its sink: PROTOCOL.md section 5, from offer to stored. */
 import { randomBytes } from 'node:crypto';
-import { formatAddress } from '../../core/address.js';
 import type { Bringer } from '../../core/inbox.js';
-import { abortReason, FtxError, isResumable, toFtxError } from '../../core/errors.js';
+import { abortReason, FtxError, isResumable } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
-import type { PartFile, Sink } from '../../core/sink.js';
+import type { PartFile } from '../../core/sink.js';
 import { NONCE_BYTES } from '../../protocol/constants.js';
 import type { DataMessage, Hello, OfferMessage } from '../../protocol/messages.js';
-import { createBackground, createCommits, type Commits } from './background.js';
+import { createCommits, type Commits } from './background.js';
 import { BlockIntake } from './block-intake.js';
 import type { BlockPool } from './block-pool.js';
-import { tellFailed, tellProgress, tellStored, type EndingOptions } from './entry-endings.js';
-import { closeEntry, type IncomingEntryIn, type Offered, type Stored } from './incoming-entry.js';
+import { EntryEndings, tellFailed, tellFollow, tellProgress, type EndingOptions } from './entry-endings.js';
+import type { IncomingEntryIn, Offered } from './incoming-entry.js';
 import { createIncomingFile, endError, type FileEnd, type IncomingFile } from './incoming-file.js';
 import { OpenEntries } from './open-entries.js';
 import { createOpenings, type Openings } from './openings.js';
-import { hasSameContent } from './proof.js';
+import { createProofs, type Proofs } from './proof.js';
 import { supersededError } from './take-over.js';
 
 export interface IncomingEntriesOptions extends EndingOptions {
-  readonly sink: Sink;
   readonly pool: BlockPool;
   /** Entries that may be open at once. */
   readonly maxOpen: number;
@@ -37,13 +35,12 @@ export class IncomingEntries {
   readonly #options: IncomingEntriesOptions;
   readonly #intake: BlockIntake;
   readonly #open: OpenEntries;
-  readonly #background = createBackground();
+  readonly #endings: EntryEndings;
   readonly #commits: Commits;
   /** Directories and links are made one after the other, as they were offered. */
   #placing: Promise<unknown> = Promise.resolve();
   readonly #openings: Openings;
-  /** Set once an offer was one too many: the next ends the session, so that refusals do not go on without end. */
-  #excess: FtxError | undefined;
+  readonly #proofs: Proofs;
   /** Aborted when the session is over: the sink need not wait any more, nor are files compared to their end. */
   readonly #closing = new AbortController();
 
@@ -52,7 +49,10 @@ export class IncomingEntries {
     this.#open = new OpenEntries(options.maxOpen);
     this.#intake = new BlockIntake(options.channel, options.pool, options.watch);
     this.#commits = createCommits(options.watch);
-    this.#openings = createOpenings({ ...options, signal: this.#closing.signal });
+    const { host } = options.channel.address;
+    this.#proofs = createProofs({ bringer: options.bringer, host, onBlock: () => this.#noteReading() });
+    this.#openings = createOpenings({ ...options, proofs: this.#proofs, signal: this.#closing.signal });
+    this.#endings = new EntryEndings(options, this.#open, this.#openings);
   }
 
   /** Notes what the sender has said that it can do. */
@@ -70,13 +70,13 @@ export class IncomingEntries {
   }
 
   receiveOffer({ id, entry: offer, pin }: OfferMessage): void {
-    if (this.#excess) throw this.#excess;
+    if (this.#endings.excess) throw this.#endings.excess;
     this.#open.claim(id);
     const offered: Offered = { id, offer, startedAt: performance.now() };
     this.#options.tally.emit({ type: 'offered', path: offer.path, kind: offer.kind, size: offer.size });
     const opened = offer.kind === 'file' ? this.#openFile(offered, pin) : this.#place(offered);
     this.#open.set({ ...offered, state: 'opening', opened });
-    void this.#run(id, opened);
+    void this.#endings.run(id, opened);
   }
 
   async receiveBlock(head: DataMessage): Promise<void> {
@@ -104,7 +104,7 @@ export class IncomingEntries {
       case 'present': {
         const comparing: IncomingEntryIn<'comparing'> = { ...entry, state: 'comparing' };
         this.#open.set(comparing);
-        return this.#commits.start(this.#run(id, this.#compare(comparing, end)));
+        return this.#commits.start(this.#endings.run(id, this.#compare(comparing, end)));
       }
       default:
         throw endError();
@@ -114,19 +114,19 @@ export class IncomingEntries {
   /** The sender gives an entry up. A file that is compared or committed no longer depends on the sender. */
   receiveError(id: number, error: FtxError): void {
     const state = this.#open.find(id)?.state;
-    if (state === 'receiving' || state === 'present') this.#fail(id, error, isResumable(error.code, 'sender'));
+    if (state === 'receiving' || state === 'present') this.#endings.fail(id, error, isResumable(error.code, 'sender'));
   }
 
   /** Resolves when everything that was begun is over. */
   whenIdle(): Promise<void> {
-    return this.#background.whenIdle();
+    return this.#endings.whenIdle();
   }
 
   /** Ends all entries for this reason but those that are being committed, and waits for these. */
   async close(error: FtxError): Promise<void> {
     this.#closing.abort(error);
     for (const { id, state } of this.#open.list())
-      if (state !== 'comparing' && state !== 'committing') this.#fail(id, error);
+      if (state !== 'comparing' && state !== 'committing') this.#endings.fail(id, error);
     await this.whenIdle();
   }
 
@@ -137,40 +137,56 @@ export class IncomingEntries {
     if (target?.state === 'part') return this.#startReceiving(offered, target);
     if (!target || !isOpen()) return;
     if (target.state === 'delivered')
-      return this.#store(offered, { ...target, size: offer.size ?? 0, already: true, isUnasked: true });
+      return this.#endings.store(offered, { ...target, size: offer.size ?? 0, already: true, isUnasked: true });
     const nonce = this.#openings.canProve ? randomBytes(NONCE_BYTES) : undefined;
     this.#open.set({ ...offered, state: 'present', present: target, nonce });
+    // A proof writes nothing, so several sessions may bring one at the same time.
+    this.#openings.end(id);
     const message = { type: 'ready', id, offset: offer.size ?? 0, have: false } as const;
     return this.#options.channel.send({ ...message, nonce: nonce?.toString('hex') });
   }
 
   /** A newer session of this sender has offered the file. What is compared or committed already goes on. */
-  #giveWay(id: number): void {
+  #giveWay(id: number): boolean {
     const state = this.#open.stateOf(id);
-    if (state === 'opening' || state === 'receiving' || state === 'present') this.#fail(id, supersededError(), true);
+    if (state !== 'opening' && state !== 'receiving') return false;
+    this.#endings.fail(id, supersededError(), true, this.#openings.canFollow ? tellFollow : tellFailed);
+    return true;
   }
 
   /** The entry may have come to its end while the sink opened its file. */
   async #startReceiving({ id, offer, startedAt }: Offered, part: PartFile): Promise<void> {
     const { channel, tally } = this.#options;
     if (!this.#open.has(id)) return part.suspend();
-    const file = createIncomingFile(part, offer.size, (error) => this.#fail(id, error));
+    const file = createIncomingFile(part, offer.size, (error) => this.#endings.fail(id, error));
     const receiving = { id, offer, startedAt, state: 'receiving', file } as const;
     this.#open.set(receiving);
+    this.#openings.noteMoved(id);
     const offset = Math.min(part.durable.length * BLOCK_BYTES, offer.size ?? 0);
     if (offset > 0) tally.emit({ type: 'resumed', path: offer.path, bytes: offset, size: offer.size });
     await channel.send({ type: 'ready', id, offset, have: part.durable.length > 0 });
     if (part.durable.length === 0) return;
     await channel.sendHave(id, part.durable);
-    const checked = file.recheck(() => this.#open.isCurrent(receiving)).then(() => this.#commitIfComplete(receiving));
-    void this.#run(id, checked);
+    void this.#endings.run(id, this.#recheck(receiving));
+  }
+
+  /** Reads again what an earlier session has left, if need be. To read is to work and to move. */
+  async #recheck(entry: IncomingEntryIn<'receiving'>): Promise<void> {
+    await entry.file.recheck(
+      () => this.#open.isCurrent(entry),
+      () => {
+        this.#openings.noteMoved(entry.id);
+        this.#options.onWork?.();
+      },
+    );
+    return this.#commitIfComplete(entry);
   }
 
   async #place(offered: Offered): Promise<void> {
     const placed = this.#placing.then(() => this.#options.sink.place(offered.offer));
     this.#placing = placed.catch(() => undefined);
     const { as, already = false } = await placed;
-    this.#store(offered, { as, digest: null, size: 0, already });
+    this.#endings.store(offered, { as, digest: null, size: 0, already });
   }
 
   /** Undefined if the entry has ended: a block that stays damaged ends its entry, any other failure the session. */
@@ -180,7 +196,7 @@ export class IncomingEntries {
       return await this.#intake.take(head, file, () => this.#open.has(head.id));
     } catch (error) {
       if (!(error instanceof FtxError) || error.code !== 'checksum') throw error;
-      this.#fail(head.id, error);
+      this.#endings.fail(head.id, error);
       return undefined;
     }
   }
@@ -191,25 +207,20 @@ export class IncomingEntries {
       await this.#options.channel.send({ type: 'again', id: entry.id, offset });
     if (!this.#open.isCurrent(entry) || !entry.file.isComplete()) return;
     this.#open.set({ ...entry, state: 'committing' });
-    return this.#commits.start(this.#run(entry.id, this.#commit(entry)));
+    return this.#commits.start(this.#endings.run(entry.id, this.#commit(entry)));
   }
 
   async #commit({ file, ...offered }: IncomingEntryIn<'receiving'>): Promise<void> {
     const { as, already = false } = await file.commit();
-    this.#store(offered, { as, digest: file.digest(), size: file.bytes(), already });
+    this.#endings.store(offered, { as, digest: file.digest(), size: file.bytes(), already });
   }
 
   /** Throws FtxError `exists` if the file that is there is another one and the offered one may not stand beside it. */
   async #compare(entry: IncomingEntryIn<'comparing'>, end: FileEnd): Promise<void> {
     const { present, offer, nonce } = entry;
-    const bringer = formatAddress(this.#options.channel.address);
-    const onBlock = () => {
-      this.#closing.signal.throwIfAborted();
-      this.#options.onWork?.();
-    };
-    if (await hasSameContent(present, { ...end, nonce, bringer, onBlock })) {
+    if (await this.#proofs.hasSameContent(present, { ...end, nonce })) {
       present.accept(end.digest);
-      return this.#store(entry, { as: present.as, digest: end.digest, size: end.size, already: true });
+      return this.#endings.store(entry, { as: present.as, digest: end.digest, size: end.size, already: true });
     }
     if (!present.receiveBeside)
       throw new FtxError('exists', `${offer.path} is there already with other content, and is kept.`);
@@ -219,29 +230,9 @@ export class IncomingEntries {
     throw abortReason(this.#closing.signal);
   }
 
-  /** The entry ends here: the sender is told, and then the user. */
-  #store(offered: Offered, stored: Stored): void {
-    if (!this.#open.remove(offered.id)) return;
-    this.#openings.end(offered.id);
-    tellStored(this.#options, offered, stored, this.#options.sink.isDurable);
-  }
-
-  /**
-   * The entry ends here without being stored: the sender is told, what has arrived
-   * is removed or kept for a later session, and then the user is told.
-   */
-  #fail(id: number, error: FtxError, keep = isResumable(error.code, 'receiver')): void {
-    const entry = this.#open.remove(id);
-    if (!entry) return;
-    if (error.code === 'too-many') this.#excess = error;
-    const tell = tellFailed(this.#options, entry, error);
-    const closed = closeEntry(entry, keep).then(tell, tell);
-    const ended = closed.finally(() => this.#openings.end(id));
-    void this.#run(id, ended);
-  }
-
-  /** `work` goes on beside the reading of frames; its failure ends the entry. The promise never rejects. */
-  #run(id: number, work: Promise<void>): Promise<void> {
-    return this.#background.run(work, (error) => this.#fail(id, toFtxError(error)));
+  /** A file is read for its sender: the sender is at work, and need not be served once it is gone. */
+  #noteReading(): void {
+    this.#closing.signal.throwIfAborted();
+    this.#options.onWork?.();
   }
 }

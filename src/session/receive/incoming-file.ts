@@ -32,8 +32,8 @@ export interface IncomingFile {
   arriveInPieces(head: DataMessage, digest: bigint): 'keep' | 'again';
   /** The sender has sent all blocks, though some may come again. Throws FtxError `protocol` at a second `end`. */
   end(end: FileEnd): void;
-  /** Reads the durable blocks again if somebody may have touched them. `isWanted`: the file is still being received. Never rejects. */
-  recheck(isWanted: () => boolean): Promise<void>;
+  /** Reads the durable blocks again if somebody may have touched them. `isWanted`: the file is still being received. Calls `onBlock` after each. Never rejects. */
+  recheck(isWanted: () => boolean, onBlock: () => void): Promise<void>;
   /** Returns the offsets of durable blocks that turned out wrong and have to come again. None before the `end`: the sender may still replace them by itself, and each may come only once. */
   takeWrong(): readonly number[];
   /** Whether the `end` and all blocks are here, and all durable blocks are right. */
@@ -84,7 +84,7 @@ export function createIncomingFile(
       if (announced || end.size !== (size ?? end.size) || end.size !== map.reached()) throw endError();
       announced = end;
     },
-    recheck: (isWanted) => recheck.run(isWanted),
+    recheck: (isWanted, onBlock) => recheck.run(isWanted, onBlock),
     takeWrong: () => (announced ? recheck.takeWrong() : []),
     isComplete: () => announced !== undefined && recheck.isOver() && map.isComplete(),
     bytes: () => map.bytes(),

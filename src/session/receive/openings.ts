@@ -1,14 +1,16 @@
 /** What has to be so before the sink opens an offered file: no other session of the same sender has it. */
 import type { Bringer } from '../../core/inbox.js';
 import type { Sink } from '../../core/sink.js';
-import { PROOF_CAPABILITY } from '../../protocol/constants.js';
+import { FOLLOW_CAPABILITY, PROOF_CAPABILITY } from '../../protocol/constants.js';
 import type { Hello } from '../../protocol/messages.js';
 import type { Offered } from './incoming-entry.js';
+import type { Proofs } from './proof.js';
 import { createTurnsOf } from './take-over.js';
 
 export interface OpeningsOptions {
   readonly sink: Sink;
   readonly bringer: Bringer;
+  readonly proofs: Proofs;
   /** Ends every wait. */
   readonly signal: AbortSignal;
 }
@@ -17,39 +19,50 @@ interface Opening {
   readonly pin: string | undefined;
   /** Whether the entry has not come to its end meanwhile. */
   readonly isOpen: () => boolean;
-  /** Has the entry give way to a newer session of its sender, if it can. */
-  readonly giveWay: () => void;
+  /** Has the entry give way to a newer session of its sender, and returns whether it does. */
+  readonly giveWay: () => boolean;
 }
 
 /** The files of one session, from the offer to the answer of the sink. */
 export interface Openings {
   /** Whether the sender can prove that it has the content of a file. */
   readonly canProve: boolean;
+  /** Whether the sender offers a file again that a newer session of it has taken over. */
+  readonly canFollow: boolean;
   /** Notes what the sender has said that it can do. */
   takeHello(hello: Hello): void;
-  /** As Sink.open, once it is the turn of the entry. Undefined if the entry has come to its end before that. */
+  /**
+   * As Sink.open, once it is the turn of the entry. A sender that has proved wrongly too often gets no PresentFile: it
+   * sends the content first. Undefined if the entry has come to its end before that.
+   */
   open(offered: Offered, opening: Opening): Promise<Awaited<ReturnType<Sink['open']>> | undefined>;
-  /** Notes that content of the entry has arrived. */
+  /** Notes that content of the entry is expected from now on, has arrived, or was read again. */
   noteMoved(id: number): void;
   /** To be called when nothing works at the entry any more. Safe to call more than once. */
   end(id: number): void;
 }
 
-export function createOpenings({ sink, bringer, signal }: OpeningsOptions): Openings {
+export function createOpenings({ sink, bringer, proofs, signal }: OpeningsOptions): Openings {
   const turns = createTurnsOf(bringer, signal);
   let hello: Hello | undefined;
-  const canProve = () => hello?.capabilities.includes(PROOF_CAPABILITY) ?? false;
+  const can = (capability: string) => hello?.capabilities.includes(capability) ?? false;
   return {
     get canProve() {
-      return canProve();
+      return can(PROOF_CAPABILITY);
+    },
+    get canFollow() {
+      return can(FOLLOW_CAPABILITY);
     },
     takeHello: (said) => void (hello = said),
     async open({ id, offer }, { pin, isOpen, giveWay }) {
       const transfer = hello?.transfer;
       await turns.take(id, offer, { transfer, giveWay });
-      if (isOpen()) return sink.open(offer, { canProve: canProve(), pin, transfer }, signal);
-      turns.end(id);
-      return undefined;
+      if (!isOpen()) {
+        turns.end(id);
+        return undefined;
+      }
+      const target = await sink.open(offer, { canProve: can(PROOF_CAPABILITY), pin, transfer }, signal);
+      return target.state === 'present' && !proofs.mayProve(target) ? target.receiveFirst() : target;
     },
     noteMoved: (id) => turns.noteMoved(id),
     end: (id) => turns.end(id),

@@ -16,9 +16,9 @@ const waiting: (() => void)[] = [];
 export interface Recheck {
   /**
    * Confirms the durable blocks whose content has the digest that the part file tells. Stops once `isWanted` is false.
-   * Never rejects: a block that cannot be read is wrong.
+   * Calls `onBlock` after each block. Never rejects: a block that cannot be read is wrong.
    */
-  run(isWanted: () => boolean): Promise<void>;
+  run(isWanted: () => boolean, onBlock: () => void): Promise<void>;
   isOver(): boolean;
   /** Returns the offsets of wrong blocks, once each, and notes in the map that they have to come again. None before the end. */
   takeWrong(): readonly number[];
@@ -39,9 +39,13 @@ export function createRecheck(part: PartFile, size: number, map: BlockMap): Rech
   }
 
   return {
-    async run(isWanted) {
+    async run(isWanted, onBlock) {
       if (isOver) return;
-      for (const [block, digest] of part.durable.entries()) if (isWanted()) await check(block, digest, isWanted);
+      for (const [block, digest] of part.durable.entries()) {
+        if (!isWanted()) break;
+        await check(block, digest, isWanted);
+        onBlock();
+      }
       isOver = true;
     },
     isOver: () => isOver,

@@ -3,7 +3,8 @@
  *
  * A connection that was lost silently looks alive to the receiver for a while, and so does one whose file waits for a
  * slow disk. When the sender comes back with the same file, the older entry gives way: what has arrived is suspended,
- * and the newer one goes on from there. An entry that is being committed is waited for.
+ * and the newer one goes on from there. An entry that is being committed is waited for. An older session that lives
+ * follows: it offers the file again, and has its turn when the newer one has stored the file or has failed.
  */
 import type { Entry } from '../../core/entry.js';
 import { FtxError } from '../../core/errors.js';
@@ -15,7 +16,7 @@ const STILL_MS = 5_000;
 const LOOK_MS = 1_000;
 
 interface Turn {
-  /** Notes that content of the entry has arrived. */
+  /** Notes that content of the entry is expected from now on, has arrived, or was read again. */
   noteMoved(): void;
   /** Lets the next entry begin. Safe to call more than once. */
   release(): void;
@@ -25,16 +26,18 @@ interface TurnOptions {
   readonly bringer: Bringer;
   /** The id of the transfer; undefined for an older sender. */
   readonly transfer: string | undefined;
-  /** Entries of one session never give way to each other. */
-  readonly session: object;
-  /** Has the entry give way if it can. Its turn is released then. */
-  readonly giveWay: () => void;
+  /** A newer session has a higher number. Entries of one session never give way to each other. */
+  readonly session: number;
+  /** Has the entry give way if it can, and returns whether it does. Its turn is released then. */
+  readonly giveWay: () => boolean;
   /** Ends the wait. */
   readonly signal: AbortSignal;
 }
 
 interface Current extends TurnOptions {
-  movedAt: number;
+  /** When content last arrived, a reading of performance.now(); undefined while none is expected. */
+  movedAt: number | undefined;
+  hasGivenWay: boolean;
   readonly over: Promise<void>;
 }
 
@@ -51,18 +54,24 @@ async function takeTurn(offer: Entry, options: TurnOptions): Promise<Turn> {
   const who = bringer.kind === 'key' ? bringer.id : `transfer ${transfer}`;
   const key = JSON.stringify([who, offer.path, offer.size, String(offer.mtimeNs)]);
   for (let other; (other = arriving.get(key));) {
-    if (other.session === session || signal.aborted) return NO_TURN;
-    const isSame = transfer !== undefined && other.transfer === transfer;
-    if (isSame || performance.now() - other.movedAt >= STILL_MS) other.giveWay();
+    if ((other.session === session && !other.hasGivenWay) || signal.aborted) return NO_TURN;
+    if (isToGiveWay(other, options)) other.hasGivenWay ||= other.giveWay();
     await waitFor(other.over, signal);
   }
   return begin(key, options);
 }
 
+/** Only a newer session has its way, so that two that live do not take a file from each other again and again. */
+function isToGiveWay({ session, transfer, movedAt }: Current, newer: TurnOptions): boolean {
+  if (newer.session <= session) return false;
+  const isSame = transfer !== undefined && transfer === newer.transfer;
+  return isSame || (movedAt !== undefined && performance.now() - movedAt >= STILL_MS);
+}
+
 function begin(key: string, options: TurnOptions): Turn {
   let release: () => void = () => undefined;
   const over = new Promise<void>((resolve) => (release = resolve));
-  const current: Current = { ...options, movedAt: performance.now(), over };
+  const current: Current = { ...options, movedAt: undefined, hasGivenWay: false, over };
   arriving.set(key, current);
   return {
     noteMoved: () => void (current.movedAt = performance.now()),
@@ -88,14 +97,17 @@ async function waitFor(over: Promise<void>, signal: AbortSignal): Promise<void> 
 export interface Turns {
   /** Waits until no older session of the sender has the file. */
   take(id: number, offer: Entry, entry: Pick<TurnOptions, 'transfer' | 'giveWay'>): Promise<void>;
-  /** Notes that content of the entry has arrived. */
+  /** Notes that content of the entry is expected from now on, has arrived, or was read again. */
   noteMoved(id: number): void;
   /** Lets the next session begin. Safe to call more than once. */
   end(id: number): void;
 }
 
+/** Process-wide: sessions so far. */
+let sessions = 0;
+
 export function createTurnsOf(bringer: Bringer, signal: AbortSignal): Turns {
-  const session = {};
+  const session = ++sessions;
   const turns = new Map<number, Turn>();
   return {
     async take(id, offer, entry) {

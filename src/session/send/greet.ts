@@ -6,6 +6,7 @@ import { VERSION } from '../../core/version.js';
 import { createChannel, sayAndDestroy, type Channel } from '../../protocol/channel.js';
 import {
   CHECK_CAPABILITY,
+  FOLLOW_CAPABILITY,
   PIN_CAPABILITY,
   PROOF_CAPABILITY,
   STATUS_CAPABILITY,
@@ -38,7 +39,7 @@ export interface GreetOptions {
 export function greetReceiver(connection: Connection, { timeouts, signal, transfer }: GreetOptions): Promise<Greeted> {
   const channel = createChannel(connection, timeouts, judgeCodes);
   return withLastWord(channel, signal, async () => {
-    const capabilities = [STATUS_CAPABILITY, CHECK_CAPABILITY, PROOF_CAPABILITY, PIN_CAPABILITY];
+    const capabilities = [STATUS_CAPABILITY, CHECK_CAPABILITY, PROOF_CAPABILITY, PIN_CAPABILITY, FOLLOW_CAPABILITY];
     const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities, transfer });
     if (!isOfReceiver(hello)) throw new FtxError('protocol', `${formatAddress(channel.address)} is not a receiver.`);
     return { channel, hello };

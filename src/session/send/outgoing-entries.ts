@@ -11,6 +11,9 @@ import type { Condition } from './condition.js';
 import { findOverdue, takeAgain, takeHave, takeReady, type OpenEntry, type SentFile } from './outgoing-entry.js';
 import type { SendQueue } from './send-queue.js';
 
+/** How often newer transfers of this sender may take one entry over, before it counts as failed. */
+const MAX_FOLLOWS = 16;
+
 export interface OutgoingEntriesOptions {
   readonly channel: Channel;
   readonly tally: Tally;
@@ -70,11 +73,15 @@ export class OutgoingEntries {
 
   /** Offers the source. Resolves when the offer has been sent, and not when it is answered. */
   async offer(source: Source): Promise<void> {
+    if (source.entry.kind !== 'directory') this.#openFiles += 1;
+    await this.#offer(source, { started: performance.now() });
+  }
+
+  async #offer(source: Source, kept: Pick<OpenEntry, 'started' | 'follows'>): Promise<void> {
     const id = ++this.#lastId;
-    const now = performance.now();
-    this.#open.set(id, { id, source, started: now, awaited: { what: 'an answer to the offer', since: now } });
+    const awaited = { what: 'an answer to the offer', since: performance.now() } as const;
+    this.#open.set(id, { ...kept, id, source, awaited });
     const { path, kind, size } = source.entry;
-    if (kind !== 'directory') this.#openFiles += 1;
     this.#options.tally.emit({ type: 'offered', path, kind, size });
     const { entry, pin } = source;
     await this.#options.channel.send({ type: 'offer', id, entry, ...(this.#options.tellsPins && { pin }) });
@@ -176,12 +183,21 @@ export class OutgoingEntries {
       case 'stored':
         if (message.shares) shares.noteTotal(message.shares);
         return this.#takeStored(entry, message);
-      case 'refused':
       case 'error':
+        if (message.follow && (entry.follows ?? 0) < MAX_FOLLOWS) return this.#follow(entry);
+        return this.close(entry, new FtxError(message.code, message.message));
+      case 'refused':
         return this.close(entry, new FtxError(message.code, message.message));
       default:
         throw new FtxError('protocol', `The receiver sent a ${message.type} message, which it must not.`);
     }
+  }
+
+  /** A newer transfer of this sender goes on with the file. The answer to a new offer comes once that is over. */
+  #follow({ id, source, started, follows = 0 }: OpenEntry): void {
+    this.#open.delete(id);
+    // If the offer cannot be sent, the loops learn of it from the channel.
+    this.#offer(source, { started, follows: follows + 1 }).catch(() => undefined);
   }
 
   #showResumed({ source }: OpenEntry, bytes: number): void {

@@ -21,6 +21,8 @@ export interface OpenEntry {
   asked?: number;
   /** The receiver has announced digests of all blocks up to byte `offset`. `digests`: those that have come. */
   have?: { readonly offset: number; readonly digests: bigint[] };
+  /** How often the receiver has had the sender offer the entry again, because a newer transfer of the sender had it. */
+  readonly follows?: number;
   /** Set once all content has been sent. */
   ended?: SentFile | undefined;
 }

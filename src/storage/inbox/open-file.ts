@@ -100,6 +100,7 @@ function createOpening(session: OpenOptions, offer: Entry, vouched: Vouched, sig
     if (peer !== undefined) await discardResumablePart({ offer, place }, peer);
     return openPresent({
       ...{ place, findPlace, name, digest, onSame: note },
+      receiveFirst: async () => withHold(await findPlace(), compare),
       ...(!isKept(onConflict) && { receiveBeside }),
     });
   }

@@ -12,6 +12,8 @@ export interface PresentOptions {
   readonly place: Place;
   /** Finds and holds the place again, when the file is read. */
   readonly findPlace: () => Promise<HeldPlace>;
+  /** Receives the content, and compares it as it comes. */
+  readonly receiveFirst: () => Promise<PartFile>;
   /** Receives the offered file after all. Missing where a file with other content is refused. */
   readonly receiveBeside?: () => Promise<PartFile>;
   /** The name of the file in the folder of the place. */
@@ -24,15 +26,17 @@ export interface PresentOptions {
 
 /** Opens the file at a place, to be compared with the offered one. Throws what the system throws if it is gone. */
 export async function openPresent(options: PresentOptions): Promise<PresentFile> {
-  const { place, findPlace, receiveBeside, name, digest, onSame } = options;
+  const { place, findPlace, receiveFirst, receiveBeside, name, digest, onSame } = options;
   const stats = await lstat(join(place.folder, name), { bigint: true });
   const as = place.path.sibling(name);
   return {
     state: 'present',
     as,
+    id: [stats.dev, stats.ino, stats.size, stats.ctimeNs].join(),
     digest,
     accept: (same) => onSame(as, same, stats),
     blocks: () => readPresent(findPlace, name, stats),
+    receiveFirst,
     ...(receiveBeside && { receiveBeside }),
   };
 }
