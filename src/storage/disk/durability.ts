@@ -2,7 +2,7 @@
 import { constants, fsync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { errnoOf } from '../../core/errors.js';
-import { descriptorOf } from './held-folder.js';
+import { descriptorOf, type HeldFolder } from './held-folder.js';
 
 export interface Durability {
   /** Makes the content and the attributes of a file durable, or those of a folder. */
@@ -11,12 +11,30 @@ export interface Durability {
   descriptor(fd: number): Promise<void>;
   /** Makes the names in a folder durable. */
   folder(path: string): Promise<void>;
+  /**
+   * Makes a folder that was there, and its name in the folder at `parent`, durable: once in the life of this process,
+   * because whoever made it may not have waited for the disk.
+   */
+  found(folder: HeldFolder, parent: string): Promise<void>;
+  /** Notes a folder that was made, and whose name is durable. */
+  made(folder: HeldFolder): void;
 }
+
+/** Bounds the memory to about 10 MB. Beyond this number, the oldest folders are synced once more. */
+const MAX_DURABLE = 100_000;
+/** Process-wide, the oldest first: folders that are durable, with their names. */
+const durable = new Set<string>();
 
 export const DURABLE: Durability = {
   file: (handle) => handle.sync(),
   descriptor: syncDescriptor,
   folder: syncFolder,
+  async found(folder, parent) {
+    if (durable.has(identify(folder))) return;
+    await Promise.all([folder.path, parent].map(syncIfReadable));
+    noteDurable(folder);
+  },
+  made: noteDurable,
 };
 
 /** Nothing is synchronised: the system writes to the disk when it likes. */
@@ -24,7 +42,28 @@ export const LEFT_TO_THE_SYSTEM: Durability = {
   file: () => Promise.resolve(),
   descriptor: () => Promise.resolve(),
   folder: () => Promise.resolve(),
+  found: () => Promise.resolve(),
+  made: () => undefined,
 };
+
+function noteDurable(folder: HeldFolder): void {
+  durable.add(identify(folder));
+  if (durable.size > MAX_DURABLE) durable.delete(durable.values().next().value ?? '');
+}
+
+/** Another folder may get the same inode later. */
+function identify({ id, stats }: HeldFolder): string {
+  return `${id}:${stats.birthtimeNs}`;
+}
+
+/** Whoever may walk through a folder may not always list it, and only who may list it can sync it. */
+async function syncIfReadable(path: string): Promise<void> {
+  try {
+    await syncFolder(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES') throw error;
+  }
+}
 
 interface Sync {
   readonly running: Promise<void>;

@@ -53,6 +53,8 @@ export function createDeliveries({ dir, ledger, bringer, isDurable }: Deliveries
       if (!found || found.size !== offer.size || found.mtimeNs !== offer.mtimeNs) return undefined;
       if (found.boot !== undefined && found.boot !== bootId()) return undefined;
       const { as, digest } = found;
+      // It was not waited for the disk then, so it is waited for the disk now.
+      if (found.boot !== undefined && isDurable) return { as, digest, fit: 'brought' };
       // An earlier attempt of this transfer has brought it. A program that takes files away may have it by now.
       if (vouched.transfer !== undefined && vouched.transfer === found.transfer) return { as, digest, fit: 'same' };
       const isUntouched = isAsLeft(join(dir, as), found) && (await ledger.noticesChanges());

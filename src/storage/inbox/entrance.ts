@@ -24,7 +24,13 @@ export function createEntrance(root: string, durability: Durability, made: MadeF
     if (found === 'other') return found;
     const path = components.join('/');
     try {
-      await (isMade ? made.note(path, found) : made.goOn(path, found));
+      if (isMade) {
+        durability.made(found);
+        await made.note(path, found);
+      } else {
+        await durability.found(found, parent);
+        await made.goOn(path, found);
+      }
       return found;
     } catch (error) {
       releaseFolder(found);

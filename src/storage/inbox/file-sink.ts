@@ -37,7 +37,8 @@
  * All sessions of the process share these, each declared in the file that is named:
  * - disk/held-folder `open`, `byPath`, `idle`: the descriptors of folders, one for each folder
  * - disk/stillness `firstSeen`: since when locks of processes elsewhere are seen unchanged
- * - disk/durability `syncs`: folders that are being synced, so that many commits share one sync
+ * - disk/durability `syncs`, `durable`: folders that are being synced, so that many commits share one sync; folders whose
+ *   names are durable
  * - names/free-name `queues`: searches for a free number, one at a time for each name
  * - names/same-names `namesKept`: how many names the lists under way have in memory
  * - inbox/entrance `underWay`: folders that are being made
