@@ -58,6 +58,16 @@ export function observeReads(connection: Connection, onBytes: (bytes: number) =>
   });
 }
 
+/** The connection; `onBytes` is told the number of bytes of each write when it begins. */
+export function observeWrites(connection: Connection, onBytes: (bytes: number) => void): Connection {
+  return wrapConnection(connection, {
+    write(parts) {
+      for (const { length } of parts) onBytes(length);
+      return connection.write(parts);
+    },
+  });
+}
+
 /** The connection, which first reads `bytes` once more. They were read from it, and are not empty. */
 export function pushBack(connection: Connection, bytes: Uint8Array): Connection {
   let held: Uint8Array | undefined = bytes;

@@ -12,7 +12,7 @@
  */
 import { type Address, formatAddress } from '../core/address.js';
 import { FtxError } from '../core/errors.js';
-import { wrapConnection, type Connection } from '../core/connection.js';
+import { observeWrites, wrapConnection, type Connection } from '../core/connection.js';
 import { createByteReader, endedError, type ByteReader } from './byte-reader.js';
 import { decodeHeader, decodeMessage, encodeControl, encodeHave } from './codec.js';
 import { GREETING, HEADER_BYTES, MAX_IDLE_MS, MIN_IDLE_MS, type Timeouts } from './constants.js';
@@ -21,12 +21,21 @@ import { createFrameWriter } from './frame-writer.js';
 import { createPace } from './pace.js';
 import { watchConnection, within } from './watch.js';
 
+/** What has been said so far, in bytes. */
+export interface Traffic {
+  /** By this side, also what has not gone out yet. */
+  readonly sent: number;
+  /** By the peer, as far as this side has read it. */
+  readonly received: number;
+}
+
 /** What the caller says of itself; the channel adds how long it waits. */
 type GreetingHello = Omit<Hello, 'idleMs'>;
 
 export interface Channel {
   /** Where the peer is. */
   readonly address: Address;
+  readonly traffic: Traffic;
   /**
    * Exchanges greeting and hello, and resolves with the hello of the peer.
    * Throws FtxError `protocol`, `lost`, `timeout`, or what the peer gave as its reason.
@@ -60,9 +69,13 @@ export function createChannel(
   timeouts: Timeouts,
   judge: (message: Message) => Message = (message) => message,
 ): Channel {
-  const raw = withFarewell(socket);
+  const traffic = { sent: 0, received: 0 };
+  const raw = withFarewell(observeWrites(socket, (bytes) => (traffic.sent += bytes)));
   const pace = createPace(raw, timeouts.idleMs);
-  const connection = watchConnection(raw, timeouts.idleMs, pace.count);
+  const connection = watchConnection(raw, timeouts.idleMs, (bytes) => {
+    traffic.received += bytes;
+    pace.count(bytes);
+  });
   const reader = createByteReader(connection);
   const { pings, write, send, drain, sendBlock, flush } = createFrameWriter(raw, connection, timeouts.idleMs);
 
@@ -74,6 +87,7 @@ export function createChannel(
 
   return {
     address: raw.address,
+    traffic,
     send,
     drain,
     sendBlock,

@@ -1,6 +1,6 @@
 /** The messages of PROTOCOL.md section 5: their types, and their translation from and to JSON. */
-import * as v from 'valibot';
-import { FtxError, type ErrorCode } from '../core/errors.js';
+import type * as v from 'valibot';
+import type { ErrorCode } from '../core/errors.js';
 import type { Entry } from '../core/entry.js';
 import type { Capacity } from '../core/sink.js';
 import type { ReceiverShares } from '../core/events.js';
@@ -105,7 +105,13 @@ export type ControlMessage =
   | ErrorMessage
   | { readonly type: 'ping'; readonly id: 0 }
   | { readonly type: 'goodbye'; readonly id: 0 }
-  | { readonly type: 'status'; readonly id: 0; readonly shares: ReceiverShares }
+  | {
+      readonly type: 'status';
+      readonly id: 0;
+      readonly shares: ReceiverShares;
+      /** Bytes of the sender that the receiver has read, from the greeting on; undefined from an older receiver. */
+      readonly received?: number | undefined;
+    }
   | { readonly type: 'pair'; readonly id: 0; readonly step: PairStep; readonly data: string };
 
 /** The steps of pairing, in order: the sender takes the first, then both take turns. */
@@ -131,16 +137,9 @@ export interface HaveMessage {
 }
 
 export type StoredMessage = Extract<ControlMessage, { type: 'stored' }>;
+export type StatusMessage = Extract<ControlMessage, { type: 'status' }>;
 export type Message = ControlMessage | DataMessage | HaveMessage;
 export type MessageType = Message['type'];
-
-/** The JSON in the form of its schema. Throws FtxError `protocol` when it does not have that form. */
-function validate<S extends v.GenericSchema>(schema: S, type: MessageType, json: unknown): v.InferOutput<S> {
-  const result = v.safeParse(schema, json);
-  if (result.success) return result.output;
-  const where = v.getDotPath(result.issues[0]);
-  throw new FtxError('protocol', `The peer sent a malformed ${type} message${where ? ` (field ${where})` : ''}.`);
-}
 
 function toOffer({ pin, ...entry }: v.InferOutput<typeof schemas.offer>): Pick<OfferMessage, 'entry' | 'pin'> {
   return { entry: toEntry(entry), ...(pin !== undefined && { pin }) };
@@ -154,33 +153,33 @@ function toEntry({ mtime, size, target, ...rest }: Omit<v.InferOutput<typeof sch
 export function parseControl(type: ControlMessage['type'], id: number, json: unknown): ControlMessage {
   switch (type) {
     case 'hello': {
-      const { idle: idleMs, ...rest } = validate(schemas.hello, type, json);
+      const { idle: idleMs, ...rest } = schemas.validate(schemas.hello, type, json);
       return { type, id: 0, ...rest, idleMs };
     }
     case 'offer':
-      return { type, id, ...toOffer(validate(schemas.offer, type, json)) };
+      return { type, id, ...toOffer(schemas.validate(schemas.offer, type, json)) };
     case 'ready':
-      return { type, id, ...validate(schemas.ready, type, json) };
+      return { type, id, ...schemas.validate(schemas.ready, type, json) };
     case 'again':
-      return { type, id, ...validate(schemas.offset, type, json) };
+      return { type, id, ...schemas.validate(schemas.offset, type, json) };
     case 'end':
-      return { type, id, ...validate(schemas.end, type, json) };
+      return { type, id, ...schemas.validate(schemas.end, type, json) };
     case 'stored':
-      return { type, id, ...validate(schemas.stored, type, json) };
+      return { type, id, ...schemas.validate(schemas.stored, type, json) };
     case 'refused':
-      return { type, id, ...validate(schemas.refused, type, json) };
+      return { type, id, ...schemas.validate(schemas.refused, type, json) };
     case 'error':
-      return { type, id, ...validate(schemas.error, type, json) };
+      return { type, id, ...schemas.validate(schemas.error, type, json) };
     case 'status':
-      return { type, id: 0, ...validate(schemas.status, type, json) };
+      return { type, id: 0, ...schemas.validate(schemas.status, type, json) };
     case 'check': {
-      const { entries, last, dry: dryRun } = validate(schemas.check, type, json);
+      const { entries, last, dry: dryRun } = schemas.validate(schemas.check, type, json);
       return { type, id: 0, entries: entries.map((entry) => toOffer(entry).entry), last, dryRun };
     }
     case 'checked':
-      return { type, id: 0, ...validate(schemas.checked, type, json) };
+      return { type, id: 0, ...schemas.validate(schemas.checked, type, json) };
     case 'pair':
-      return { type, id: 0, ...validate(schemas.pair, type, json) };
+      return { type, id: 0, ...schemas.validate(schemas.pair, type, json) };
     case 'ping':
     case 'goodbye':
       return { type, id: 0 };
@@ -223,7 +222,7 @@ function controlToJson(message: ControlMessage): unknown {
         shares: message.shares,
       };
     case 'status':
-      return { shares: message.shares };
+      return { shares: message.shares, received: message.received?.toString() };
     case 'pair':
       return { step: message.step, data: message.data || undefined };
     case 'refused':

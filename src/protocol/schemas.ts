@@ -1,6 +1,6 @@
 /** The JSON forms of PROTOCOL.md section 5, as schemas that check and convert what a peer sent. */
 import * as v from 'valibot';
-import { WIRE_CODES, type ErrorCode } from '../core/errors.js';
+import { FtxError, WIRE_CODES, type ErrorCode } from '../core/errors.js';
 import * as limits from './constants.js';
 
 const bytes = v.pipe(
@@ -75,7 +75,7 @@ export const stored = v.object({
   digest: v.optional(digest),
   shares: v.optional(sharesSchema),
 });
-export const status = v.object({ shares: sharesSchema });
+export const status = v.object({ shares: sharesSchema, received: v.optional(bytes) });
 export const refused = v.object({ code: codeOr('refused'), message: sentence });
 export const error = v.object({ code: codeOr('io'), message: sentence, follow: v.optional(v.boolean()) });
 
@@ -104,3 +104,11 @@ export const checked = v.object({
 export const PAIR_STEPS = ['request', 'answer', 'proof', 'paired'] as const;
 const base64url = v.pipe(v.string(), v.maxLength(limits.MAX_PAIR_CHARS), v.regex(/^[\w-]*$/));
 export const pair = v.object({ step: v.picklist(PAIR_STEPS), data: v.optional(base64url, '') });
+
+/** The JSON in the form of its schema. Throws FtxError `protocol` when it does not have that form. */
+export function validate<S extends v.GenericSchema>(schema: S, type: string, json: unknown): v.InferOutput<S> {
+  const result = v.safeParse(schema, json);
+  if (result.success) return result.output;
+  const where = v.getDotPath(result.issues[0]);
+  throw new FtxError('protocol', `The peer sent a malformed ${type} message${where ? ` (field ${where})` : ''}.`);
+}

@@ -90,6 +90,19 @@ describe('a connection that stalls', () => {
     await expectUnharmed(receiver);
   });
 
+  it.each([
+    ['a file that the system takes as a whole', 100_000, 50_000],
+    ['a large file', LARGE, 3 * MIB],
+  ])('towards a receiver with much patience, in %s, ends the sender by its own time limit', async (_, size, stall) => {
+    const receiver = await startReceiver(['--timeout', '3600']);
+    const proxy = await startProxy(receiver.port, { toReceiver: { stall } });
+    const { status, stderr } = await send(proxy.address, await makeFile(size), '--timeout', TIMEOUT_S);
+    expect(status, stderr).toBe(75);
+    expect(stderr).toMatch(/^ftx: \S+ answers, but has got nothing of what was sent for 2 s\. [^\n]*\n$/m);
+    await receiver.program.event('done');
+    await expectUnharmed(receiver);
+  });
+
   it('at once ends the sender by the time limit of the greeting', async () => {
     const receiver = await startReceiver();
     const proxy = await startProxy(receiver.port, { toReceiver: { stall: 0 }, toSender: { stall: 0 } });

@@ -63,6 +63,7 @@ export const WIRE_MESSAGES: Readonly<Record<string, Message>> = {
     shares: { network: 12, disk: 80, cpu: 8 },
   },
   status: { type: 'status', id: 0, shares: { network: 90, disk: 3, cpu: 7 } },
+  'status-received': { type: 'status', id: 0, shares: { network: 90, disk: 3, cpu: 7 }, received: 1_048_700 },
   refused: { type: 'refused', id: 5, code: 'bad-name', message: 'A name may not be "..".' },
   'error-entry': { type: 'error', id: 1, code: 'changed', message: 'photo.jpg changed while it was sent.' },
   'error-follow': { type: 'error', id: 1, code: 'busy', message: 'Another one has it.', follow: true },

@@ -182,7 +182,9 @@ function startPatience(channel: Channel, entries: IncomingEntries, offerMs: numb
 function startReports(channel: Channel, entries: IncomingEntries, watch: ReceiverWatch): NodeJS.Timeout {
   return setInterval(() => {
     if (entries.openCount === 0) return;
-    channel.send({ type: 'status', id: 0, shares: watch.lap() }).catch(() => undefined);
+    channel
+      .send({ type: 'status', id: 0, shares: watch.lap(), received: channel.traffic.received })
+      .catch(() => undefined);
   }, STATUS_INTERVAL_MS);
 }
 

@@ -22,15 +22,16 @@ import type { Source } from '../../core/source.js';
 import type { Totals } from '../../core/events.js';
 import type { Channel } from '../../protocol/channel.js';
 import { CHECK_CAPABILITY, MAX_OPEN_OFFERS, PIN_CAPABILITY, type Timeouts } from '../../protocol/constants.js';
-import type { Hello } from '../../protocol/messages.js';
+import type { Hello, StatusMessage } from '../../protocol/messages.js';
 import { within } from '../../protocol/watch.js';
 import { withLastWord, type Greeted } from './greet.js';
+import { createArrival } from './arrival.js';
 import { createCondition, type Condition } from './condition.js';
 import { ContentSender } from './content-sender.js';
 import { OutgoingEntries } from './outgoing-entries.js';
 import { OutgoingList } from './outgoing-list.js';
 import { SendQueue } from './send-queue.js';
-import { createSessionShares, type SessionShares } from '../shares.js';
+import { createSessionShares } from '../shares.js';
 import type { Tally } from '../tally.js';
 
 export interface SenderSessionOptions {
@@ -80,7 +81,12 @@ async function converse({ channel, hello }: Greeted, sources: Sources, options: 
   const contents = new ContentSender({ channel, entries, queue, changed, watch: shares.watch, createSha256 });
   const deadlines = watchDeadlines(channel, entries, timeouts.controlMs / 4);
   try {
-    const answers = readAnswers(channel, entries, shares);
+    const arrival = createArrival(channel, timeouts.idleMs);
+    const answers = readAnswers(channel, entries, (status) => {
+      shares.noteLap(status.shares);
+      entries.noteAlive();
+      arrival.note(status);
+    });
     const sending = contents.run();
     const offers = offerAll(accepted, entries, changed).then(() => channel.send({ type: 'goodbye', id: 0 }));
     const farewell = offers.then(() => within(timeouts.goodbyeMs, channel, 'say goodbye', answers));
@@ -160,8 +166,12 @@ async function offerAll(sources: AsyncIterable<Source>, entries: OutgoingEntries
   entries.finish();
 }
 
-/** Gives every answer to the table or the shares, until the receiver's goodbye. */
-async function readAnswers(channel: Channel, entries: OutgoingEntries, shares: SessionShares): Promise<void> {
+/** Gives every answer to the table, until the receiver's goodbye. */
+async function readAnswers(
+  channel: Channel,
+  entries: OutgoingEntries,
+  onStatus: (status: StatusMessage) => void,
+): Promise<void> {
   for (;;) {
     const message = await channel.receive();
     if (message === undefined)
@@ -170,10 +180,8 @@ async function readAnswers(channel: Channel, entries: OutgoingEntries, shares: S
         `${formatAddress(channel.address)} closed the connection before everything was stored. Send again.`,
       );
     if (message.type === 'goodbye' && entries.finished) return;
-    if (message.type === 'status') {
-      shares.noteLap(message.shares);
-      entries.noteAlive();
-    } else if (message.type === 'error' && message.id === 0) throw new FtxError(message.code, message.message);
+    if (message.type === 'status') onStatus(message);
+    else if (message.type === 'error' && message.id === 0) throw new FtxError(message.code, message.message);
     else entries.receive(message);
   }
 }
