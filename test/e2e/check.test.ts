@@ -64,7 +64,9 @@ describe('before the first byte', () => {
     const whole = await send(receiver.address, folder);
     expect(whole.status).toBe(74);
     expect(whole.stderr).toMatch(oneSentence);
-    expect(whole.stderr).toContain("What is sent needs 20 MiB, and the receiver's disk has 16 MiB left for it.");
+    expect(whole.stderr).toContain(
+      "What is sent needs 20 MiB, and the receiver's disk has 16 MiB left for it, beside the 64 MiB that stay free.",
+    );
     expect(await readNames(join(disk, 'in'))).toEqual([]);
     const [one, other] = [join(folder, '1'), join(folder, '2')];
     expect((await send(receiver.address, one, other)).status).toBe(0);

@@ -98,8 +98,9 @@ describe('a disk without inodes', () => {
     await mkdir(join(tree, 'y'), { recursive: true });
     await writeContent(join(tree, 'y', 'z'), 1000);
     const { status, stderr } = await send(receiver.address, tree);
-    expect([status, stderr]).toEqual([74, expect.stringMatching(NO_MORE_FILES)]);
-    expect((await readNames(receiver.dir)).filter((name) => name !== 'x')).toEqual([]);
+    const tooFew = /What is sent is 3 files, folders and links, and the receiver's disk can take only 1 more\./;
+    expect([status, stderr]).toEqual([74, expect.stringMatching(tooFew)]);
+    expect(await readNames(receiver.dir)).toEqual([]);
     await remount(receiver.dir, 'nr_inodes=8');
     expect((await send(receiver.address, tree)).status).toBe(0);
     expect(await readNames(receiver.dir)).toEqual(['x', 'x/y', 'x/y/z']);

@@ -12,13 +12,7 @@ const run = promisify(execFile);
 /** A file system in memory, mounted with these options (`size=8m`, `nr_inodes=10`) until the test ends. */
 export async function mountMemory(context: TestContext, options: string): Promise<string> {
   const dir = join(await tempDir(), 'disk');
-  await mkdir(dir);
-  try {
-    await run('mount', ['-t', 'tmpfs', '-o', options, 'ftx-test', dir]);
-  } catch (error) {
-    skipTest(context, `a disk cannot be mounted here: ${firstLine(error)}`);
-  }
-  onTestFinished(() => unmount(dir));
+  await mountMemoryAt(context, dir, options);
   return dir;
 }
 
@@ -28,6 +22,33 @@ export async function remount(dir: string, options: string): Promise<void> {
 
 async function unmount(dir: string): Promise<void> {
   await run('umount', ['-l', dir]).catch(() => undefined);
+}
+
+/** Mounts a file system in memory at this folder, which is made, until the test ends. */
+export async function mountMemoryAt(context: TestContext, dir: string, options: string): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  try {
+    await run('mount', ['-t', 'tmpfs', '-o', options, 'ftx-test', dir]);
+  } catch (error) {
+    skipTest(context, `a disk cannot be mounted here: ${firstLine(error)}`);
+  }
+  onTestFinished(() => unmount(dir));
+}
+
+/** A disk of `mkfs.ext4` with these arguments, mounted until the test ends. */
+export async function mountExt4(context: TestContext, mib: number, args: readonly string[]): Promise<string> {
+  const [dir, image] = [join(await tempDir(), 'disk'), join(await tempDir(), 'image')];
+  await mkdir(dir);
+  await writeFile(image, '');
+  await truncate(image, mib * 1024 * 1024);
+  try {
+    await run('mkfs.ext4', ['-q', ...args, image]);
+    await run('mount', ['-o', 'loop', image, dir]);
+  } catch (error) {
+    skipTest(context, `an ext4 disk cannot be made here: ${firstLine(error)}`);
+  }
+  onTestFinished(() => unmount(dir));
+  return dir;
 }
 
 export type FileSystem = 'ext4' | 'xfs';

@@ -50,6 +50,12 @@ export interface Way {
   readonly components: readonly string[];
 }
 
+/** What an entry is put on: the device of a folder, and a way to the folder. */
+export interface Ground {
+  readonly device: string;
+  readonly way: Way;
+}
+
 /** Process-wide, by id: all who hold a folder share one descriptor, and so one path. */
 const open = new Map<string, OpenFolder>();
 const byPath = new Map<string, OpenFolder>();

@@ -4,23 +4,42 @@ import { dirname } from 'node:path';
 import { FtxError, errnoOf } from '../../core/errors.js';
 import { showPath } from '../disk/disk-error.js';
 import type { Durability } from '../disk/durability.js';
-import { holdFolder, holdRoot, releaseFolder, type HeldFolder } from '../disk/held-folder.js';
+import { holdFolder, holdRoot, releaseFolder, type Ground, type HeldFolder } from '../disk/held-folder.js';
+import type { EntryPath } from '../names/safe-path.js';
+import type { EntryRoom } from './entry-room.js';
 import { PRIVATE_MODE, type MadeFolders } from './made-folders.js';
 
 /** Process-wide, by path: folders that are being made. A session that finds such a folder waits until it is durable. */
 const underWay = new Map<string, Promise<void>>();
 
 export interface Entrance {
-  /** Holds the folder at the end of the way. Throws FtxError `bad-parent` where something else has a name on it. */
-  walk(components: readonly string[]): Promise<HeldFolder>;
-  /** Holds the folder at the end of the way. `parent` is a path to the folder above it. */
-  enter(parent: string, components: readonly string[]): Promise<HeldFolder | 'other'>;
+  /** Holds the folder in which the path is. Throws FtxError `bad-parent` where something else has a name on the way, and `no-space`. */
+  walk(path: EntryPath): Promise<HeldFolder>;
+  /** Holds the folder at the end of the way. Throws FtxError `no-space` when there is no room to make it. */
+  enter(parent: Parent, components: readonly string[]): Promise<HeldFolder | 'other'>;
 }
 
-/** `made` learns of the folders that the session makes, and of those that it finds. */
-export function createEntrance(root: string, durability: Durability, made: MadeFolders): Entrance {
-  async function enter(parent: string, components: readonly string[]): Promise<HeldFolder | 'other'> {
-    const { found, isMade } = await holdOrMake(`${parent}/${components.at(-1) ?? ''}`, durability);
+/** The folder above another one: a path by which it is held, and its ground. `entry` is for messages. */
+export interface Parent {
+  readonly folder: string;
+  readonly ground: Ground;
+  readonly entry: string;
+}
+
+export interface EntranceOptions {
+  /** The receive folder, absolute. */
+  readonly root: string;
+  readonly durability: Durability;
+  /** Learns of the folders that the session makes, and of those that it finds. */
+  readonly made: MadeFolders;
+  readonly room: EntryRoom;
+}
+
+export function createEntrance({ root, durability, made, room }: EntranceOptions): Entrance {
+  async function enter({ folder: parent, ground, entry }: Parent, components: readonly string[]) {
+    const at = `${parent}/${components.at(-1) ?? ''}`;
+    const make = () => room.add(ground, entry, () => makeFolder(at, durability, PRIVATE_MODE));
+    const { found, isMade } = await holdOrMake(at, make);
     if (found === 'other') return found;
     const path = components.join('/');
     try {
@@ -41,12 +60,14 @@ export function createEntrance(root: string, durability: Durability, made: MadeF
   return {
     enter,
     /** Each folder is held until the next one is. */
-    async walk(components) {
+    async walk({ parents: components, text: entry }) {
       let folder = holdRoot(root);
       for (const [depth, component] of components.entries()) {
         const from = folder;
         try {
-          const next = await enter(from.path, components.slice(0, depth + 1));
+          const way = { root, components: components.slice(0, depth) };
+          const parent = { folder: from.path, ground: { device: String(from.stats.dev), way }, entry };
+          const next = await enter(parent, components.slice(0, depth + 1));
           if (next === 'other') throw badParentError(components.join('/'), component);
           folder = next;
         } finally {
@@ -72,19 +93,19 @@ interface Entered {
 }
 
 /** Holds the folder at `path`, and makes it if it is missing. Looks at the path each time, so that a link planted there is seen. */
-async function holdOrMake(path: string, durability: Durability): Promise<Entered> {
+async function holdOrMake(path: string, make: () => Promise<void>): Promise<Entered> {
   let isMade = false;
   for (;;) {
     const pending = underWay.get(path);
     const found = pending ? await pending.catch(() => undefined) : holdFolder(path);
     if (found === 'other' || typeof found === 'object') return { found, isMade };
-    if (found === 'missing') isMade = await makeOnce(path, durability);
+    if (found === 'missing') isMade = await makeOnce(path, make);
   }
 }
 
 /** Resolves with false if something has got the name meanwhile. */
-async function makeOnce(path: string, durability: Durability): Promise<boolean> {
-  const making = makeFolder(path, durability, PRIVATE_MODE).finally(() => underWay.delete(path));
+async function makeOnce(path: string, make: () => Promise<void>): Promise<boolean> {
+  const making = make().finally(() => underWay.delete(path));
   underWay.set(path, making);
   try {
     await making;

@@ -56,6 +56,7 @@ import { DURABLE, LEFT_TO_THE_SYSTEM } from '../disk/durability.js';
 import type { ConflictPolicy } from '../names/conflict.js';
 import type { Fold } from '../names/same-names.js';
 import type { Deliveries } from './deliveries.js';
+import { createEntryRoom } from './entry-room.js';
 import { createFolders, type Folders } from './folders.js';
 import type { Ledger } from './ledger.js';
 import { createMadeFolders } from './made-folders.js';
@@ -109,8 +110,10 @@ export function createFileSink(options: FileSinkOptions): Sink {
   const { dir, peer, ledger, fileMode, dirMode, maxFiles = Infinity, sync = true, isKnown = false } = options;
   // Without a peer, only this session finishes the folders that it makes.
   const made = createMadeFolders(dir, peer ?? randomUUID(), { dirMode, ...(peer !== undefined && { ledger }) });
-  const folders = createFolders(dir, sync ? DURABLE : LEFT_TO_THE_SYSTEM, made);
-  const session = { ...options, isKnown, maxFiles, folders, space: options.space?.join() };
+  const limits = { space: options.space?.join(), quota: options.quota };
+  const room = createEntryRoom(limits);
+  const folders = createFolders({ root: dir, durability: sync ? DURABLE : LEFT_TO_THE_SYSTEM, made, room });
+  const session = { ...options, ...limits, isKnown, maxFiles, folders, room };
   const countEntry = createCounter(maxFiles, folders);
   let lastFolder: Promise<unknown> = Promise.resolve();
 

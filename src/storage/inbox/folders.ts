@@ -2,9 +2,8 @@
 import { join } from 'node:path';
 import { FtxError } from '../../core/errors.js';
 import { showPath } from '../disk/disk-error.js';
-import type { Durability } from '../disk/durability.js';
 import { holdKnown, lookForFolder, type HeldFolder } from '../disk/held-folder.js';
-import { createEntrance } from './entrance.js';
+import { createEntrance, type EntranceOptions } from './entrance.js';
 import type { MadeFolders } from './made-folders.js';
 import { createPlace, type HeldPlace, type Place } from './place.js';
 import type { EntryPath } from '../names/safe-path.js';
@@ -46,9 +45,9 @@ function notePlace(folder: string): () => void {
   };
 }
 
-/** `made` remembers the folders that the session makes, so that they get mode and time of their offers. */
-export function createFolders(root: string, durability: Durability, made: MadeFolders): Folders {
-  const entrance = createEntrance(root, durability, made);
+export function createFolders(options: EntranceOptions): Folders {
+  const { root, durability, made, room } = options;
+  const entrance = createEntrance(options);
   /** The parents of the last entry: as long as they are the same, there is nothing new to note of them. */
   let lastParents: string | undefined;
 
@@ -57,6 +56,7 @@ export function createFolders(root: string, durability: Durability, made: MadeFo
     for (let depth = parents.length; depth > 0; depth--) {
       const components = parents.slice(0, depth);
       if (places.has(join(root, ...components)) || !made.removeIfUnused(components)) return;
+      room.release();
     }
   }
 
@@ -76,12 +76,12 @@ export function createFolders(root: string, durability: Durability, made: MadeFo
       assertLength(root, path.text);
       const parents = path.sibling('');
       const known = parents === lastParents ? holdKnown({ root, components: path.parents }) : undefined;
-      const folder = known ?? (await entrance.walk(path.parents));
+      const folder = known ?? (await entrance.walk(path));
       lastParents = parents;
       return openPlace(path, folder);
     },
-    async make({ folder, path }) {
-      const found = await entrance.enter(folder, path.components);
+    async make({ folder, ground, path }) {
+      const found = await entrance.enter({ folder, ground, entry: path.text }, path.components);
       return found === 'other' ? found : { folder: found, isOwn: await made.markOffered(path.text, found) };
     },
     async isOwn(components) {

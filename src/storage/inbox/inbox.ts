@@ -47,7 +47,7 @@ export async function openFolderInbox(options: FolderInboxOptions): Promise<Fold
   const quota = options.quota === undefined ? undefined : await createQuota(dir, options.quota);
   const ledger = options.ledger ? openLedger(dir) : undefined;
   const modes = { fileMode, dirMode };
-  const shared = { dir, maxSize, maxFiles, sync, ...modes, quota, fold: await probeFold(dir), space: createSpace(dir) };
+  const shared = { dir, maxSize, maxFiles, sync, ...modes, quota, fold: await probeFold(dir), space: createSpace() };
   const assertSameInbox = await watchInbox(dir, options.ledger);
   const stopCleaning = startCleaning(dir, keepPartsMs);
   return {

@@ -10,17 +10,19 @@ import { parsePath } from '../names/safe-path.js';
 import { createComparingPart } from './comparing-part.js';
 import type { Deliveries } from './deliveries.js';
 import { readExisting } from './existing.js';
+import type { Limits } from './entry-room.js';
 import type { Folders } from './folders.js';
 import { createPartFile, tooLargeError, type PartFileOptions } from './part-file.js';
 import { withPlace, type HeldPlace } from './place.js';
 import { openPresent, type PresentOptions } from './present-file.js';
-import { withQuota, type Quota } from './quota.js';
+import { withQuota } from './quota.js';
+import { roundUp } from '../disk/disk-figures.js';
 import { discardResumablePart, findDurableBytes, openResumablePart } from './resumable-part.js';
 import { openIfReadable } from './same-content.js';
-import { withReservation, type SenderSpace } from './space.js';
+import { withReservation } from './reservation.js';
 
 /** The limits and policy of one session. */
-export interface OpenOptions {
+export interface OpenOptions extends Limits {
   readonly folders: Folders;
   readonly onConflict: ConflictPolicy;
   /** The size of the largest file, in bytes. */
@@ -31,8 +33,6 @@ export interface OpenOptions {
   readonly isKnown: boolean;
   /** What this sender has brought before. Without it nothing is remembered. */
   readonly deliveries?: Deliveries | undefined;
-  readonly space: SenderSpace | undefined;
-  readonly quota?: Quota | undefined;
 }
 
 /** What an offered file turns out to be. */
@@ -127,8 +127,6 @@ async function withHold<T extends PartFile | PresentFile>(
   }
 }
 
-type Limits = Pick<OpenOptions, 'space' | 'quota'>;
-
 /** Makes a part file. With `peer`, the same peer can go on with it later if openResumablePart allows it. */
 async function openPart(
   options: PartFileOptions & { place: HeldPlace },
@@ -139,22 +137,23 @@ async function openPart(
   const resumable = peer === undefined ? undefined : await openResumablePart(options, peer, signal);
   if (!resumable) options.place.releaseDescriptor();
   const part = withPlace(resumable ?? createPartFile(options), options.place);
-  return limitPart(part, limits, options.offer, resumable !== undefined);
+  return limitPart(part, limits, options, resumable !== undefined);
 }
 
 /** Holds the part file to quota and free space. Throws FtxError `no-space` for a file whose size is known to be too much. */
 async function limitPart(
   part: PartFile,
   { space, quota }: Limits,
-  { path, size }: Entry,
+  { offer: { path, size }, place }: PartFileOptions,
   isKept: boolean,
 ): Promise<PartFile> {
-  const counted = quota ? withQuota(part, quota, { path, size }, isKept) : part;
-  if (size === null) return counted;
+  const disk = space?.at(place.ground);
+  const cost = disk?.cost ?? roundUp;
+  const counted = quota ? withQuota(part, quota, { path, size, cost, isKept }) : part;
   try {
-    const missing = Math.max(0, size - part.durable.length * BLOCK_BYTES);
-    await quota?.assertRoom(path, missing);
-    return space ? withReservation(counted, await space.reserve(path, missing)) : counted;
+    const missing = size && Math.max(0, size - part.durable.length * BLOCK_BYTES);
+    await quota?.assertRoom(path, cost(missing ?? 0));
+    return disk ? withReservation(counted, await disk.reserve(path, missing)) : counted;
   } catch (error) {
     await part.suspend();
     throw error;

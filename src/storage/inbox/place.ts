@@ -10,6 +10,7 @@ import {
   isCrowded,
   lookForFolder,
   releaseFolder,
+  type Ground,
   type HeldFolder,
 } from '../disk/held-folder.js';
 import type { EntryPath } from '../names/safe-path.js';
@@ -19,6 +20,8 @@ export interface Place {
   readonly path: EntryPath;
   /** A path to the entry's folder, valid until the place ends. Throws what the system throws when the folder is gone. */
   readonly folder: string;
+  /** What the entry is put on. */
+  readonly ground: Ground;
   /** How entries at this place are made durable. */
   readonly durability: Durability;
 }
@@ -68,6 +71,7 @@ export function createPlace({ root, path, folder, durability, onClose }: PlaceOp
       if (isOver) throw new Error('The place was used after its end.');
       return (held ??= holdWay(way)).path;
     },
+    ground: { device: String(folder.stats.dev), way },
     durability,
     assertUnmoved() {
       if (!HOLDS_BY_DESCRIPTOR || !held) return;

@@ -9,6 +9,7 @@ import { HOLDS_BY_DESCRIPTOR, releaseFolder, type HeldFolder } from '../disk/hel
 import { existsError, type ConflictPolicy } from '../names/conflict.js';
 import { assertLinkTarget, parsePath, type EntryPath } from '../names/safe-path.js';
 import { commitLink } from './commit.js';
+import type { EntryRoom } from './entry-room.js';
 import type { Folders } from './folders.js';
 import type { Place } from './place.js';
 import type { Quota } from './quota.js';
@@ -21,6 +22,7 @@ const OTHERS_WRITE = 0o022;
 
 export interface PlacingOptions {
   readonly folders: Folders;
+  readonly room: EntryRoom;
   readonly onConflict: ConflictPolicy;
   readonly quota?: Quota | undefined;
   /** Whether the owner of the inbox knows the sender. */
@@ -45,14 +47,14 @@ async function placing(folders: Folders, path: EntryPath, work: (place: Place) =
   }
 }
 
-export function placeLink({ folders, onConflict }: PlacingOptions, offer: Entry): Promise<Placed> {
+export function placeLink({ folders, room, onConflict }: PlacingOptions, offer: Entry): Promise<Placed> {
   const path = parsePath(offer.path);
   const target = offer.target ?? '';
   assertLinkTarget(path, target);
   return placing(folders, path, async (place) => {
     // The same link is there already, as when a transfer is repeated.
     if (await hasTarget(place, target)) return { as: path.text };
-    return commitLink(place, onConflict, target);
+    return room.add(place.ground, path.text, () => commitLink(place, onConflict, target));
   });
 }
 

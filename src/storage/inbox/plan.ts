@@ -1,25 +1,26 @@
 /** Tells what would become of a list of entries, before the first of them is offered. Writes nothing. */
-import { accessSync, constants, lstatSync, readlinkSync } from 'node:fs';
+import { accessSync, constants, lstatSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { FtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
-import type { Outlook, Plan, Capacity } from '../../core/sink.js';
+import type { Outlook, Plan } from '../../core/sink.js';
 import { decideLink, existsError, foreseeFile, type ConflictPolicy, type Existing } from '../names/conflict.js';
-import { diskError, showBytes, showPath } from '../disk/disk-error.js';
+import { diskError, showPath } from '../disk/disk-error.js';
+import type { Ground } from '../disk/held-folder.js';
 import { lstatIfAny } from '../disk/attributes.js';
 import type { Delivered, Deliveries } from './deliveries.js';
+import type { Limits } from './entry-room.js';
 import { readExisting } from './existing.js';
 import { badParentError } from './entrance.js';
 import { assertLength } from './folders.js';
+import { createNeeds } from './needs.js';
 import { findFreeName } from '../names/free-name.js';
 import { tooLargeError } from './part-file.js';
-import { quotaError, type Quota } from './quota.js';
 import { findDurableBytes } from './resumable-part.js';
 import { assertLinkTarget, parsePath, type EntryPath } from '../names/safe-path.js';
 import { NameSet, type Fold } from '../names/same-names.js';
-import { MIN_BYTES, type SenderSpace } from './space.js';
 
-export interface PlanOptions {
+export interface PlanOptions extends Limits {
   readonly dir: string;
   readonly onConflict: ConflictPolicy;
   /** The size of the largest file, in bytes. */
@@ -30,8 +31,6 @@ export interface PlanOptions {
   readonly isKnown: boolean;
   /** What this sender has brought before. */
   readonly deliveries?: Deliveries | undefined;
-  readonly space?: SenderSpace | undefined;
-  readonly quota?: Quota | undefined;
   readonly fold?: Fold | undefined;
   /** Throws FtxError `io` when the folder is another one than at the start. */
   readonly assertSameInbox?: (() => void) | undefined;
@@ -41,6 +40,7 @@ export interface PlanOptions {
 interface Parent {
   readonly folder: string;
   readonly isThere: boolean;
+  readonly ground: Ground;
 }
 
 /**
@@ -50,16 +50,17 @@ interface Parent {
 export function createPlan(options: PlanOptions, isDryRun: boolean): Plan {
   const { maxFiles, fold } = options;
   const names = fold && new NameSet(fold);
-  const findParent = createParentFinder(options.dir);
+  const parentOf = createParentFinder(options.dir);
   const findDurable = createDurableFinder();
+  const needs = createNeeds(options, () => findRoot(options.dir));
   let entries = 0;
-  let needed = 0;
 
   async function judge(offer: Entry): Promise<Outlook> {
     const path = checkOffer(options, offer);
     if (names) assertNamesApart(names, path);
-    const outlook = await look({ ...options, isDryRun, findDurable }, offer, path, findParent(path));
-    if (outlook.fate !== 'already') needed += (offer.size ?? 0) - outlook.offset;
+    const parent = parentOf(path);
+    const outlook = await look({ ...options, isDryRun, findDurable }, offer, path, parent);
+    if (outlook.fate !== 'already') needs.add(parent.ground, (offer.size ?? 0) - outlook.offset);
     return outlook;
   }
 
@@ -74,7 +75,7 @@ export function createPlan(options: PlanOptions, isDryRun: boolean): Plan {
         throw diskError(error, offer.path);
       }
     },
-    total: () => findRoom(options, needed),
+    total: () => needs.total(),
     close: () => names?.clear(),
   };
 }
@@ -119,16 +120,30 @@ function createParentFinder(dir: string): (path: EntryPath) => Parent {
   };
 }
 
-function findParent(dir: string, { text, parents }: EntryPath): Parent {
-  let folder = dir;
+function findParent(root: string, { text, parents }: EntryPath): Parent {
+  let folder = root;
+  let { dev } = statSync(root);
+  const components: string[] = [];
+  const describe = (isThere: boolean) => ({
+    folder,
+    isThere,
+    ground: { device: String(dev), way: { root, components } },
+  });
   for (const component of parents) {
     const next = join(folder, component);
     const stats = lstatSync(next, { throwIfNoEntry: false });
-    if (!stats) return { folder, isThere: false };
+    if (!stats) return describe(false);
     if (!stats.isDirectory()) throw badParentError(text, component);
-    folder = next;
+    [folder, dev] = [next, stats.dev];
+    components.push(component);
   }
-  return { folder, isThere: true };
+  return describe(true);
+}
+
+/** Undefined when the receive folder is gone. */
+function findRoot(dir: string): Ground | undefined {
+  const stats = statSync(dir, { throwIfNoEntry: false });
+  return stats && { device: String(stats.dev), way: { root: dir, components: [] } };
 }
 
 /** Returns findDurableBytes with a memory for what was found, because a sender may name one file many times in a list. */
@@ -187,19 +202,4 @@ function decide(
       if (there && there.kind !== 'directory') throw existsError(offer.path, 'something other than a folder');
       return there ? 'already' : 'new';
   }
-}
-
-/** Compares the needed bytes with the free bytes of disk and quota. Throws FtxError `no-space`. */
-async function findRoom({ space, quota }: PlanOptions, needed: number): Promise<Capacity> {
-  const ofDisk = Math.max(0, (await space?.left()) ?? Infinity);
-  const ofQuota = (await quota?.left(needed)) ?? Infinity;
-  if (quota && ofQuota < needed) throw quotaError('What is sent', needed, quota.limit, ofQuota);
-  if (needed >= MIN_BYTES && ofDisk < needed) throw totalError(needed, ofDisk);
-  const free = Math.min(ofDisk, ofQuota);
-  return { needed, free: Number.isSafeInteger(free) ? free : null };
-}
-
-function totalError(needed: number, free: number): FtxError {
-  const much = `What is sent needs ${showBytes(needed)}, and the receiver's disk has ${showBytes(free)} left for it`;
-  return new FtxError('no-space', `${much}. Nothing was sent. Make room there, or send less.`);
 }

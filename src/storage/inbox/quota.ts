@@ -3,16 +3,18 @@ import { lstatSync, type Dirent } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { FtxError } from '../../core/errors.js';
 import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
 import type { PartFile } from '../../core/sink.js';
-import { showBytes, showPath } from '../disk/disk-error.js';
+import { MIN_BLOCK_BYTES } from '../disk/disk-figures.js';
+import { quotaError } from './room-errors.js';
 
 /** A full folder is counted again after this time at the earliest, or after RECOUNT_FACTOR times as long as a count takes. */
 const RECOUNT_MS = 5_000;
 const RECOUNT_FACTOR = 10;
 /** Milliseconds for which a count keeps other work waiting. */
 const TURN_MS = 10;
+/** The unit in which the system counts the blocks of a file, whatever the disk's own is. */
+const STAT_BLOCK_BYTES = 512;
 /** Names of a folder that are read at a time. */
 const BATCH = 256;
 
@@ -28,7 +30,7 @@ export interface Quota {
   /** Throws FtxError `no-space` when `bytes` more would go over the quota. */
   assertRoom(path: string, bytes: number): Promise<void>;
   /** Runs `write`, which adds `bytes` to the folder. Throws FtxError `no-space` when they would go over the quota. */
-  add(path: string, bytes: number, write: () => Promise<void>): Promise<void>;
+  add<T>(path: string, bytes: number, write: () => Promise<T>): Promise<T>;
   /** Notes that `bytes` were removed from the folder. */
   release(bytes: number): void;
 }
@@ -77,7 +79,7 @@ export async function createQuota(dir: string, limit: number, count = countBytes
       used += bytes;
       onTheWay += bytes;
       try {
-        await write();
+        return await write();
       } finally {
         onTheWay -= bytes;
       }
@@ -89,13 +91,7 @@ export async function createQuota(dir: string, limit: number, count = countBytes
   };
 }
 
-/** `what` needs `bytes`, and `left` may still come. */
-export function quotaError(what: string, bytes: number, limit: number, left: number): FtxError {
-  const much = `${showBytes(bytes)} is more than the ${showBytes(left)} left of the ${showBytes(limit)} that the receiver's folder may hold`;
-  return new FtxError('no-space', `${showPath(what)}: ${much}. Take something out of it, or raise --quota there.`);
-}
-
-/** Adds up the sizes of all files below the folder. Files and folders that cannot be read count as 0 bytes. */
+/** Adds up what everything below the folder takes of its disk. What cannot be read counts as nothing. */
 async function countBytes(dir: string): Promise<number> {
   let bytes = 0;
   let turnBegan = performance.now();
@@ -105,7 +101,7 @@ async function countBytes(dir: string): Promise<number> {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) folders.push(path);
       // Synchronous, as in tree.ts: a trip to another thread takes ten times as long as the look.
-      else if (entry.isFile()) bytes += sizeOf(path);
+      bytes += measure(path);
       // Senders wait while a large folder is counted, unless they get their turn in between.
       if (performance.now() - turnBegan < TURN_MS) continue;
       await setImmediate();
@@ -124,47 +120,60 @@ async function* readFolder(folder: string): AsyncGenerator<Dirent> {
   }
 }
 
-function sizeOf(path: string): number {
+/** What an entry takes: the blocks that the disk has given it, and never nothing, because it has an inode. */
+function measure(path: string): number {
   try {
-    return lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    if (!stats) return 0;
+    // Some file systems tell no blocks at all.
+    const bytes = stats.blocks > 0 || !stats.isFile() ? stats.blocks * STAT_BLOCK_BYTES : stats.size;
+    return Math.max(MIN_BLOCK_BYTES, bytes);
   } catch {
     return 0;
   }
 }
 
-/** Returns the part file; the bytes that it adds to the folder count against the quota. `isKept`: it stays in the folder when it is suspended. */
-export function withQuota(
-  part: PartFile,
-  quota: Quota,
-  { path, size }: Pick<Entry, 'path' | 'size'>,
-  isKept: boolean,
-): PartFile {
+/** What withQuota has to know of an offered file. */
+export interface Counted extends Pick<Entry, 'path' | 'size'> {
+  /** Bytes that a file of so many bytes takes of its disk. */
+  readonly cost: (bytes: number) => number;
+  /** Whether it stays in the folder when it is suspended. */
+  readonly isKept: boolean;
+}
+
+/** Returns the part file; what it adds to the folder counts against the quota. */
+export function withQuota(part: PartFile, quota: Quota, { path, size, cost, isKept }: Counted): PartFile {
   /** The offset up to which bytes are there or being written. A write below it adds nothing to the folder. */
   let end = Math.min(part.durable.length * BLOCK_BYTES, size ?? Infinity);
-  let counted = end;
+  let counted = end > 0 ? cost(end) : 0;
+  let asked = counted;
   const keep = (): void => void (counted = 0);
   const release = (): void => {
     quota.release(counted);
     keep();
   };
+
+  /** Runs `work`, which makes the file as long as `bytes`. */
+  function growTo<T>(bytes: number, work: () => Promise<T>): Promise<T> {
+    end = Math.max(end, bytes);
+    const more = Math.max(0, cost(end) - asked);
+    asked += more;
+    return quota.add(path, more, () => {
+      counted += more;
+      return work();
+    });
+  }
+
   return {
     ...part,
-    write(block, offset) {
-      const more = Math.max(0, offset + block.length - end);
-      end += more;
-      return quota.add(path, more, () => {
-        counted += more;
-        return part.write(block, offset);
-      });
-    },
-    async commit(size) {
+    write: (block, offset) => growTo(offset + block.length, () => part.write(block, offset)),
+    async commit(bytes) {
       try {
-        const placed = await part.commit(size);
-        keep();
+        const placed = await growTo(bytes, () => part.commit(bytes));
+        if (!placed.already) keep();
         return placed;
-      } catch (error) {
+      } finally {
         release();
-        throw error;
       }
     },
     discard: () => part.discard().finally(release),

@@ -1,176 +1,106 @@
-/** Free space of the disk, reserved for running transfers before their first byte. */
-import type { StatsFs } from 'node:fs';
-import { statfs } from 'node:fs/promises';
-import { FtxError } from '../../core/errors.js';
+/**
+ * The free space of the disks below the receive folder, reserved for running transfers before their first byte. Each disk
+ * has an account of its own. A sender that only announces a file keeps no room from others.
+ */
 import { BLOCK_BYTES } from '../../core/entry.js';
-import type { PartFile } from '../../core/sink.js';
-import { showBytes, showPath } from '../disk/disk-error.js';
+import { readDisk } from '../disk/disk-figures.js';
+import type { Ground } from '../disk/held-folder.js';
+import { DiskAccount, type Promised } from './disk-account.js';
+import { createOpenEntry, createPromised, createReservation, type Reservation } from './reservation.js';
+import { noFilesError, noSpaceError } from './room-errors.js';
 
-/** Bytes that every transfer leaves free, for other programs and for its own folders and journals. */
-const MARGIN_BYTES = 64 * BLOCK_BYTES;
-/** Smaller files are stored without a reservation, out of the margin: asking for the free space would cost more. */
-export const MIN_BYTES = BLOCK_BYTES;
-/** A sender claims at most this many times the bytes that it has brought. An announcement costs nothing, and bytes do. */
-const CLAIM_FACTOR = 32;
+/** Smaller files reserve nothing, because their bytes are there in a moment. Each write of theirs is judged. */
+const MIN_RESERVED_BYTES = BLOCK_BYTES;
 
-/** The free space of one disk. All sessions that write to the disk share it. */
+/** The free space of all disks. All sessions that write to them share it. */
 export interface Space {
   /** Returns the space as one sender gets it. */
   join(): SenderSpace;
 }
 
 export interface SenderSpace {
-  /** Reserves bytes for the file at `path`. Throws FtxError `no-space` when there are not enough. */
-  reserve(path: string, bytes: number): Promise<Reservation>;
-  /** Resolves with the free bytes that this sender may still reserve; Infinity where the system does not tell. */
-  left(): Promise<number>;
+  /** The disk of a folder, as the sender gets it. */
+  at(ground: Ground): SenderDisk;
 }
 
-export interface Reservation {
-  /** Notes that `bytes` more have been written. Throws FtxError `no-space` when there is no room for the rest any more. */
-  use(bytes: number): Promise<void>;
-  /** Releases the bytes that were not written. */
-  release(): void;
+export interface SenderDisk {
+  /** Bytes that an entry of so many bytes takes of the disk. */
+  readonly cost: (bytes: number) => number;
+  /** Reserves room for the file at `path` of `bytes`; null if nobody knows how many. Throws FtxError `no-space` when there is not enough. */
+  reserve(path: string, bytes: number | null): Promise<Reservation>;
+  /** Takes the room of a folder or link. Throws FtxError `no-space`. */
+  takeEntry(path: string): Promise<void>;
+  /** Resolves with what the sender may still reserve; Infinity where the system does not tell. Less than `wanted` is what the system says now. */
+  left(wanted: Wanted): Promise<Left>;
 }
 
-/** Reserved bytes that are not on the disk yet. */
-interface Promised {
-  /** All of the reserved bytes. They count against further reservations of the same sender. */
-  left: number;
-  /** The reserved bytes that count against other senders as well. */
-  claimed: number;
+export interface Wanted {
+  readonly bytes: number;
+  readonly files: number;
 }
 
-interface Request {
-  readonly path: string;
-  readonly bytes: () => number;
-  /** The free bytes that this request may not use. */
-  readonly taken: () => number;
-  readonly grant: () => void;
+export interface Left extends Wanted {
+  /** Bytes that are free and are to stay free. */
+  readonly keptBytes: number;
 }
 
-/** `readFree` gives the free bytes of the disk under a folder. */
-export function createSpace(dir: string, readFree = readFreeBytes): Space {
-  const all: Promised = { left: 0, claimed: 0 };
-  let last: Promise<unknown> = Promise.resolve();
-
-  const readLeft = async (taken: () => number) => {
-    const free = await readFree(dir).catch(() => Infinity);
-    return Math.max(0, free - taken());
-  };
-
-  /** Requests are answered one after the other: of two that want the last space, one gets it. */
-  function ask({ path, bytes, taken, grant }: Request): Promise<void> {
-    const asked = last.then(async () => {
-      const forIt = await readLeft(taken);
-      if (forIt < bytes()) throw noSpaceError(path, bytes(), forIt);
-      grant();
-    });
-    last = asked.catch(() => undefined);
-    return asked;
-  }
-
-  function join(): SenderSpace {
-    const own: Promised = { left: 0, claimed: 0 };
-
-    const taken = () => MARGIN_BYTES + all.claimed - own.claimed + own.left;
-
-    async function reserve(path: string, bytes: number): Promise<Reservation> {
-      if (bytes < MIN_BYTES) return { use: () => Promise.resolve(), release: () => undefined };
-      const promised = createPromised([all, own]);
-      await ask({ path, bytes: () => bytes, taken, grant: () => promised.set(bytes, 0) });
-      // The margin does not count here, because bytes that are being written may have taken some of it.
-      const others = () => all.claimed - promised.claimed;
-      return createReservation(promised, (wanted, grant) => ask({ path, bytes: wanted, taken: others, grant }));
-    }
-
-    return { reserve, left: () => readLeft(taken) };
-  }
-
-  return { join };
-}
-
-interface PromisedOnce extends Readonly<Promised> {
-  set(left: number, claimed: number): void;
-}
-
-/** An amount that is part of several sums. A change of the amount changes the sums. */
-function createPromised(sums: readonly Promised[]): PromisedOnce {
-  const now: Promised = { left: 0, claimed: 0 };
+/** `read` gives the figures of the disk under a folder. */
+export function createSpace(read = readDisk): Space {
+  const accounts = new Map<string, DiskAccount>();
   return {
-    get left() {
-      return now.left;
-    },
-    get claimed() {
-      return now.claimed;
-    },
-    set(left, claimed) {
-      for (const sum of sums) {
-        sum.left += left - now.left;
-        sum.claimed += claimed - now.claimed;
-      }
-      Object.assign(now, { left, claimed });
+    join() {
+      const disks = new Map<string, SenderDisk>();
+      return {
+        at(ground) {
+          const account = accounts.get(ground.device) ?? new DiskAccount(ground, read);
+          account.ground = ground;
+          accounts.set(ground.device, account);
+          const disk = disks.get(ground.device) ?? createSenderDisk(account);
+          disks.set(ground.device, disk);
+          return disk;
+        },
+      };
     },
   };
 }
 
-/** Claims more of the missing bytes, the more have come. `ask` throws when other senders have claimed the space before. */
-function createReservation(
-  promised: PromisedOnce,
-  ask: (wanted: () => number, grant: () => void) => Promise<void>,
-): Reservation {
-  let used = 0;
-  let isAsking = false;
-  const due = (factor = CLAIM_FACTOR) => Math.min(promised.left, used * factor);
+function createSenderDisk(account: DiskAccount): SenderDisk {
+  const { all } = account;
+  const own: Promised = { left: 0, claimed: 0 };
+  const leftBytes = () => Math.max(0, account.spareBytes() - all.claimed + own.claimed - own.left);
 
-  async function claim(): Promise<void> {
-    isAsking = true;
-    try {
-      await ask(due, () => promised.set(promised.left, due()));
-    } finally {
-      isAsking = false;
-    }
+  /**
+   * Grants one more entry of so many bytes if there is room for it, by the running figure or by the next look. Of two that
+   * want the last room, one gets it.
+   */
+  async function ask<T>(path: string, bytes: number, grant: () => T): Promise<T> {
+    const first = account.renew();
+    if (first) await first;
+    if (leftBytes() < account.cost(bytes) || account.spareFiles() < 1) await account.look();
+    const { keptBytes, keptFiles } = account.figures;
+    if (account.spareFiles() < 1) throw noFilesError(path, keptFiles);
+    if (leftBytes() < account.cost(bytes)) throw noSpaceError(path, account.cost(bytes), leftBytes(), keptBytes);
+    return grant();
   }
 
   return {
-    async use(bytes) {
-      used += bytes;
-      promised.set(Math.max(0, promised.left - bytes), Math.max(0, promised.claimed - bytes));
-      // Not every block makes a claim, because a claim asks the system for the free bytes.
-      if (!isAsking && promised.claimed < due(CLAIM_FACTOR / 2)) await claim();
+    cost: (bytes) => account.cost(bytes),
+    async reserve(path, bytes) {
+      if (bytes === null || bytes < MIN_RESERVED_BYTES)
+        return ask(path, bytes ?? 0, () => createOpenEntry(account, path));
+      await account.freshen();
+      return ask(path, bytes, () => createReservation(account, path, createPromised([all, own], account.cost(bytes))));
     },
-    release: () => promised.set(0, 0),
-  };
-}
-
-/** What statfs tells of a disk, in blocks of `bsize` bytes. */
-type DiskFigures = Pick<StatsFs, 'blocks' | 'bavail' | 'bsize'>;
-
-async function readFreeBytes(dir: string): Promise<number> {
-  return countFree(await statfs(dir));
-}
-
-/** The free bytes of a disk; Infinity if its figures tell nothing, as on mounts that fill them with zeros or with ones. */
-export function countFree({ blocks, bavail, bsize }: DiskFigures): number {
-  const isKnown = blocks > 0 && bsize > 0 && bavail >= 0 && bavail <= blocks && Number.isSafeInteger(blocks * bsize);
-  return isKnown ? bavail * bsize : Infinity;
-}
-
-function noSpaceError(path: string, bytes: number, free: number): FtxError {
-  const missing = `${showBytes(bytes)} is more than the ${showBytes(free)} that the receiver's disk has left for it`;
-  return new FtxError('no-space', `${showPath(path)}: ${missing}. Make room there, then send again.`);
-}
-
-/** The part file. Each write uses up some of the reservation, and the end releases the rest. */
-export function withReservation(part: PartFile, reservation: Reservation): PartFile {
-  return {
-    ...part,
-    async write(block, offset) {
-      await part.write(block, offset);
-      await reservation.use(block.length);
+    takeEntry: (path) =>
+      ask(path, 0, () => {
+        account.begin(account.cost(0), 1);
+        account.arrive(account.cost(0), 1);
+      }),
+    async left(wanted) {
+      await account.freshen();
+      if (leftBytes() < wanted.bytes || account.spareFiles() < wanted.files) await account.look();
+      const { keptBytes } = account.figures;
+      return { bytes: leftBytes(), files: Math.max(0, account.spareFiles()), keptBytes };
     },
-    commit: (size) => part.commit(size).finally(() => reservation.release()),
-    discard: () => part.discard().finally(() => reservation.release()),
-    suspend: () => part.suspend().finally(() => reservation.release()),
   };
 }

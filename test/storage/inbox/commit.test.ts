@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { DURABLE, LEFT_TO_THE_SYSTEM, type Durability } from '../../../src/storage/disk/durability.js';
 import { commitFile } from '../../../src/storage/inbox/commit.js';
+import { createEntryRoom } from '../../../src/storage/inbox/entry-room.js';
 import { createFolders } from '../../../src/storage/inbox/folders.js';
 import { createMadeFolders } from '../../../src/storage/inbox/made-folders.js';
 import type { ConflictPolicy } from '../../../src/storage/names/conflict.js';
@@ -30,7 +31,9 @@ const POLICIES: readonly ConflictPolicy[] = ['rename', 'overwrite', 'skip', 'fai
 
 /** Commits `data` as `f`. */
 async function commit(dir: string, policy: ConflictPolicy, mode: number, durability?: Durability) {
-  const place = await createFolders(dir, durability ?? DURABLE, createMadeFolders(dir, 'sender')).find(parsePath('f'));
+  const [made, room] = [createMadeFolders(dir, 'sender'), createEntryRoom({})];
+  const folders = createFolders({ root: dir, durability: durability ?? DURABLE, made, room });
+  const place = await folders.find(parsePath('f'));
   try {
     const path = join(dir, '.ftx-test.part');
     const handle = await open(path, 'wx', 0o600);

@@ -5,6 +5,7 @@ import { join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DURABLE } from '../../../src/storage/disk/durability.js';
 import { createMadeFolders } from '../../../src/storage/inbox/made-folders.js';
+import { createEntryRoom } from '../../../src/storage/inbox/entry-room.js';
 import { createFolders } from '../../../src/storage/inbox/folders.js';
 import { prepareFolder } from '../../../src/storage/inbox/prepare-folder.js';
 import { releaseFolder } from '../../../src/storage/disk/held-folder.js';
@@ -13,7 +14,8 @@ import { refusal } from '../../contract/sink.contract.js';
 import { tempDir } from '../../support/folders.js';
 
 function openFolders(dir: string) {
-  return createFolders(dir, DURABLE, createMadeFolders(dir, randomUUID()));
+  const made = createMadeFolders(dir, randomUUID());
+  return createFolders({ root: dir, durability: DURABLE, made, room: createEntryRoom({}) });
 }
 
 describe('createFolders', () => {

@@ -28,7 +28,7 @@ async function openInbox(dir: string, options: Partial<FolderInboxOptions> = {})
 describeInbox('the folder', { ...onDisk, openInbox });
 
 it('shares one quota between its sessions', async () => {
-  const inbox = await openInbox(await tempDir(), { quota: 10 });
+  const inbox = await openInbox(await tempDir(), { quota: 2 * 4096 - 1 });
   const session = () => inbox.session({ bringer: NOBODY, isKnown: false, onConflict: 'rename', isResumable: true });
   await receiveFile(session(), 'x', Buffer.from('six by'));
   await expect(receiveFile(session(), 'y', Buffer.from('five!'))).rejects.toThrow(refusal('no-space'));

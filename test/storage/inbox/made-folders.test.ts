@@ -7,6 +7,7 @@ import { BLOCK_BYTES } from '../../../src/core/entry.js';
 import { createFileSink, type FileSinkOptions } from '../../../src/storage/inbox/file-sink.js';
 import { createMadeFolders } from '../../../src/storage/inbox/made-folders.js';
 import { expectPart, offerDirectory, offerFile, offerLink, receiveFile } from '../../contract/sink.contract.js';
+import { createFakeSpace, KEPT } from '../../support/fake-disk.js';
 import { readNames, tempDir } from '../../support/folders.js';
 
 const modeOf = (path: string) => (lstatSync(path).mode & 0o777).toString(8);
@@ -77,9 +78,8 @@ describe('folders on the way to something that does not come', () => {
   });
 
   it('go when there is no room for it', async () => {
-    const space = {
-      join: () => ({ left: () => Promise.resolve(0), reserve: () => Promise.reject(new Error('no room')) }),
-    };
+    // Room for the folders, and not for the file.
+    const space = createFakeSpace(() => ({ freeBytes: KEPT + 3 * 4096 }));
     const { open, names } = await setUp({ space });
     await expect(open().open(offerFile('a/b/x', BLOCK_BYTES))).rejects.toMatchObject({ name: 'FtxError' });
     expect(await names()).toEqual([]);

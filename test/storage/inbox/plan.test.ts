@@ -7,6 +7,7 @@ import { createFileSink, type FileSinkOptions } from '../../../src/storage/inbox
 import { createQuota } from '../../../src/storage/inbox/quota.js';
 import { createFold } from '../../../src/storage/names/same-names.js';
 import { createSpace } from '../../../src/storage/inbox/space.js';
+import { createFakeSpace, KEPT } from '../../support/fake-disk.js';
 import {
   expectPart,
   offerDirectory,
@@ -19,7 +20,6 @@ import { readNames, tempDir } from '../../support/folders.js';
 import { skipTest } from '../../support/skips.js';
 
 const MIB = BLOCK_BYTES;
-const MARGIN = 64 * MIB;
 
 function makeSink(dir: string, options: Partial<FileSinkOptions> = {}) {
   return createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'p', ...options });
@@ -150,49 +150,71 @@ function closeFolder(folder: string, orElse: () => never): void {
 }
 
 describe('room for all', () => {
-  it('is what the disk has, less a margin and what others still need of what they have begun to bring', async () => {
+  it('is what the disk has, less what stays free and what others still need of what they have begun to bring', async () => {
     const dir = await tempDir();
-    const space = createSpace(dir, () => Promise.resolve(MARGIN + 10 * MIB));
+    let free = KEPT + 10 * MIB;
+    const space = createFakeSpace(() => ({ freeBytes: free }));
     const other = expectPart(await makeSink(dir, { space }).open(offerFile('other', 5 * MIB)));
     await other.write(new Uint8Array(MIB), 0);
+    free -= MIB;
     const plan = makeSink(dir, { space }).plan(false);
-    for (const name of ['a', 'b', 'c']) await plan.add(offerFile(name, 2 * MIB));
-    expect(await plan.total()).toEqual({ needed: 6 * MIB, free: 6 * MIB });
+    for (const name of ['a', 'b']) await plan.add(offerFile(name, 2 * MIB));
+    await plan.add(offerFile('c', MIB));
+    expect(await plan.total()).toEqual({ needed: 5 * MIB, free: 5 * MIB });
     await plan.add(offerFile('d', 1));
     await expect(plan.total()).rejects.toThrow(
-      "What is sent needs 6 MiB, and the receiver's disk has 6 MiB left for it. Nothing was sent.",
+      "What is sent needs 5 MiB, and the receiver's disk has 5 MiB left for it, beside the 64 MiB that stay free. Nothing was sent.",
     );
     await other.discard();
-    expect(await plan.total()).toMatchObject({ free: 10 * MIB });
+    expect(await plan.total()).toMatchObject({ free: 9 * MIB + 1 - 4096 });
   });
 
-  it('is not asked for by less than a file that is taken without a look', async () => {
+  it('is needed for each entry as the disk counts it, with folders and links', async () => {
     const dir = await tempDir();
-    const plan = makeSink(dir, { space: createSpace(dir, () => Promise.resolve(MARGIN)) }).plan(false);
-    await plan.add(offerFile('a', MIB - 1));
-    expect(await plan.total()).toEqual({ needed: MIB - 1, free: 0 });
-    await plan.add(offerFile('b', 1));
+    const space = createFakeSpace(() => ({ freeBytes: KEPT + 3 * 65_536, blockBytes: 65_536 }));
+    const sink = makeSink(dir, { space });
+    await expectPart(await sink.open(offerFile('first', 0))).discard();
+    const plan = sink.plan(false);
+    for (const offer of [offerFile('a', 1), offerDirectory('d'), offerLink('d/l', 'a')]) await plan.add(offer);
+    expect(await plan.total()).toEqual({ needed: 1, free: 1 });
+    await plan.add(offerFile('e', 0));
+    await expect(plan.total()).rejects.toThrow('What is sent needs 256 KiB');
+  });
+
+  it('is needed in inodes too', async () => {
+    const dir = await tempDir();
+    const space = createFakeSpace(() => ({ freeFiles: 12, keptFiles: 10 }));
+    const plan = makeSink(dir, { space }).plan(false);
+    for (const offer of [offerFile('a', 1), offerDirectory('d')]) await plan.add(offer);
+    expect(await plan.total()).toMatchObject({ needed: 1 });
+    await plan.add(offerLink('d/l', 'a'));
     await expect(plan.total()).rejects.toThrow(
-      "What is sent needs 1 MiB, and the receiver's disk has 0 bytes left for it.",
+      "What is sent is 3 files, folders and links, and the receiver's disk can take only 2 more. Nothing was sent. Remove some there, or send one archive of them.",
     );
   });
 
-  it('is what the quota leaves', async () => {
+  it('is that of the quota, in which the least is a block', async () => {
     const dir = await tempDir();
-    const quota = await createQuota(dir, 1000);
+    const quota = await createQuota(dir, 3 * 4096);
     await receiveFile(makeSink(dir, { quota }), 'there', Buffer.alloc(600));
     const plan = makeSink(dir, { quota }).plan(false);
-    await plan.add(offerFile('a', 400));
-    expect(await plan.total()).toEqual({ needed: 400, free: 400 });
-    await plan.add(offerFile('b', 1));
+    await plan.add(offerFile('a', 4097));
+    expect(await plan.total()).toEqual({ needed: 4097, free: 4097 });
+    await plan.add(offerDirectory('b'));
     await expect(plan.total()).rejects.toThrow(
-      "What is sent: 401 bytes is more than the 400 bytes left of the 1000 bytes that the receiver's folder may hold.",
+      "What is sent: 12 KiB is more than the 8 KiB left of the 12 KiB that the receiver's folder may hold.",
     );
+  });
+
+  it('is that of the whole disk for a list that needs nothing', async () => {
+    const dir = await tempDir();
+    const space = createFakeSpace(() => ({ freeBytes: KEPT + MIB }));
+    expect(await makeSink(dir, { space }).plan(false).total()).toEqual({ needed: 0, free: MIB });
   });
 
   it('is unknown where the system does not tell, and taken to be there', async () => {
     const dir = await tempDir();
-    const space = createSpace(dir, () => Promise.reject(new Error('not here')));
+    const space = createSpace(() => Promise.reject(new Error('not here')));
     const plan = makeSink(dir, { space }).plan(false);
     await plan.add(offerFile('a', 2 ** 50));
     expect(await plan.total()).toEqual({ needed: 2 ** 50, free: null });

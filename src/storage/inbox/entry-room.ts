@@ -1,0 +1,40 @@
+/** Room for folders and links. They have no content, and take a block and an inode of the disk all the same. */
+import { roundUp } from '../disk/disk-figures.js';
+import type { Ground } from '../disk/held-folder.js';
+import type { Quota } from './quota.js';
+import type { SenderSpace } from './space.js';
+
+/** The room of one session. */
+export interface EntryRoom {
+  /** Runs `make`, which makes one entry on this ground. `path` is for messages. Throws FtxError `no-space`, and what `make` throws. */
+  add<T>(ground: Ground, path: string, make: () => Promise<T>): Promise<T>;
+  /** An entry that was added is gone again. */
+  release(): void;
+}
+
+export interface Limits {
+  /** Without it, the disks may get full. */
+  readonly space?: SenderSpace | undefined;
+  /** Without it, the folder may fill the disk. */
+  readonly quota?: Quota | undefined;
+}
+
+export function createEntryRoom({ space, quota }: Limits): EntryRoom {
+  const release = () => quota?.release(roundUp(0));
+  return {
+    async add(ground, path, make) {
+      await space?.at(ground).takeEntry(path);
+      if (!quota) return make();
+      let isMade = false;
+      await quota.add(path, roundUp(0), () => Promise.resolve());
+      try {
+        const made = await make();
+        isMade = true;
+        return made;
+      } finally {
+        if (!isMade) release();
+      }
+    },
+    release,
+  };
+}

@@ -1,0 +1,51 @@
+/** What a sender hears when there is no room: how much is missing, and why it is less than the owner of the disk sees. */
+import { FtxError } from '../../core/errors.js';
+import { showBytes, showPath } from '../disk/disk-error.js';
+
+/** A file of known size that does not fit. */
+export function noSpaceError(path: string, bytes: number, left: number, kept: number): FtxError {
+  const much = `${showBytes(bytes)} is more than the ${showBytes(left)} that the receiver's disk has left for it`;
+  return spaceError(`${showPath(path)}: ${much}${beside(kept)}. Make room there, then send again.`);
+}
+
+/** All entries of a list together do not fit on a disk. */
+export function totalError(bytes: number, left: number, kept: number): FtxError {
+  const much = `What is sent needs ${showBytes(bytes)}, and the receiver's disk has ${showBytes(left)} left for it`;
+  return spaceError(`${much}${beside(kept)}. Nothing was sent. Make room there, or send less.`);
+}
+
+/** A list of more entries than the disk has inodes for. */
+export function totalFilesError(files: number, left: number): FtxError {
+  const much = `What is sent is ${files} files, folders and links, and the receiver's disk can take only ${left} more`;
+  return spaceError(`${much}. Nothing was sent. Remove some there, or send one archive of them.`);
+}
+
+/** No write fits any more, of a file of which nobody knew how large it would be. */
+export function fullError(path: string, kept: number): FtxError {
+  return spaceError(`${showPath(path)}: the receiver's disk is full${beside(kept)}; make room there, then send again.`);
+}
+
+/** Others have brought so much meanwhile that there is no room for the rest of a file. */
+export function restError(path: string, kept: number): FtxError {
+  const why = `the receiver's disk has no room left for the rest of it${beside(kept)}`;
+  return spaceError(`${showPath(path)}: ${why}; make room there, then send again.`);
+}
+
+export function noFilesError(path: string, kept: number): FtxError {
+  const why = `the receiver's disk can take no more files${kept > 0 ? `, but for ${kept} that it keeps free` : ''}`;
+  return spaceError(`${showPath(path)}: ${why}; remove some there, then send again.`);
+}
+
+/** `what` needs `bytes`, and `left` may still come. */
+export function quotaError(what: string, bytes: number, limit: number, left: number): FtxError {
+  const much = `${showBytes(bytes)} is more than the ${showBytes(left)} left of the ${showBytes(limit)} that the receiver's folder may hold`;
+  return spaceError(`${showPath(what)}: ${much}. Take something out of it, or raise --quota there.`);
+}
+
+function beside(kept: number): string {
+  return kept > 0 ? `, beside the ${showBytes(kept)} that stay free` : '';
+}
+
+function spaceError(message: string): FtxError {
+  return new FtxError('no-space', message);
+}
