@@ -10,6 +10,8 @@ import type { Place } from './place.js';
 /** Numbered forms of a name, from `(1)` on, that are compared too: a file that was sent before may have got one of them. */
 const NUMBERS = 8;
 const BUFFER_BYTES = 256 * 1024;
+/** How often a file is compared that somebody touches meanwhile. Another receiver that commits it touches it three times. */
+const MAX_LOOKS = 5;
 
 /** Process-wide: comparisons under way, so that they leave the threads and the memory to what arrives. */
 const comparisons = createTurns(4);
@@ -48,17 +50,20 @@ async function compareContent(part: string, candidate: string, place: Place): Pr
   const there = await openIfReadable(path);
   if (!there) return undefined;
   try {
-    const before = fstatSync(there.fd, { bigint: true });
     const arrived = await open(part, READ_FLAGS);
     try {
-      if (!(await hasSameBytes(arrived, there, Number(before.size)))) return undefined;
+      for (let looks = 0; looks < MAX_LOOKS; looks += 1) {
+        const before = fstatSync(there.fd, { bigint: true });
+        if (!(await hasSameBytes(arrived, there, Number(before.size)))) return undefined;
+        await place.durability.file(there);
+        await place.durability.folder(place.folder);
+        const after = fstatSync(there.fd, { bigint: true });
+        if (isUntouched(before, after)) return leadsTo(path, before) ? after : undefined;
+      }
+      return undefined;
     } finally {
       await arrived.close();
     }
-    await place.durability.file(there);
-    await place.durability.folder(place.folder);
-    const after = fstatSync(there.fd, { bigint: true });
-    return isUntouched(before, after) && leadsTo(path, before) ? after : undefined;
   } finally {
     await there.close();
   }

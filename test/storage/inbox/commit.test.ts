@@ -1,5 +1,5 @@
 /** What the commit of a file tells of it, and what cannot make the commit fail any more. */
-import { fchmodSync, fstatSync, fsync, lstatSync, openSync } from 'node:fs';
+import { chmodSync, fchmodSync, fstatSync, fsync, lstatSync, openSync } from 'node:fs';
 import { open, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -48,6 +48,37 @@ function look(path: string) {
   const { ino, mode, size, mtimeNs, ctimeNs } = lstatSync(path, { bigint: true });
   return { ino, mode: mode & 0o7777n, size, mtimeNs, ctimeNs };
 }
+
+describe('a file of the same content that another receiver is still finishing', () => {
+  /** The other receiver removes the name of its part, or sets the last mode, while this one waits for its disk. */
+  function touchMeanwhile(path: string, times: number): Durability {
+    let touched = 0;
+    return {
+      ...DURABLE,
+      async file(handle) {
+        await DURABLE.file(handle);
+        if (touched < times && fstatSync(handle.fd).ino === lstatSync(path).ino)
+          chmodSync(path, 0o600 + (touched += 1));
+      },
+    };
+  }
+
+  it.each(['rename', 'skip', 'fail'] as const)('is there already (%s)', async (policy) => {
+    for (const times of [1, 3]) {
+      const dir = await tempDir();
+      await writeFile(join(dir, 'f'), 'data');
+      const placed = await commit(dir, policy, 0o600, touchMeanwhile(join(dir, 'f'), times));
+      expect(placed).toMatchObject({ as: 'f', already: true });
+      expect(await readNames(dir)).toEqual(['f']);
+    }
+  });
+
+  it('counts as another one when it is touched without end', async () => {
+    const dir = await tempDir();
+    await writeFile(join(dir, 'f'), 'data');
+    expect((await commit(dir, 'rename', 0o600, touchMeanwhile(join(dir, 'f'), 60))).as).toBe('f (1)');
+  });
+});
 
 describe('a commit tells what the file is after the last step', () => {
   const CASES = POLICIES.flatMap((policy) => [0o644, 0o600, 0o444, 0o000].map((mode) => [policy, mode] as const));
