@@ -67,27 +67,55 @@ const DISK_BYTES = 512 * 1024 * 1024;
 
 /** A disk whose power can be cut. */
 export async function mountDisk(context: TestContext, kind: FileSystem): Promise<Disk> {
-  const [dir, image] = [join(await tempDir(), 'disk'), join(await tempDir(), 'image')];
-  await mkdir(dir);
-  await writeFile(image, '');
-  await truncate(image, DISK_BYTES);
-  const mount = () => run('mount', ['-o', 'loop', image, dir]);
+  const image = await mountImage(context, `mkfs.${kind}`, '-q');
   try {
-    await run(`mkfs.${kind}`, ['-q', image]);
-    await mount();
-    onTestFinished(() => unmount(dir));
     await run('xfs_io', ['-V']);
   } catch (error) {
-    skipTest(context, `a disk whose power can be cut cannot be made here: ${firstLine(error)}`);
+    skipTest(context, `the power of a disk cannot be cut here: ${firstLine(error)}`);
   }
+  const { dir } = image;
   return {
     dir,
     async cut() {
       await run('xfs_io', ['-x', '-c', 'shutdown', dir]);
     },
     async restore() {
-      await run('umount', [dir]);
-      await mount();
+      await image.take();
+      await image.giveBack();
+    },
+  };
+}
+
+export interface Image {
+  /** Where it is mounted. */
+  readonly dir: string;
+  /** Takes the disk away, also while somebody uses it if `isLazy`. */
+  take(isLazy?: boolean): Promise<void>;
+  /** Mounts the same disk again. */
+  giveBack(): Promise<void>;
+}
+
+/** A disk in a file, made by this command and mounted until the test ends. */
+export async function mountImage(context: TestContext, make: string, ...args: string[]): Promise<Image> {
+  const [dir, image] = [join(await tempDir(), 'disk'), join(await tempDir(), 'image')];
+  await mkdir(dir);
+  await writeFile(image, '');
+  await truncate(image, DISK_BYTES);
+  const giveBack = async (): Promise<void> => {
+    await run('mount', ['-o', 'loop', image, dir]);
+  };
+  try {
+    await run(make, [...args, image]);
+    await giveBack();
+  } catch (error) {
+    skipTest(context, `such a disk cannot be made here: ${firstLine(error)}`);
+  }
+  onTestFinished(() => unmount(dir));
+  return {
+    dir,
+    giveBack,
+    async take(isLazy = false) {
+      await run('umount', [...(isLazy ? ['-l'] : []), dir]);
     },
   };
 }

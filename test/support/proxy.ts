@@ -39,8 +39,8 @@ interface Deferred {
   readonly resolve: () => void;
 }
 
-/** Listens on a free port and joins each connection to the receiver at `port`. */
-export async function startProxy(port: number, faults: Faults = {}): Promise<Proxy> {
+/** Listens on a free port and joins each connection to the receiver at `port`, which is asked for anew each time if it is a function. */
+export async function startProxy(port: number | (() => number), faults: Faults = {}): Promise<Proxy> {
   const struck = defer();
   const closed = defer();
   const passed = { toReceiver: 0, toSender: 0 };
@@ -49,7 +49,11 @@ export async function startProxy(port: number, faults: Faults = {}): Promise<Pro
   let isOver = false;
 
   const server = createServer({ allowHalfOpen: true }, (sender) => {
-    const receiver = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    const receiver = connect({
+      port: typeof port === 'number' ? port : port(),
+      host: '127.0.0.1',
+      allowHalfOpen: true,
+    });
     const pair = [sender, receiver] as const;
     for (const socket of pair) {
       sockets.add(socket);
