@@ -157,6 +157,9 @@ async function sendToClassic({ to, signal }: CompleteOptions, { inputs, tally, t
     await sendClassic(await openRoute(to).dial(signal), source, { tally, timeouts, signal });
 }
 
+/** How long the event loop has worked: what the processor of this program is used for. */
+const busyMs = () => performance.eventLoopUtilization().active;
+
 async function sendAll(options: CompleteOptions, work: Work, onCounted: (totals: Totals) => void): Promise<void> {
   const { to, plain, peer, home, dryRun, signal } = options;
   const { inputs, journey, tally, timeouts } = work;
@@ -170,7 +173,17 @@ async function sendAll(options: CompleteOptions, work: Work, onCounted: (totals:
     const { hasEnded } = journey;
     const sources = () => inputs.walk(createProblemReport(work));
     const link = await connect(to, { route, plain, peer, home, desk, timeouts, transfer, signal, emit });
-    await sendSession(link, sources, { tally, timeouts, createSha256, signal, dryRun, isWanted, hasEnded, onCounted });
+    await sendSession(link, sources, {
+      tally,
+      timeouts,
+      createSha256,
+      busyMs,
+      signal,
+      dryRun,
+      isWanted,
+      hasEnded,
+      onCounted,
+    });
   };
   const retries = canRetry(options, inputs) ? options.retries : 0;
   await withRetries({ ...journey, retries, signal, onRetry: createRetryReport(work, retries) }, attempt);

@@ -24,21 +24,22 @@ export interface Summary {
   readonly shares?: Shares;
 }
 
-/** Whole percents of a sender's time: reading the source, waiting for the connection, all else. */
+/** Whole percents of a sender's time: waiting for the source, waiting for the connection or the receiver, and working. */
 export interface SenderShares {
   readonly source: number;
   readonly network: number;
   readonly cpu: number;
 }
 
-/** Whole percents of a receiver's time: waiting for the connection, for its disk, all else. */
+/** Whole percents of a receiver's time: waiting for the connection, waiting for its disk, and working. */
 export interface ReceiverShares {
   readonly network: number;
   readonly disk: number;
   readonly cpu: number;
 }
 
-export type Limit = 'sender disk' | 'sender CPU' | 'network' | 'receiver disk' | 'receiver CPU';
+/** `sender input`: the program, or whatever else, that a stream comes from. */
+export type Limit = 'sender disk' | 'sender input' | 'sender CPU' | 'network' | 'receiver disk' | 'receiver CPU';
 
 /** What a session spent its time on. Null where this side does not know. */
 export interface Shares {
@@ -86,6 +87,8 @@ export type TransferEvent =
       readonly identity?: Fingerprint;
     } & InSession)
   | ({ readonly type: 'offered'; readonly kind: EntryKind; readonly size: number | null } & OfEntry)
+  /** The sender makes its list: entries and bytes so far. Comes now and then while a long list is made. */
+  | ({ readonly type: 'counting' } & Totals & InSession)
   /** The receiver has checked the whole list of entries: before the first is offered, or in a dry run instead of that. */
   | ({
       readonly type: 'checked';
@@ -126,6 +129,11 @@ export type TransferEvent =
       /** What limits the speed at present; absent on a receiver, and until it is known. */
       readonly limitedBy?: Limit;
     } & OfEntry)
+  /**
+   * On a sender: all of the entry was sent, and nothing moves while the receiver stores it. Comes about once a second,
+   * with what the receiver waits `for`. Of several such entries, the one that was offered first is told.
+   */
+  | ({ readonly type: 'waiting'; readonly for: Limit } & OfEntry)
   | ({
       readonly type: 'stored';
       /** The path under which the receiver has stored the entry. */

@@ -60,6 +60,7 @@ export function createFtxDoor({ inbox, options, timeouts, budget, isEncrypted, g
           pool,
           limits: { offers: grant.entries, size: options.maxSize },
           pair: pass?.pair,
+          busyMs: () => performance.eventLoopUtilization().active,
           onList: () => guest.settle(),
           onWork: () => guest.stir(),
         });

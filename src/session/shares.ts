@@ -1,72 +1,66 @@
 /** What each side of a transfer spends its time on, and which part holds the transfer back. */
-import type { Limit, ReceiverShares, SenderShares } from '../core/events.js';
+import type { Limit, ReceiverShares, SenderShares, Shares } from '../core/events.js';
+import { createStopwatch, type Stopwatch } from './stopwatch.js';
 
-/** Measures how the time divides among states. */
-export interface Stopwatch<State extends string> {
-  /** From now on, time counts for this state. */
-  enter(state: State): void;
-  /** The share of each state in all the time so far, in whole percents. */
-  total(): Record<State, number>;
-  /** The same of the time since the last call of lap(). */
-  lap(): Record<State, number>;
+/** Milliseconds for which the thread of this session has worked, of a clock that never goes back. */
+export type BusyClock = () => number;
+
+/** What one content on its way out waits for. */
+export interface SenderTask {
+  enter(state: keyof SenderShares): void;
+  /** To be called when the content is sent, or is not sent any more. */
+  end(): void;
 }
 
-export function createStopwatch<State extends string>(states: readonly State[], first: State): Stopwatch<State> {
-  const spent = makeRecord(states, () => 0);
-  let before = { ...spent };
-  let current = first;
-  let since = performance.now();
+export interface SenderWatch {
+  /** Content begins to be read and sent. It is in the state `cpu`. */
+  begin(): SenderTask;
+  total(): SenderShares;
+  lap(): SenderShares;
+}
 
-  function addUp(): void {
-    const now = performance.now();
-    spent[current] += now - since;
-    since = now;
-  }
-
+/** A sender with no content on its way waits for the receiver's answers, and that counts as network. */
+export function createSenderWatch(busyMs?: BusyClock): SenderWatch {
+  const watch = createStopwatch(['source', 'network', 'cpu'], 'network', busyMs);
   return {
-    enter(state) {
-      if (state === current) return;
-      addUp();
-      current = state;
+    begin() {
+      let current: keyof SenderShares | undefined;
+      const move = (next: keyof SenderShares | undefined) => {
+        if (next === current) return;
+        watch.move(current, next);
+        current = next;
+      };
+      move('cpu');
+      return { enter: move, end: () => move(undefined) };
     },
-    total() {
-      addUp();
-      return toPercents(states, spent);
-    },
-    lap() {
-      addUp();
-      const lap = makeRecord(states, (state) => spent[state] - before[state]);
-      before = { ...spent };
-      return toPercents(states, lap);
-    },
+    total: () => watch.total(),
+    lap: () => watch.lap(),
   };
 }
 
-function makeRecord<State extends string>(states: readonly State[], value: (state: State) => number) {
-  return Object.fromEntries(states.map((state) => [state, value(state)])) as Record<State, number>;
-}
-
-function toPercents<State extends string>(states: readonly State[], spent: Record<State, number>) {
-  const whole = states.reduce((sum, state) => sum + spent[state], 0);
-  return makeRecord(states, (state) => (whole === 0 ? 0 : Math.round((100 * spent[state]) / whole)));
-}
-
-export const createSenderWatch = () => createStopwatch(['source', 'network', 'cpu'] as const, 'cpu');
-export type SenderWatch = ReturnType<typeof createSenderWatch>;
-
-export interface ReceiverWatch extends Stopwatch<keyof ReceiverShares> {
+export interface ReceiverWatch extends Pick<Stopwatch<keyof ReceiverShares>, 'total' | 'lap'> {
+  /** From now on, time counts for this state. */
+  enter(state: keyof ReceiverShares): void;
   /** A commit begins. While commits run, time in the state `network` counts as `disk`, which the sender waits for. */
   commitStarted(): void;
   commitEnded(): void;
 }
 
-export function createReceiverWatch(): ReceiverWatch {
-  const watch = createStopwatch(['network', 'disk', 'cpu'] as const, 'cpu');
+export function createReceiverWatch(busyMs?: BusyClock): ReceiverWatch {
+  const watch = createStopwatch(['network', 'disk', 'cpu'], 'network', busyMs);
   let state: keyof ReceiverShares = 'cpu';
+  let counted: keyof ReceiverShares | undefined;
   let commits = 0;
-  const update = () => watch.enter(state === 'network' && commits > 0 ? 'disk' : state);
+  function update(): void {
+    const next = state === 'network' && commits > 0 ? 'disk' : state;
+    if (next === counted) return;
+    watch.move(counted, next);
+    counted = next;
+  }
+  update();
   return {
-    ...watch,
+    total: () => watch.total(),
+    lap: () => watch.lap(),
     enter(next) {
       state = next;
       update();
@@ -86,40 +80,51 @@ export function createReceiverWatch(): ReceiverWatch {
 export interface SessionShares {
   /** The sender's own time. */
   readonly watch: SenderWatch;
-  /** The receiver's, as it told last; null until it has. */
-  readonly receiver: ReceiverShares | null;
   /** What held the transfer back when the receiver last told of its time; null until that is known. */
   readonly limitedBy: Limit | null;
+  /** The source is no file on a disk, but what a program or a person gives. */
+  noteStream(): void;
   /** The receiver tells of the time since it told last. */
   noteLap(shares: ReceiverShares): void;
   /** The receiver tells of all its time so far. */
   noteTotal(shares: ReceiverShares): void;
+  /** All the time so far. */
+  total(): Shares;
 }
 
-export function createSessionShares(): SessionShares {
-  const watch = createSenderWatch();
+export function createSessionShares(busyMs?: BusyClock): SessionShares {
+  const watch = createSenderWatch(busyMs);
   let receiver: ReceiverShares | null = null;
   let limitedBy: Limit | null = null;
+  let source: SourceLimit = 'sender disk';
   return {
     watch,
-    get receiver() {
-      return receiver;
-    },
     get limitedBy() {
       return limitedBy;
     },
+    noteStream: () => void (source = 'sender input'),
     noteLap(shares) {
       receiver = shares;
-      limitedBy = findLimit(watch.lap(), shares);
+      limitedBy = findLimit(watch.lap(), shares, source);
     },
     noteTotal: (shares) => void (receiver = shares),
+    total() {
+      const sender = watch.total();
+      return { limitedBy: findLimit(sender, receiver, source), sender, receiver };
+    },
   };
 }
 
+type SourceLimit = Extract<Limit, 'sender disk' | 'sender input'>;
+
 /** The part that takes the most time; null when it belongs to a side whose shares are not known. */
-export function findLimit(sender: SenderShares | null, receiver: ReceiverShares | null): Limit | null {
+export function findLimit(
+  sender: SenderShares | null,
+  receiver: ReceiverShares | null,
+  source: SourceLimit = 'sender disk',
+): Limit | null {
   if (sender && sender.network < Math.max(sender.source, sender.cpu))
-    return sender.source >= sender.cpu ? 'sender disk' : 'sender CPU';
+    return sender.source >= sender.cpu ? source : 'sender CPU';
   if (!receiver) return null;
   if (receiver.network >= Math.max(receiver.disk, receiver.cpu)) return sender && 'network';
   return receiver.disk >= receiver.cpu ? 'receiver disk' : 'receiver CPU';

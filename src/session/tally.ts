@@ -1,7 +1,6 @@
 /** Counts the entries of a session from its events, which it passes on to the listener. */
 import { FtxError } from '../core/errors.js';
-import type { EventListener, ReceiverShares, SenderShares, Shares, Summary, TransferEvent } from '../core/events.js';
-import { findLimit } from './shares.js';
+import type { EventListener, Shares, Summary, TransferEvent } from '../core/events.js';
 
 type WithoutSession<T> = T extends { session: number } ? Omit<T, 'session'> : never;
 /** An event without the number of its session, which the tally adds. */
@@ -19,8 +18,8 @@ export interface Tally {
   restart(): void;
   /** Notes why the session has ended early although nothing has failed on this side. */
   noteEnd(reason: FtxError): void;
-  /** Notes what the time of the session went into; null for a side whose shares are not known. */
-  setShares(sender: SenderShares | null, receiver: ReceiverShares | null): void;
+  /** Notes what the time of the session went into. */
+  setShares(shares: Shares): void;
   /** Whether any event has told of the session. */
   readonly hasEmitted: boolean;
   /** The counts so far. */
@@ -54,7 +53,7 @@ export function createTally(session: number, onEvent: EventListener | undefined)
     },
     noteEnd: (reason) => void (firstFailure ??= reason),
     restart: () => void (started = performance.now()),
-    setShares: (sender, receiver) => (shares = { limitedBy: findLimit(sender, receiver), sender, receiver }),
+    setShares: (given) => void (shares = given),
     get hasEmitted() {
       return hasEmitted;
     },

@@ -1,7 +1,7 @@
 /** Events as sessions emit them, with what a test does not care about filled in. */
 import type { ErrorCode } from '../../src/core/errors.js';
 import type { EntryKind } from '../../src/core/entry.js';
-import type { Summary, Totals, TransferEvent } from '../../src/core/events.js';
+import type { Limit, Summary, Totals, TransferEvent } from '../../src/core/events.js';
 
 export const connected = (session = 1, peer = '192.0.2.7:51234'): TransferEvent => ({
   type: 'connected',
@@ -44,6 +44,30 @@ export const comparing = (path: string, bytes: number, of: number, size = 1000):
   bytes,
   of,
   size,
+});
+
+export const waiting = (path: string, what: Limit = 'receiver disk'): TransferEvent => ({
+  type: 'waiting',
+  session: 1,
+  path,
+  for: what,
+});
+
+export const counting = (entries: number, bytes: number): TransferEvent => ({
+  type: 'counting',
+  session: 1,
+  entries,
+  bytes,
+});
+
+export const checked = (entries: number, bytes: number): TransferEvent => ({
+  type: 'checked',
+  session: 1,
+  entries,
+  bytes,
+  needed: bytes,
+  free: null,
+  dryRun: false,
 });
 
 export const retrying = (): TransferEvent => ({

@@ -36,6 +36,7 @@ export function runReceiver(
   limits: ReceiverLimits = LIMITS,
   bringer: Bringer = { kind: 'none', address: '192.0.2.1' },
   onWork?: () => void,
+  busyMs?: () => number,
 ): ReceiverRun {
   const events: TransferEvent[] = [];
   const stop = new AbortController();
@@ -47,6 +48,7 @@ export function runReceiver(
     limits,
     timeouts,
     signal: stop.signal,
+    busyMs,
     onEvent: (event) => events.push(event),
     onWork,
   });
@@ -65,13 +67,17 @@ export function runSender(
   sources: Iterable<Source>,
   timeouts: Timeouts = DEFAULT_TIMEOUTS,
   dryRun = false,
+  busyMs?: () => number,
 ): SenderRun {
   const events: TransferEvent[] = [];
   const stop = new AbortController();
   const tally = createTally(1, (event) => events.push(event));
   const { signal } = stop;
   const result = greetReceiver(connection, { timeouts, signal })
-    .then((greeted) => sendSession(greeted, () => toAsync(sources), { tally, timeouts, createSha256, signal, dryRun }))
+    .then((greeted) => {
+      const options = { tally, timeouts, createSha256, busyMs, signal, dryRun };
+      return sendSession(greeted, () => toAsync(sources), options);
+    })
     .then(
       () => finishTally(tally),
       (error: unknown) => error as FtxError,

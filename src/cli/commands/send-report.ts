@@ -7,6 +7,7 @@ import type { CliIo } from '../screen/io.js';
 import { createJsonEvents } from '../screen/json-events.js';
 import { createSendText, type SendTextOptions } from '../screen/send-text.js';
 import { createArrived } from '../screen/arrived.js';
+import { wantsBars } from '../screen/open-view.js';
 import type { Appearance, View } from '../screen/view.js';
 
 /** The output of one `ftx send`. After finish or fail it writes nothing more. */
@@ -19,19 +20,36 @@ export interface SendReport {
 
 /** Whether the event is worth a line although nothing has failed; --quiet leaves it out. */
 function isNews({ type }: TransferEvent): boolean {
-  return type === 'peer' || type === 'paired' || type === 'resumed' || type === 'comparing' || type === 'retrying';
+  return NEWS.has(type);
 }
 
-export function createSendReport(
-  { json, quiet, plain }: Appearance & SendTextOptions,
-  io: CliIo,
-  to: Address,
-  view: View,
-): SendReport {
+const NEWS: ReadonlySet<TransferEvent['type']> = new Set([
+  'peer',
+  'paired',
+  'resumed',
+  'comparing',
+  'retrying',
+  'waiting',
+]);
+
+/** Whether a person knows without a line: bars show that the receiver is waited for, and once is enough in a log. */
+function createKnown(hasBars: boolean): (event: TransferEvent) => boolean {
+  let hasWaited = hasBars;
+  return ({ type }) => {
+    if (type !== 'waiting') return false;
+    const isKnown = hasWaited;
+    hasWaited = true;
+    return isKnown;
+  };
+}
+
+export function createSendReport(args: Appearance & SendTextOptions, io: CliIo, to: Address, view: View): SendReport {
+  const { json, quiet, plain } = args;
   const startMs = io.now();
   const tally = createArrived();
   const text = createSendText(to, tally, { plain });
   const lines = json ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
+  const isKnown = createKnown(wantsBars(io, args));
   let ended = false;
 
   const end = () => {
@@ -47,7 +65,7 @@ export function createSendReport(
       if (ended) return;
       lines?.onEvent(event);
       const line = text.describe(event);
-      if (line && !(quiet && isNews(event))) view.print(line);
+      if (line && !isKnown(event) && !(quiet && isNews(event))) view.print(line);
       view.onEvent(event);
     },
     finish: (summary) => {

@@ -1,6 +1,7 @@
 /** The text of the progress bars. Drawing and timing are progress-view's. */
 import { formatBytes } from '../../core/bytes.js';
 import { hostOf } from '../../core/address.js';
+import type { Limit, Totals } from '../../core/events.js';
 import { escapeText } from './escape.js';
 import { formatRate, formatTimeLeft } from './format.js';
 import type { OpenEntry, SessionProgress } from './progress-model.js';
@@ -11,6 +12,8 @@ const MAX_LABEL_COLUMNS = 48;
 /** Below that only the name, the percentage and the rate have room. */
 const NARROW_COLUMNS = 60;
 const WIDE_COLUMNS = 100;
+/** In place of the bar of a sender whose file is all there. */
+const WAITING = '100%  waiting for the disk';
 
 export interface Bar {
   readonly label: string;
@@ -18,21 +21,38 @@ export interface Bar {
   /** Null for a stream, whose size is known only at its end. */
   readonly size: number | null;
   readonly bytesPerSecond: number | undefined;
+  /** Undefined: not known yet. Without the property it follows from the rate. */
+  readonly secondsLeft?: number | undefined;
 }
 
 /** The bars of `ftx send`: the current file, the whole if it is more than one entry, and what limits the speed. */
 export function describeSend(sessions: readonly SessionProgress[], columns: number): string[] {
   const [session] = sessions;
   if (!session) return [];
-  const { current, total, bytesPerSecond } = session;
+  const { current, total, waitingFor } = session;
+  if (session.counting) return [cutWidth(describeCounting(session.counting), columns)];
+  // While nothing can move, a rate that falls to 0 would only frighten.
+  const bytesPerSecond = waitingFor ? undefined : session.bytesPerSecond;
   const lines: string[] = [];
   if (current) lines.push(describeCurrent(current, bytesPerSecond, columns));
   if (total && total.entries > 1) {
     const label = `${session.ended} of ${total.entries} done`;
-    lines.push(drawBar({ label, bytes: session.bytes, size: total.bytes, bytesPerSecond }, columns));
+    const secondsLeft = waitingFor ? undefined : session.secondsLeft;
+    lines.push(drawBar({ label, bytes: session.bytes, size: total.bytes, bytesPerSecond, secondsLeft }, columns));
   }
-  if (session.limitedBy) lines.push(cutWidth(`limited by: ${session.limitedBy}`, columns));
+  if (waitingFor) lines.push(cutWidth(describeWaiting(waitingFor), columns));
+  else if (session.limitedBy) lines.push(cutWidth(`limited by: ${session.limitedBy}`, columns));
   return lines;
+}
+
+function describeCounting({ entries, bytes }: Totals): string {
+  if (entries === 0) return 'counting …';
+  return `counting: ${entries.toLocaleString('en-US')} files and folders, ${formatBytes(bytes)}`;
+}
+
+/** `waiting for the receiver's disk` */
+export function describeWaiting(what: Limit): string {
+  return `waiting for the ${what.replace(/^receiver /, "receiver's ")}`;
 }
 
 /** What is only read to be compared has a bar of its own, because nothing of the file moves meanwhile. */
@@ -57,7 +77,11 @@ function describeSender(session: SessionProgress, columns: number): string {
   if (!current) return cutWidth(`${host}  ${session.ended} done`, columns);
   const name = escapeText(current.path);
   const label = columns < NARROW_COLUMNS ? name : `${host}  ${name}`;
-  return drawBar({ ...current, label, bytesPerSecond }, columns);
+  const { bytes, size } = current;
+  // All has arrived, and nothing moves any more: the disk has to take what is only in memory.
+  if (bytes > 0 && bytes === size && bytesPerSecond === 0)
+    return cutWidth(`${fitWidth(label, Math.max(8, columns - WAITING.length - 2))}  ${WAITING}`, columns);
+  return drawBar({ label, bytes, size, bytesPerSecond }, columns);
 }
 
 /** One line of at most `columns`: `photo.jpg  [=====-----]  50%  4 MiB/s  0:12`. */
@@ -108,7 +132,9 @@ function rate({ bytesPerSecond }: Bar): string {
   return bytesPerSecond === undefined ? '' : formatRate(bytesPerSecond);
 }
 
-function timeLeft({ bytes, size, bytesPerSecond }: Bar): string {
+function timeLeft(bar: Bar): string {
+  const { bytes, size, bytesPerSecond, secondsLeft } = bar;
+  if ('secondsLeft' in bar) return secondsLeft === undefined ? '' : formatTimeLeft(secondsLeft);
   if (size === null || bytesPerSecond === undefined || bytesPerSecond <= 0) return '';
   return formatTimeLeft(Math.max(0, size - bytes) / bytesPerSecond);
 }

@@ -13,11 +13,11 @@ export interface JsonEvents {
   finish(summary: Summary): void;
 }
 
-type Frequent = Extract<TransferEvent, { type: 'progress' | 'comparing' }>;
+type Frequent = Extract<TransferEvent, { type: 'progress' | 'comparing' | 'counting' }>;
 
 /** Whether the next event of this kind tells more. The first one of a comparison is news. */
 function isFrequent(event: TransferEvent): event is Frequent {
-  return event.type === 'progress' || (event.type === 'comparing' && event.bytes > 0);
+  return event.type === 'progress' || event.type === 'counting' || (event.type === 'comparing' && event.bytes > 0);
 }
 
 /** Writes each event as a line, but of frequent ones at most 10 per second and session: `stored` tells the end of a file anyway. */

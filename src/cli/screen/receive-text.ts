@@ -59,14 +59,7 @@ export function createReceiveText(onConflict: ConflictPolicy, tally: Arrived): R
       }
       case 'checked':
         return event.dryRun ? info(describeDryRun(event, from(event.session))) : undefined;
-      case 'peer':
-      case 'planned':
-      case 'offered':
-      case 'progress':
-      case 'comparing':
-      case 'sent':
-      case 'retrying':
-      case 'resumed':
+      default:
         return undefined;
     }
   };

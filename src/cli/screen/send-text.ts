@@ -8,6 +8,7 @@ import { formatTarget, type Address } from '../../core/address.js';
 import { escapeText } from './escape.js';
 import { describeLosses, formatRate, formatSeconds } from './format.js';
 import { isEnd, type Arrived } from './arrived.js';
+import { describeWaiting } from './bar-lines.js';
 import { createMoved } from './moved.js';
 import { createLosses, showName, type Losses } from './losses.js';
 
@@ -82,6 +83,7 @@ function describeNews(event: TransferEvent, target: string, losses: Losses): str
   if (event.type === 'resumed')
     return `going on with ${showName(event.path)} where it stopped, at ${formatBytes(event.bytes)}`;
   if (event.type === 'comparing') return describeComparison(event);
+  if (event.type === 'waiting') return `${showName(event.path)} is sent: ${describeWaiting(event.for)}`;
   if (event.type === 'peer') return describePeer(target, event.identity);
   return event.type === 'paired' ? describePairing(target, event.identity) : undefined;
 }

@@ -53,7 +53,7 @@ import { VERSION } from '../../core/version.js';
 import type { BlockPool } from './block-pool.js';
 import { IncomingEntries } from './incoming-entries.js';
 import { IncomingList } from './incoming-list.js';
-import { createReceiverWatch, type ReceiverWatch } from '../shares.js';
+import { createReceiverWatch, findLimit, type BusyClock, type ReceiverWatch } from '../shares.js';
 import { createTally, finishTally, type SessionResult, type Tally } from '../tally.js';
 
 export interface ReceiverSessionOptions {
@@ -72,6 +72,8 @@ export interface ReceiverSessionOptions {
   readonly onEvent?: EventListener | undefined;
   /** Called now and then while the sender waits for work of this side, so that it does not count as quiet. */
   readonly onWork?: (() => void) | undefined;
+  /** Tells working from waiting. Without it, what is between two waits counts as work. */
+  readonly busyMs?: BusyClock | undefined;
   /** Pairs with a sender that is not known. Called after the greeting; false ends the session. */
   readonly pair?: ((channel: Channel) => Promise<boolean>) | undefined;
   /** Called when the sender sends a list, or a part of it. */
@@ -83,7 +85,7 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
   const { sink, bringer, pool, limits, signal, onWork } = options;
   const tally = createTally(options.session, options.onEvent);
   const channel = createChannel(connection, options.timeouts);
-  const watch = createReceiverWatch();
+  const watch = createReceiverWatch(options.busyMs);
   const entries = new IncomingEntries({ channel, sink, bringer, pool, tally, watch, maxOpen: limits.offers, onWork });
   const list = new IncomingList(channel, sink, tally);
   const abort = () => sayAndDestroy(channel, abortReason(signal));
@@ -103,7 +105,8 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
   } finally {
     signal.removeEventListener('abort', abort);
     list.close();
-    tally.setShares(null, watch.total());
+    const shares = watch.total();
+    tally.setShares({ limitedBy: findLimit(null, shares), sender: null, receiver: shares });
   }
   return finishTally(tally);
 }

@@ -5,7 +5,7 @@ import { FtxError, toFtxError } from '../../core/errors.js';
 import type { CreateSha256, Sha256 } from '../../core/sha256.js';
 import type { Source } from '../../core/source.js';
 import type { Channel } from '../../protocol/channel.js';
-import type { SenderWatch } from '../shares.js';
+import type { SenderTask, SenderWatch } from '../shares.js';
 import type { Condition } from './condition.js';
 import type { OutgoingEntries } from './outgoing-entries.js';
 import type { OpenEntry, Task } from './outgoing-entry.js';
@@ -39,16 +39,14 @@ export class ContentSender {
 
   /** Sends until all entries are at their end. Throws FtxError for what ends the session. */
   async run(): Promise<void> {
-    const { entries, queue, changed, watch } = this.#options;
+    const { entries, queue, changed } = this.#options;
     for (;;) {
-      watch.enter('network');
       await changed.until(() => entries.finished || queue.hasAgain || this.#canSendNext());
-      watch.enter('cpu');
       if (entries.finished) return;
       await this.#sendAgain();
       const task = this.#canSendNext() ? queue.takeReady() : undefined;
       if (task && isSmall(task.entry.source)) this.#sendBeside(task);
-      else if (task) await this.#endOnFailure(task.entry, this.#sendFile(task));
+      else if (task) await this.#work(task.entry, (time) => this.#sendFile(task, time));
     }
   }
 
@@ -60,7 +58,7 @@ export class ContentSender {
   #sendBeside(task: Task): void {
     const { changed } = this.#options;
     this.#small += 1;
-    this.#endOnFailure(task.entry, this.#sendFile(task))
+    this.#work(task.entry, (time) => this.#sendFile(task, time))
       .catch((error: unknown) => changed.fail(toFtxError(error)))
       .finally(() => {
         this.#small -= 1;
@@ -73,21 +71,24 @@ export class ContentSender {
     const { entries, queue } = this.#options;
     for (let task = queue.takeAgain(); task; task = queue.takeAgain()) {
       const { entry, offset } = task;
-      if (entries.isOpen(entry)) await this.#endOnFailure(entry, this.#sendBlockOf(entry, offset));
+      if (entries.isOpen(entry)) await this.#work(entry, (time) => this.#sendBlockOf(entry, offset, time));
     }
   }
 
-  /** Waits for the work. A source that cannot be read ends its entry; anything else is thrown. */
-  async #endOnFailure(entry: OpenEntry, work: Promise<void>): Promise<void> {
-    const { channel, entries } = this.#options;
+  /** Does the work, and measures what it waits for. A source that cannot be read ends its entry; anything else is thrown. */
+  async #work(entry: OpenEntry, work: (time: SenderTask) => Promise<void>): Promise<void> {
+    const { channel, entries, watch } = this.#options;
+    const time = watch.begin();
     try {
-      await work;
+      await work(time);
     } catch (error) {
       if (!(error instanceof SourceFailure)) throw error;
       if (!entries.isOpen(entry)) return;
       entries.close(entry, error.failure);
       const { code, message } = error.failure;
       await channel.send({ type: 'error', id: entry.id, code, message });
+    } finally {
+      time.end();
     }
   }
 
@@ -96,7 +97,7 @@ export class ContentSender {
    * already (`have`), it lacks those whose digest differs. A block whose digest is in the journal of the source need
    * not be read to compare it. Ends early when the entry or the session has ended.
    */
-  async #sendFile(task: Task): Promise<void> {
+  async #sendFile(task: Task, time: SenderTask): Promise<void> {
     const { channel, entries } = this.#options;
     const { entry, have } = task;
     // The journal of an entry that has ended is closed, and must stay closed.
@@ -106,12 +107,13 @@ export class ContentSender {
     const known = have.length > 0 ? ((await entry.source.journal?.load()) ?? []).slice(0, have.length) : [];
     for (const [block, own] of known.entries()) {
       digest.add(own);
-      if (own !== have[block]) await this.#sendBlockOf(entry, block * BLOCK_BYTES);
+      if (own !== have[block]) await this.#sendBlockOf(entry, block * BLOCK_BYTES, time);
     }
-    const size = await this.#sendFrom(task, known.length, (bytes, own) => {
+    const onBlock = (bytes: Uint8Array, own: bigint) => {
       digest.add(own);
       proof?.update(bytes);
-    });
+    };
+    const size = await this.#sendFrom(task, known.length, onBlock, time);
     if (!entries.isWanted(entry)) return;
     const end = { digest: digest.value(), size };
     entries.noteEnd(entry, end);
@@ -134,8 +136,9 @@ export class ContentSender {
     { entry, offset, have }: Task,
     first: number,
     onBlock: (bytes: Uint8Array, digest: bigint) => void,
+    time: SenderTask,
   ): Promise<number> {
-    const { entries, queue, watch } = this.#options;
+    const { entries, queue } = this.#options;
     const { source } = entry;
     const from = Math.min(first * BLOCK_BYTES, source.entry.size ?? 0);
     let block = first;
@@ -143,11 +146,11 @@ export class ContentSender {
     if (have.length > first) entries.noteCompared(entry, 0, offset - from);
     // One block goes out while the next is digested; a third is being read.
     let sending = Promise.resolve();
-    for await (const bytes of readContent(source, first * BLOCK_BYTES, watch)) {
+    for await (const bytes of readContent(source, first * BLOCK_BYTES, time)) {
       if (!entries.isWanted(entry)) break;
       const own = digestBlock(bytes);
       onBlock(bytes, own);
-      await this.#waitFor(sending);
+      await waitFor(sending, time);
       if (!entries.isWanted(entry)) break;
       source.journal?.note(block, own);
       const isLacking = have.length > 0 ? own !== have[block] : block * BLOCK_BYTES >= offset;
@@ -161,29 +164,28 @@ export class ContentSender {
       else entries.noteCompared(entry, end - from, offset - from);
       if (queue.hasAgain) await this.#sendAgain();
     }
-    await this.#waitFor(sending);
+    await waitFor(sending, time);
     return end;
   }
 
   /** Reads the block at `offset` by itself and sends it. */
-  async #sendBlockOf(entry: OpenEntry, offset: number): Promise<void> {
+  async #sendBlockOf(entry: OpenEntry, offset: number, time: SenderTask): Promise<void> {
     const { path, size } = entry.source.entry;
     if (size === null) throw new SourceFailure(secondReadingError(path));
-    for await (const block of readContent(entry.source, offset, this.#options.watch))
-      return await this.#waitFor(this.#sendBlock(entry, offset, digestBlock(block), block));
+    for await (const block of readContent(entry.source, offset, time))
+      return await waitFor(this.#sendBlock(entry, offset, digestBlock(block), block), time);
     throw new FtxError('protocol', `The receiver asked for a block at offset ${offset}, past the end.`);
   }
 
   #sendBlock({ id }: OpenEntry, offset: number, digest: bigint, block: Uint8Array): Promise<void> {
     return this.#options.channel.sendBlock({ type: 'data', id, offset, digest, length: block.length }, block);
   }
+}
 
-  async #waitFor(sending: Promise<void>): Promise<void> {
-    const { watch } = this.#options;
-    watch.enter('network');
-    await sending;
-    watch.enter('cpu');
-  }
+async function waitFor(sending: Promise<void>, time: SenderTask): Promise<void> {
+  time.enter('network');
+  await sending;
+  time.enter('cpu');
 }
 
 function parseHex(text: string): Uint8Array {

@@ -13,6 +13,8 @@ import type { SendQueue } from './send-queue.js';
 
 /** How often newer transfers of this sender may take one entry over, before it counts as failed. */
 const MAX_FOLLOWS = 16;
+/** Milliseconds without content that moves after which the sender only waits. */
+const STILL_MS = 500;
 
 export interface OutgoingEntriesOptions {
   readonly channel: Channel;
@@ -82,6 +84,7 @@ export class OutgoingEntries {
     const awaited = { what: 'an answer to the offer', since: performance.now() } as const;
     this.#open.set(id, { ...kept, id, source, awaited });
     const { path, kind, size } = source.entry;
+    if (size === null) this.#options.shares.noteStream();
     this.#options.tally.emit({ type: 'offered', path, kind, size });
     const { entry, pin } = source;
     await this.#options.channel.send({ type: 'offer', id, entry, ...(this.#options.tellsPins && { pin }) });
@@ -110,9 +113,16 @@ export class OutgoingEntries {
     this.#options.tally.emit({ type: 'comparing', path, bytes, of, size });
   }
 
-  /** Notes that the receiver has told what it is doing. */
-  noteAlive(): void {
+  /** Notes that the receiver has told what it is doing. Tells which entry is only waited for, if nothing moves. */
+  noteStatus(): void {
+    const { tally, shares } = this.#options;
     this.#alive = performance.now();
+    const limit = shares.limitedBy;
+    const from = this.#alive - STILL_MS;
+    if (!limit || limit.startsWith('sender') || this.#moved > from) return;
+    for (const { awaited, source } of this.#open.values())
+      if (awaited?.what === 'stored' && awaited.since <= from)
+        return tally.emit({ type: 'waiting', path: source.entry.path, for: limit });
   }
 
   /** Notes that all content of the entry was sent: now the receiver has to store it. */

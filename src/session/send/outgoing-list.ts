@@ -76,6 +76,7 @@ export class OutgoingList {
       const text = encodeItem(source.entry);
       const size = measureItem(text);
       if (bytes + size > MAX_CONTROL_BYTES) {
+        this.#options.tally.emit({ type: 'counting', ...this.totals });
         await this.#ask(batch, texts, false);
         [batch, texts, bytes] = [[], [], FRAME_BYTES];
       }

@@ -1,7 +1,7 @@
 /** Reads a source for the loop that sends contents. */
 import { toFtxError, type FtxError } from '../../core/errors.js';
 import type { Source } from '../../core/source.js';
-import type { SenderWatch } from '../shares.js';
+import type { SenderTask } from '../shares.js';
 
 /** A source that cannot be read. It ends one entry, where any other failure ends the session. */
 export class SourceFailure extends Error {
@@ -11,18 +11,18 @@ export class SourceFailure extends Error {
 }
 
 /**
- * Yields the blocks of the source from byte `from` on, a multiple of BLOCK_BYTES. In the watch, the time until a block
+ * Yields the blocks of the source from byte `from` on, a multiple of BLOCK_BYTES. For the task, the time until a block
  * has been read counts as the source's, and the time in which the caller has it as the processor's. Throws SourceFailure.
  */
-export async function* readContent(source: Source, from: number, watch: SenderWatch): AsyncGenerator<Uint8Array> {
+export async function* readContent(source: Source, from: number, task: SenderTask): AsyncGenerator<Uint8Array> {
   try {
-    watch.enter('source');
+    task.enter('source');
     for await (const block of source.blocks(from)) {
-      watch.enter('cpu');
+      task.enter('cpu');
       yield block;
-      watch.enter('source');
+      task.enter('source');
     }
-    watch.enter('cpu');
+    task.enter('cpu');
   } catch (error) {
     throw new SourceFailure(toFtxError(error, 'unreadable'));
   }

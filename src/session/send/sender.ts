@@ -31,7 +31,7 @@ import { ContentSender } from './content-sender.js';
 import { OutgoingEntries } from './outgoing-entries.js';
 import { OutgoingList } from './outgoing-list.js';
 import { SendQueue } from './send-queue.js';
-import { createSessionShares } from '../shares.js';
+import { createSessionShares, type BusyClock } from '../shares.js';
 import type { Tally } from '../tally.js';
 
 export interface SenderSessionOptions {
@@ -40,6 +40,8 @@ export interface SenderSessionOptions {
   readonly timeouts: Timeouts;
   /** Makes the hash of a proof. */
   readonly createSha256: CreateSha256;
+  /** Tells working from waiting. Without it, what is between two waits counts as work. */
+  readonly busyMs?: BusyClock | undefined;
   /** Ends the session. */
   readonly signal: AbortSignal;
   /** Send nothing, and ask what would become of each entry. */
@@ -69,12 +71,12 @@ export function sendSession(greeted: Greeted, sources: Sources, options: SenderS
 }
 
 async function converse({ channel, hello }: Greeted, sources: Sources, options: SenderSessionOptions): Promise<void> {
-  const { tally, timeouts, createSha256 } = options;
+  const { tally, timeouts, createSha256, busyMs } = options;
   tally.emit({ type: 'connected', peer: formatAddress(channel.address), protocol: 'ftx/1' });
   const accepted = await checkAll(channel, sources, hello, options);
   const changed = createCondition();
   const queue = new SendQueue();
-  const shares = createSessionShares();
+  const shares = createSessionShares(busyMs);
   const maxOpen = Math.min(hello.limits.offers, MAX_OPEN_OFFERS);
   const tellsPins = hello.capabilities.includes(PIN_CAPABILITY);
   const entries = new OutgoingEntries({ channel, tally, maxOpen, timeouts, queue, changed, shares, tellsPins });
@@ -84,7 +86,7 @@ async function converse({ channel, hello }: Greeted, sources: Sources, options: 
     const arrival = createArrival(channel, timeouts.idleMs);
     const answers = readAnswers(channel, entries, (status) => {
       shares.noteLap(status.shares);
-      entries.noteAlive();
+      entries.noteStatus();
       arrival.note(status);
     });
     const sending = contents.run();
@@ -99,7 +101,7 @@ async function converse({ channel, hello }: Greeted, sources: Sources, options: 
     if (!(entries.finished && isLoss(failure))) throw failure;
   } finally {
     clearInterval(deadlines);
-    tally.setShares(shares.watch.total(), shares.receiver);
+    tally.setShares(shares.total());
     await entries.save();
   }
 }

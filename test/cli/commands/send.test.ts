@@ -3,7 +3,18 @@ import { runSend, type SendArguments } from '../../../src/cli/commands/send.js';
 import { FtxError, type ErrorCode } from '../../../src/core/errors.js';
 import type { TransferEvent } from '../../../src/core/events.js';
 import type { SendOptions, SendResult } from '../../../src/client/send.js';
-import { connected, failed, offered, progress, refused, resumed, retrying, stored, summary } from '../events.js';
+import {
+  connected,
+  failed,
+  offered,
+  progress,
+  refused,
+  resumed,
+  retrying,
+  stored,
+  summary,
+  waiting,
+} from '../events.js';
 import { fakeIo, fakeTerminal, type FakeIo } from '../fake-io.js';
 
 type Library = (options: SendOptions) => Promise<SendResult>;
@@ -116,6 +127,41 @@ describe('a transfer that comes to its end', () => {
     await runSend({ ...ARGS, json: true }, io, library(events, summary({ stored: 1, bytes: 5 })));
     expect(jsonOf(io).map(({ type }) => type)).toEqual(['connected', 'offered', 'stored', 'done']);
     expect(jsonOf(io).at(-1)).toEqual({ v: 1, type: 'done', ...summary({ stored: 1, bytes: 5 }), session: 1 });
+  });
+});
+
+describe('a receiver whose disk is waited for', () => {
+  const events = [
+    connected(),
+    offered('a', 5),
+    progress('a', 5),
+    waiting('a'),
+    waiting('a'),
+    waiting('b'),
+    stored('a', 5),
+  ];
+  const LINE = "a is sent: waiting for the receiver's disk\n";
+
+  it('is told once in a log', async () => {
+    const io = fakeIo();
+    await runSend(ARGS, io, library(events, summary({ stored: 1 })));
+    expect(io.stderr.text()).toMatch(new RegExp(`^${LINE}1 file, [^\n]+\n$`));
+  });
+
+  it.each<[string, Partial<SendArguments>, boolean]>([
+    ['with --quiet', { quiet: true }, false],
+    ['on a terminal, whose bar tells it', {}, true],
+  ])('is not told in a line %s', async (_what, args, isTTY) => {
+    let text = '';
+    const stderr = { isTTY, columns: 80, rows: 24, write: (part: string) => ((text += part), true) };
+    await runSend({ ...ARGS, ...args }, { ...fakeIo(), stderr }, library(events, summary({ stored: 1 })));
+    expect(text).not.toContain(LINE);
+  });
+
+  it('has an event each time', async () => {
+    const io = fakeIo();
+    await runSend({ ...ARGS, json: true }, io, library(events, summary({ stored: 1 })));
+    expect(jsonOf(io).filter(({ type }) => type === 'waiting')).toHaveLength(3);
   });
 });
 

@@ -71,6 +71,33 @@ describe('describeSend', () => {
     expect(describeSend([session({ limitedBy: 'receiver disk' })], 15).at(-1)).toHaveLength(15);
   });
 
+  it('counts while the list is made', () => {
+    const counting = { entries: 12_345, bytes: 3.1 * 1024 * MIB };
+    const lines = describeSend([session({ current: undefined, counting })], 79);
+    expect(lines).toEqual(['counting: 12,345 files and folders, 3.1 GiB']);
+    expect(describeSend([session({ counting: { entries: 0, bytes: 0 } })], 79)).toEqual(['counting …']);
+    expect(describeSend([session({ counting })], 20)[0]).toHaveLength(20);
+  });
+
+  it.each([
+    ['receiver disk', "waiting for the receiver's disk"],
+    ['receiver CPU', "waiting for the receiver's CPU"],
+    ['network', 'waiting for the network'],
+  ] as const)('says what is waited for when all is sent (%s), and shows no rate that falls', (waitingFor, line) => {
+    const total = { entries: 2, bytes: 54 * MIB };
+    const lines = describeSend([session({ waitingFor, total, secondsLeft: 9, limitedBy: 'network' })], 79);
+    expect(lines.at(-1)).toBe(line);
+    expect(lines).toHaveLength(3);
+    expect(lines.join('')).not.toMatch(/\/s|limited|0:09/);
+    expect(describeSend([session({ waitingFor })], 39).at(-1)).toBe(line);
+  });
+
+  it('shows the time left of the whole as it is told, and none before', () => {
+    const total = { entries: 2, bytes: 54 * MIB };
+    expect(describeSend([session({ total, secondsLeft: 83 })], 79)[1]).toMatch(/ 1:23$/);
+    expect(describeSend([session({ total })], 79)[1]).toMatch(/MiB\/s +$/);
+  });
+
   it('draws one bar for one file', () => {
     expect(describeSend([session({ total: { entries: 1, bytes: 27 * MIB } })], 79)).toHaveLength(1);
   });
@@ -116,6 +143,17 @@ describe('describeReceive', () => {
   it('shows the address of the sender where there is room for it', () => {
     expect(describeReceive(many(1), 79, 12)[0]).toMatch(/^192\.0\.2\.7 {2}photo/);
     expect(describeReceive(many(1), 39, 12)[0]).toMatch(/^photo.jpg /);
+  });
+
+  it('says that the disk is waited for when all has arrived and nothing moves', () => {
+    const current = { path: 'photo.jpg', size: 27 * MIB, bytes: 27 * MIB };
+    const draw = (more: Partial<SessionProgress>, columns = 79) =>
+      describeReceive([session({ current, bytesPerSecond: 0, ...more })], columns, 12)[0];
+    expect(draw({})).toMatch(/^192\.0\.2\.7 {2}photo\.jpg +100% {2}waiting for the disk$/);
+    expect(draw({}, 39)).toMatch(/^photo\.jpg +100% {2}waiting for the disk$/);
+    expect(draw({}, 12)).toHaveLength(12);
+    for (const more of [{ bytesPerSecond: 5 }, { bytesPerSecond: undefined }, { current: { ...current, bytes: 1 } }])
+      expect(draw(more)).not.toMatch(/waiting/);
   });
 
   it('draws no bar for a sender between two files', () => {

@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { TransferEvent } from '../../../src/core/events.js';
 import { createProgressModel } from '../../../src/cli/screen/progress-model.js';
 import {
+  checked,
   comparing,
   connected,
+  counting,
   done,
   failed,
   offered,
@@ -12,6 +14,7 @@ import {
   resumed,
   retrying,
   stored,
+  waiting,
 } from '../events.js';
 
 function setUp() {
@@ -145,4 +148,124 @@ it('makes the whole larger by what a file has grown', () => {
   const { model, only } = setUp();
   [connected(), ...first, offered('b', 3000), progress('b', 2500, { size: 3000 })].forEach(model.apply);
   expect(only()).toMatchObject({ bytes: 3500, total: { entries: 2, bytes: 3500 } });
+});
+
+describe('while the list is made', () => {
+  it('what is listed so far shows after half a second, until the receiver has checked all', () => {
+    const { clock, model, only } = setUp();
+    model.apply(connected());
+    clock.ms = 499;
+    expect(only().counting).toBeUndefined();
+    clock.ms = 500;
+    expect(only().counting).toEqual({ entries: 0, bytes: 0 });
+    model.apply(counting(700, 9000));
+    expect(only().counting).toEqual({ entries: 700, bytes: 9000 });
+    [offered('bad'), refused('bad', 'bad-name', '')].forEach(model.apply);
+    expect(only().counting).toEqual({ entries: 700, bytes: 9000 });
+    model.apply(checked(800, 9900));
+    expect(only().counting).toBeUndefined();
+  });
+
+  it.each<[string, TransferEvent[]]>([
+    ['a single file, which is not listed', [offered('a', 10)]],
+    ['an older receiver, that checks no list', [offered('a', 10), stored('a', 10)]],
+    ['a comparison', [comparing('a', 0, 10)]],
+    ['what moves', [progress('a', 10)]],
+  ])('nothing is counted for %s', (_what, events) => {
+    const { clock, model, only } = setUp();
+    [connected(), ...events].forEach(model.apply);
+    clock.ms = 9000;
+    expect(only().counting).toBeUndefined();
+  });
+
+  it('the next attempt counts anew', () => {
+    const { clock, model, only } = setUp();
+    [connected(), checked(2, 20), progress('a', 5), retrying()].forEach(model.apply);
+    clock.ms = 9000;
+    model.apply(connected());
+    clock.ms = 9600;
+    expect(only().counting).toEqual({ entries: 0, bytes: 0 });
+  });
+});
+
+it('tells what is waited for until anything else happens', () => {
+  const { model, only } = setUp();
+  for (const next of [stored('a', 10), progress('b', 1), retrying(), offered('c', 1)]) {
+    [connected(), offered('a', 10), progress('a', 10), waiting('a')].forEach(model.apply);
+    expect(only().waitingFor).toBe('receiver disk');
+    model.apply(next);
+    expect(only().waitingFor).toBeUndefined();
+  }
+});
+
+describe('the time left of many files', () => {
+  const SMALL = 1024;
+  const BIG = 1024 ** 3;
+  /** [files, bytes of each, files a second] */
+  type Part = readonly [number, number, number];
+
+  /** Lists for some seconds, then moves each part at its speed. Yields how long it takes still, and what is told, ten times a second. */
+  function* run(
+    listSeconds: number,
+    parts: readonly Part[],
+  ): Generator<{ left: number; told: number | undefined; at: number }> {
+    const { clock, model, only } = setUp();
+    const sum = parts.reduce(
+      ({ entries, bytes }, [files, each]) => ({ entries: entries + files, bytes: bytes + files * each }),
+      { entries: 0, bytes: 0 },
+    );
+    model.apply(connected());
+    clock.ms = listSeconds * 1000;
+    model.apply(checked(sum.entries, sum.bytes));
+    let left = parts.reduce((seconds, [files, , speed]) => seconds + files / speed, 0);
+    let number = 0;
+    for (const [files, each, speed] of parts)
+      for (let done = 0, due = 0; done < files; left -= 0.1) {
+        clock.ms += 100;
+        due = Math.min(files, due + speed / 10);
+        for (; done + 1 <= due; done += 1) {
+          const path = `${number++}`;
+          [offered(path, each), progress(path, each, { size: each, total: sum }), stored(path, each)].forEach(
+            model.apply,
+          );
+        }
+        if (due < files || done === files)
+          yield { left: left - 0.1, told: only().secondsLeft, at: clock.ms / 1000 - listSeconds };
+        if (due >= files) break;
+      }
+  }
+
+  it.each<[string, number, readonly Part[], number]>([
+    ['small files', 0, [[20_000, SMALL, 1000]], 1.5],
+    ['small files after a long list', 7, [[20_000, SMALL, 1000]], 1.5],
+    ['empty files', 1, [[20_000, 0, 1000]], 1.5],
+    [
+      'small files, and then large ones',
+      1,
+      [
+        [10_000, SMALL, 1000],
+        [20, BIG / 10, 2],
+      ],
+      8,
+    ],
+    [
+      'large files, and then small ones',
+      1,
+      [
+        [20, BIG / 10, 2],
+        [10_000, SMALL, 1000],
+      ],
+      8,
+    ],
+  ])('is not told at once, and is never far off: %s', (_what, listSeconds, parts, factor) => {
+    let times = 0;
+    for (const { left, told, at } of run(listSeconds, parts)) {
+      if (at < 2) expect(told).toBeUndefined();
+      if (told === undefined) continue;
+      times += 1;
+      expect(told).toBeLessThan(factor * left + 2);
+      expect(told).toBeGreaterThan(left / factor - 2);
+    }
+    expect(times).toBeGreaterThan(50);
+  });
 });
