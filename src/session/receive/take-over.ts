@@ -38,7 +38,8 @@ interface Current extends TurnOptions {
   /** When content last arrived, a reading of performance.now(); undefined while none is expected. */
   movedAt: number | undefined;
   hasGivenWay: boolean;
-  readonly over: Promise<void>;
+  /** Called when the turn is released. */
+  readonly waiting: Set<() => void>;
 }
 
 /** Process-wide, by bringer and offer: the entries that arrive. */
@@ -52,11 +53,11 @@ async function takeTurn(offer: Entry, options: TurnOptions): Promise<Turn> {
   // A stream cannot be sent twice. Without a key, only the id of the transfer tells who it is.
   if (offer.size === null || (bringer.kind === 'none' && transfer === undefined)) return NO_TURN;
   const who = bringer.kind === 'key' ? bringer.id : `transfer ${transfer}`;
-  const key = JSON.stringify([who, offer.path, offer.size, String(offer.mtimeNs)]);
+  const key = `${who}\n${offer.size}\n${offer.mtimeNs}\n${offer.path}`;
   for (let other; (other = arriving.get(key));) {
     if ((other.session === session && !other.hasGivenWay) || signal.aborted) return NO_TURN;
     if (isToGiveWay(other, options)) other.hasGivenWay ||= other.giveWay();
-    await waitFor(other.over, signal);
+    if (arriving.get(key) === other) await waitFor(other, signal);
   }
   return begin(key, options);
 }
@@ -69,27 +70,27 @@ function isToGiveWay({ session, transfer, movedAt }: Current, newer: TurnOptions
 }
 
 function begin(key: string, options: TurnOptions): Turn {
-  let release: () => void = () => undefined;
-  const over = new Promise<void>((resolve) => (release = resolve));
-  const current: Current = { ...options, movedAt: undefined, hasGivenWay: false, over };
+  const current: Current = { ...options, movedAt: undefined, hasGivenWay: false, waiting: new Set() };
   arriving.set(key, current);
   return {
     noteMoved: () => void (current.movedAt = performance.now()),
     release() {
       if (arriving.get(key) === current) arriving.delete(key);
-      release();
+      for (const goOn of current.waiting) goOn();
     },
   };
 }
 
 /** Resolves when the other entry is over, when it is time to look again, or when the signal is aborted. */
-async function waitFor(over: Promise<void>, signal: AbortSignal): Promise<void> {
+async function waitFor({ waiting }: Current, signal: AbortSignal): Promise<void> {
   let stop: () => void = () => undefined;
   const stopped = new Promise<void>((resolve) => (stop = resolve));
   const timer = setTimeout(stop, LOOK_MS);
+  waiting.add(stop);
   signal.addEventListener('abort', stop);
-  await Promise.race([over, stopped]);
+  await stopped;
   signal.removeEventListener('abort', stop);
+  waiting.delete(stop);
   clearTimeout(timer);
 }
 

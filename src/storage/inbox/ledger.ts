@@ -75,9 +75,9 @@ export function openLedger(dir: string, maxBytes = DEFAULT_MAX_BYTES): Ledger {
   const notes = createNotes(openShard, (number) => shards.delete(number));
 
   async function find(bringer: string, path: string): Promise<LedgerRecord | undefined> {
-    await notes.flush();
-    const shard = await openShard(shardOf(bringer, path)).catch(() => undefined);
-    return shard?.find(bringer, path);
+    const number = shardOf(bringer, path);
+    const shard = await openShard(number).catch(() => undefined);
+    return notes.find(number, bringer, path) ?? shard?.find(bringer, path);
   }
 
   return {
@@ -97,9 +97,12 @@ export function openLedger(dir: string, maxBytes = DEFAULT_MAX_BYTES): Ledger {
 
 /** Records on their way to the disk: all of one turn are written at once. A failure loses them, and nothing else. */
 function createNotes(openShard: (number: number) => Promise<LedgerShard>, closeShard: (number: number) => void) {
-  let waiting = new Map<number, LedgerRecord[]>();
+  /** By shard, then by bringer and path: the last record of each. */
+  let waiting = new Map<number, Map<string, LedgerRecord>>();
+  let writing = waiting;
   /** Ends when everything that was noted so far is written. Nobody waits for what others note after that. */
   let last: Promise<void> = Promise.resolve();
+  const keyOf = (bringer: string, path: string): string => `${bringer}\0${path}`;
 
   async function write(number: number, records: readonly LedgerRecord[]): Promise<void> {
     const shard = await openShard(number);
@@ -115,17 +118,24 @@ function createNotes(openShard: (number: number) => Promise<LedgerShard>, closeS
 
   async function writeAll(): Promise<void> {
     await new Promise(setImmediate);
-    const batch = waiting;
-    waiting = new Map();
-    for (const [number, records] of batch) await write(number, records).catch(() => undefined);
+    [writing, waiting] = [waiting, new Map()];
+    for (const [number, records] of writing) {
+      await write(number, [...records.values()]).catch(() => undefined);
+      writing.delete(number);
+    }
   }
 
   return {
+    /** The record that is not written yet. */
+    find(shard: number, bringer: string, path: string): LedgerRecord | undefined {
+      const key = keyOf(bringer, path);
+      return waiting.get(shard)?.get(key) ?? writing.get(shard)?.get(key);
+    },
     add(shard: number, record: LedgerRecord): void {
       if (waiting.size === 0) last = last.then(writeAll);
-      const records = waiting.get(shard);
-      if (records) records.push(record);
-      else waiting.set(shard, [record]);
+      let records = waiting.get(shard);
+      if (!records) waiting.set(shard, (records = new Map()));
+      records.set(keyOf(bringerOf(record), record.path), record);
     },
     flush: () => last,
   };

@@ -193,7 +193,7 @@ it('says that a folder is missing', async () => {
 
 it('shows processes elsewhere that a part is being received once it is there for longer than a moment', async () => {
   const dir = await tempDir();
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   onTestFinished(() => void vi.useRealTimers());
   const sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity });
   const part = expectPart(await sink.open(offerFile('x', 3)));
