@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { errnoOf } from '../../core/errors.js';
-import { createWriteRuns, writeFully, type WriteRuns } from './write-runs.js';
+import { createWriteRuns, writeFully, type WritableFile, type WriteRuns } from './write-runs.js';
 
 /** On every common disk, O_DIRECT wants offset, length and memory to be multiples of this. */
 const ALIGNMENT_BYTES = 4096;
@@ -25,15 +25,15 @@ interface Direct {
 
 /**
  * Writes large aligned blocks straight to the disk. This costs a third of the CPU, and leaves next to nothing for fsync
- * to do. It needs page-aligned memory, such as slices of a WebAssembly.Memory. All other blocks go through `handle` and
- * the page cache, and so do all blocks where the file system refuses O_DIRECT. The caller closes `handle`.
+ * to do. It needs page-aligned memory, such as slices of a WebAssembly.Memory. All other blocks go through `file` and
+ * the page cache, and so do all blocks where the file system refuses O_DIRECT. The caller closes `file`.
  */
-export function createBlockWriter(handle: FileHandle): BlockWriter {
+export function createBlockWriter(file: WritableFile): BlockWriter {
   let opening: Promise<Direct | undefined> | undefined;
   let refused = false;
 
   async function writeDirectly(block: Uint8Array, offset: number): Promise<boolean> {
-    const direct = await (opening ??= openDirect(handle));
+    const direct = await (opening ??= openDirect(file));
     if (!direct || refused) return false;
     try {
       await direct.runs.write(block, offset);
@@ -49,7 +49,7 @@ export function createBlockWriter(handle: FileHandle): BlockWriter {
   return {
     async write(block, offset) {
       if (!refused && isAligned(block, offset) && (await writeDirectly(block, offset))) return;
-      await writeFully(handle, block, offset);
+      await writeFully(file, block, offset);
     },
     async close() {
       const direct = await opening;
@@ -64,7 +64,7 @@ function isAligned({ byteOffset, length }: Uint8Array, offset: number): boolean 
 }
 
 /** Opens the file once more for direct writes. It is opened by its descriptor, because its name may lead to another file by now. */
-async function openDirect({ fd }: FileHandle): Promise<Direct | undefined> {
+async function openDirect({ fd }: WritableFile): Promise<Direct | undefined> {
   if (O_DIRECT === undefined) return undefined;
   const handle = await open(`/proc/self/fd/${fd}`, constants.O_WRONLY | O_DIRECT).catch(() => undefined);
   return handle && { handle, runs: createWriteRuns(handle) };

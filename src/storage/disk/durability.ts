@@ -1,12 +1,12 @@
 /** Whether stored entries survive a power cut. A receiver decides it once, for everything that it stores. */
 import { constants, fsync } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { errnoOf } from '../../core/errors.js';
 import { descriptorOf, type HeldFolder } from './held-folder.js';
 
 export interface Durability {
   /** Makes the content and the attributes of a file durable, or those of a folder. */
-  file(handle: FileHandle): Promise<void>;
+  file(file: { readonly fd: number; sync(): Promise<void> }): Promise<void>;
   /** The same, of an open descriptor. */
   descriptor(fd: number): Promise<void>;
   /** Makes the names in a folder durable. */
@@ -26,7 +26,7 @@ const MAX_DURABLE = 100_000;
 const durable = new Set<string>();
 
 export const DURABLE: Durability = {
-  file: (handle) => handle.sync(),
+  file: (file) => file.sync(),
   descriptor: syncDescriptor,
   folder: syncFolder,
   async found(folder, parent) {

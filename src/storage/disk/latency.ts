@@ -45,3 +45,6 @@ export function createLatencyGuard(now: () => number = () => performance.now()):
     },
   };
 }
+
+/** Process-wide: the disks that are received to. */
+export const inboxDisk = createLatencyGuard();

@@ -1,6 +1,4 @@
 /** Writes several neighbouring blocks in one call. */
-import type { FileHandle } from 'node:fs/promises';
-
 /**
  * Writes that run at the same time. The system lets only one of them into a growing file at a time; the other one is
  * ready when the first is done.
@@ -8,6 +6,13 @@ import type { FileHandle } from 'node:fs/promises';
 const MAX_UNDER_WAY = 2;
 /** The most blocks in one write. More would keep the disk no busier. */
 const MAX_RUN = 4;
+
+/** A file that is open for writing. Offsets are bytes. Both methods throw what the system throws. */
+export interface WritableFile {
+  readonly fd: number;
+  write(bytes: Uint8Array, start: number, length: number, offset: number): Promise<{ bytesWritten: number }>;
+  writev(pieces: Uint8Array[], offset: number): Promise<{ bytesWritten: number }>;
+}
 
 export interface WriteRuns {
   /** Writes all of the block at a byte offset, together with its neighbours if it has to wait for its turn. */
@@ -21,8 +26,8 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
-/** The caller closes `handle`, after all writes. */
-export function createWriteRuns(handle: FileHandle): WriteRuns {
+/** The caller closes `file`, after all writes. */
+export function createWriteRuns(file: WritableFile): WriteRuns {
   const queue: Waiting[] = [];
   let underWay = 0;
 
@@ -30,7 +35,7 @@ export function createWriteRuns(handle: FileHandle): WriteRuns {
     if (underWay === MAX_UNDER_WAY || queue.length === 0) return;
     underWay += 1;
     const run = queue.splice(0, countRun(queue));
-    void writeRun(handle, run)
+    void writeRun(file, run)
       .then(
         () => run.forEach(({ resolve }) => resolve()),
         (error: unknown) => run.forEach(({ reject }) => reject(error)),
@@ -60,11 +65,11 @@ function countRun(queue: readonly Waiting[]): number {
   return count;
 }
 
-async function writeRun(handle: FileHandle, run: readonly Waiting[]): Promise<void> {
+async function writeRun(file: WritableFile, run: readonly Waiting[]): Promise<void> {
   const [first] = run;
   if (!first) return;
-  if (run.length === 1) return writeFully(handle, first.block, first.offset);
-  const { bytesWritten } = await handle.writev(
+  if (run.length === 1) return writeFully(file, first.block, first.offset);
+  const { bytesWritten } = await file.writev(
     run.map(({ block }) => block),
     first.offset,
   );
@@ -72,13 +77,13 @@ async function writeRun(handle: FileHandle, run: readonly Waiting[]): Promise<vo
   // A full disk takes only a part of the bytes. Writing the rest then throws the reason.
   for (const { block, offset } of run)
     if (end < offset + block.length)
-      await writeFully(handle, block.subarray(Math.max(0, end - offset)), Math.max(end, offset));
+      await writeFully(file, block.subarray(Math.max(0, end - offset)), Math.max(end, offset));
 }
 
 /** Writes all of the block at a byte offset, in as many calls as the system needs. */
-export async function writeFully(handle: FileHandle, block: Uint8Array, offset: number): Promise<void> {
+export async function writeFully(file: WritableFile, block: Uint8Array, offset: number): Promise<void> {
   for (let done = 0; done < block.length;) {
-    const { bytesWritten } = await handle.write(block, done, block.length - done, offset + done);
+    const { bytesWritten } = await file.write(block, done, block.length - done, offset + done);
     done += bytesWritten;
   }
 }

@@ -1,6 +1,6 @@
 /** From a written part file to a durable file under its final name. */
-import type { BigIntStats } from 'node:fs';
-import { link, rename, symlink, unlink, type FileHandle } from 'node:fs/promises';
+import { unlinkSync, type BigIntStats } from 'node:fs';
+import { link, rename, symlink, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { FtxError, errnoOf } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
@@ -8,6 +8,8 @@ import type { Placed } from '../../core/sink.js';
 import { setMode, setTimes, lstatIfAny } from '../disk/attributes.js';
 import { existsError, isKept, type ConflictPolicy } from '../names/conflict.js';
 import { showPath } from '../disk/disk-error.js';
+import type { DiskFile } from '../disk/disk-file.js';
+import { inboxDisk } from '../disk/latency.js';
 import { claimFreeName, type FoundName } from '../names/free-name.js';
 import { makePartName } from '../names/part-name.js';
 import { keepFile, type KeptFile } from './announce.js';
@@ -31,13 +33,13 @@ export async function commitFile(part: Part, place: Place, policy: ConflictPolic
     if (same) return giveUp(part, place, same);
   }
   const mode = offer.mode ?? findUsualFileMode(place.folder);
-  const kept = keepFile(part.handle, part.path, mode, policy === 'overwrite');
+  const kept = keepFile(part.file, part.path, mode, policy === 'overwrite');
   try {
-    setMode(part.handle, kept.firstMode);
-    setTimes(part.handle, offer.mtimeNs);
-    await place.durability.file(part.handle);
+    setMode(part.file, kept.firstMode);
+    setTimes(part.file, offer.mtimeNs);
+    await place.durability.file(part.file);
     assertOwnName(part, place, kept);
-    await part.handle.close();
+    await part.file.close();
     return await moveFile(part.path, place, policy, kept);
   } finally {
     kept.close();
@@ -46,7 +48,7 @@ export async function commitFile(part: Part, place: Place, policy: ConflictPolic
 
 /** Removes the part file, because a file of its content stands there. */
 async function giveUp(part: Part, place: Place, { name, stats }: SameFile): Promise<Committed> {
-  await part.handle.close();
+  await part.file.close();
   await unlink(part.path);
   return { as: place.path.sibling(name), already: true, stats };
 }
@@ -59,7 +61,7 @@ export interface Committed extends Placed {
 
 /** A part file that is written and open. */
 interface Part {
-  readonly handle: FileHandle;
+  readonly file: DiskFile;
   readonly path: string;
 }
 
@@ -172,12 +174,18 @@ async function moveExclusively(
     return (await renameExclusively(from, to)) ? 'renamed' : 'taken';
   }
   try {
-    await unlink(from);
+    await remove(from);
   } catch (error) {
     await unlink(to);
     throw error;
   }
   return 'linked';
+}
+
+/** Removes one of the names of a file. That only changes memory, so a prompt disk does it at once. */
+async function remove(path: string): Promise<void> {
+  if (inboxDisk.isFast()) inboxDisk.time(() => unlinkSync(path));
+  else await unlink(path);
 }
 
 async function isClaimed(attempt: Promise<void>): Promise<boolean> {

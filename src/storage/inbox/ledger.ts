@@ -118,7 +118,8 @@ function createNotes(openShard: (number: number) => Promise<LedgerShard>, closeS
 
   async function writeAll(): Promise<void> {
     await new Promise(setImmediate);
-    [writing, waiting] = [waiting, new Map()];
+    writing = waiting;
+    waiting = new Map<number, Map<string, LedgerRecord>>();
     for (const [number, records] of writing) {
       await write(number, [...records.values()]).catch(() => undefined);
       writing.delete(number);
@@ -133,9 +134,8 @@ function createNotes(openShard: (number: number) => Promise<LedgerShard>, closeS
     },
     add(shard: number, record: LedgerRecord): void {
       if (waiting.size === 0) last = last.then(writeAll);
-      let records = waiting.get(shard);
-      if (!records) waiting.set(shard, (records = new Map()));
-      records.set(keyOf(bringerOf(record), record.path), record);
+      const records = waiting.get(shard) ?? new Map<string, LedgerRecord>();
+      waiting.set(shard, records.set(keyOf(bringerOf(record), record.path), record));
     },
     flush: () => last,
   };

@@ -1,17 +1,19 @@
 /** A file that is being received, under a temporary name in the folder where it will be stored. */
 import { constants, fstatSync, type BigIntStats } from 'node:fs';
-import { open, unlink, type FileHandle } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
 import type { PartFile, Placed } from '../../core/sink.js';
+import { openDiskFile, type DiskFile } from '../disk/disk-file.js';
 import { createBlockWriter, type BlockWriter } from '../disk/block-writer.js';
 import { createExtent, type Extent } from '../disk/extent.js';
 import { commitFile } from './commit.js';
 import type { ConflictPolicy } from '../names/conflict.js';
 import { diskError, showBytes, showPath } from '../disk/disk-error.js';
 import type { Place } from './place.js';
-import { LOCK_SUFFIX, RENEW_MS, takeLock, type Lock } from '../disk/lock.js';
+import { LOCK_SUFFIX } from '../disk/lock.js';
+import { createPartSigns } from './part-signs.js';
 import { makePartName, PART_SUFFIX } from '../names/part-name.js';
 
 const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_RDWR;
@@ -39,7 +41,7 @@ export interface PartOnDisk {
 export function createPartFile(options: PartFileOptions): PartFile {
   const name = makePartName();
   const part = new DiskPart(options, { name, bytes: 0 });
-  const signs = createSigns(() => join(options.place.folder, name.slice(0, -PART_SUFFIX.length) + LOCK_SUFFIX));
+  const signs = createPartSigns(() => join(options.place.folder, name.slice(0, -PART_SUFFIX.length) + LOCK_SUFFIX));
   const discard = () => part.discard().finally(() => signs.end());
   return {
     state: 'part',
@@ -52,45 +54,6 @@ export function createPartFile(options: PartFileOptions): PartFile {
     commit: (size) => part.commit(size).finally(() => signs.end()),
     discard,
     suspend: discard,
-  };
-}
-
-/** Process-wide: parts that have no lock yet, in the order in which they began, with the time. */
-const young = new Map<object, { readonly since: number; readonly take: () => void }>();
-let watching: NodeJS.Timeout | undefined;
-
-/** One timer serves all parts, because most are gone before it fires. */
-function takeDueLocks(): void {
-  watching = undefined;
-  for (const [part, { since, take }] of young) {
-    const restMs = since + RENEW_MS - performance.now();
-    if (restMs > 0) return watchYoung(restMs);
-    young.delete(part);
-    take();
-  }
-}
-
-function watchYoung(afterMs: number): void {
-  watching ??= setTimeout(takeDueLocks, afterMs).unref();
-}
-
-/** Gives signs of life of a part that is there for longer than a moment: processes elsewhere see its lock being renewed. */
-function createSigns(findLock: () => string) {
-  const part = {};
-  let isBegun = false;
-  let taking: Promise<Lock | undefined> | undefined;
-  const take = () => void (taking = (async () => takeLock(findLock()))().catch(ignore));
-  return {
-    begin() {
-      if (isBegun) return;
-      isBegun = true;
-      young.set(part, { since: performance.now(), take });
-      watchYoung(RENEW_MS);
-    },
-    async end() {
-      young.delete(part);
-      await (await taking)?.release();
-    },
   };
 }
 
@@ -132,9 +95,9 @@ export class DiskPart {
   /** Reads all of `target` at a byte offset. Throws what the system throws, and FtxErrors. */
   async read(target: Uint8Array, offset: number): Promise<void> {
     if (this.#ending) throw endedError(this.#options.place.path.text);
-    const { handle } = await this.#open();
+    const { file } = await this.#open();
     for (let done = 0; done < target.length;) {
-      const { bytesRead } = await handle.read(target, done, target.length - done, offset + done);
+      const { bytesRead } = await file.read(target, done, target.length - done, offset + done);
       if (bytesRead === 0) throw new FtxError('io', `${showPath(this.#name)} ends early.`);
       done += bytesRead;
     }
@@ -143,9 +106,9 @@ export class DiskPart {
   /** Makes everything that was written durable. If it fails, the commit fails too. */
   sync(): Promise<void> {
     // After a failure it is not tried again: a second fsync may succeed although the first has lost bytes.
-    return this.#attempt(async ({ handle }) => {
-      await this.#stretch(handle);
-      await handle.datasync();
+    return this.#attempt(async ({ file }) => {
+      await this.#stretch(file);
+      await file.datasync();
     });
   }
 
@@ -170,12 +133,12 @@ export class DiskPart {
   }
 
   /** Gives the file the length of zeros that were left out at its end. */
-  async #stretch(handle: FileHandle): Promise<void> {
+  async #stretch(file: DiskFile): Promise<void> {
     while (this.#stretching) await this.#stretching;
     const length = this.#extent.takeGap();
     if (length === undefined) return;
     // No write that is under way goes beyond this length, so it cuts nothing off.
-    this.#stretching = handle.truncate(length).finally(() => (this.#stretching = undefined));
+    this.#stretching = file.truncate(length).finally(() => (this.#stretching = undefined));
     await this.#stretching;
   }
 
@@ -201,11 +164,11 @@ export class DiskPart {
     const { place, onConflict, offer, onStored } = this.#options;
     try {
       if (this.#failure) throw this.#failure;
-      const { handle, writer } = await this.#open();
+      const { file, writer } = await this.#open();
       await writer.close();
-      await this.#stretch(handle);
-      assertSize(handle, size, place.path.text);
-      const { as, already, stats } = await commitFile({ handle, path: this.#path }, place, onConflict, offer);
+      await this.#stretch(file);
+      assertSize(file, size, place.path.text);
+      const { as, already, stats } = await commitFile({ file, path: this.#path }, place, onConflict, offer);
       onStored?.(as, stats);
       return already ? { as, already } : { as };
     } catch (error) {
@@ -218,7 +181,7 @@ export class DiskPart {
   async #close(): Promise<boolean> {
     const part = await this.#opening?.catch(ignore);
     await part?.writer.close();
-    await part?.handle.close().catch(ignore);
+    await part?.file.close().catch(ignore);
     return part !== undefined || this.#isThere;
   }
 
@@ -237,16 +200,16 @@ function ignore(): undefined {
 }
 
 interface OpenPart {
-  readonly handle: FileHandle;
+  readonly file: DiskFile;
   readonly writer: BlockWriter;
 }
 
 async function openPart(path: string, flags: number): Promise<OpenPart> {
-  const handle = await open(path, flags, 0o600);
-  return { handle, writer: createBlockWriter(handle) };
+  const file = await openDiskFile(path, flags, 0o600);
+  return { file, writer: createBlockWriter(file) };
 }
 
-function assertSize({ fd }: FileHandle, size: number, path: string): void {
+function assertSize({ fd }: DiskFile, size: number, path: string): void {
   const written = fstatSync(fd).size;
   if (written === size) return;
   throw new FtxError('io', `${showPath(path)}: ${written} of ${size} bytes are on the receiver's disk.`);

@@ -1,8 +1,9 @@
 /** What the commit of a file tells of it, and what cannot make the commit fail any more. */
-import { chmodSync, fchmodSync, fstatSync, fsync, lstatSync, openSync } from 'node:fs';
-import { open, rename, writeFile } from 'node:fs/promises';
+import { chmodSync, constants, fchmodSync, fstatSync, fsync, lstatSync, openSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { openDiskFile } from '../../../src/storage/disk/disk-file.js';
 import { DURABLE, LEFT_TO_THE_SYSTEM, type Durability } from '../../../src/storage/disk/durability.js';
 import { commitFile } from '../../../src/storage/inbox/commit.js';
 import { createEntryRoom } from '../../../src/storage/inbox/entry-room.js';
@@ -36,9 +37,9 @@ async function commit(dir: string, policy: ConflictPolicy, mode: number, durabil
   const place = await folders.find(parsePath('f'));
   try {
     const path = join(dir, '.ftx-test.part');
-    const handle = await open(path, 'wx', 0o600);
-    await handle.write('data');
-    return await commitFile({ handle, path }, place, policy, offerFile('f', 4, { mode }));
+    const file = await openDiskFile(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o600);
+    await file.write(Buffer.from('data'), 0, 4, 0);
+    return await commitFile({ file, path }, place, policy, offerFile('f', 4, { mode }));
   } finally {
     place.release();
   }

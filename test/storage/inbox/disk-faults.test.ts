@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { fchmodSync, fsync, futimesSync } from 'node:fs';
+import { fchmodSync, fsync, futimesSync, unlinkSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { DiskFile } from '../../../src/storage/disk/disk-file.js';
+import { inboxDisk } from '../../../src/storage/disk/latency.js';
 import { createFileSink, type ConflictPolicy } from '../../../src/storage/inbox/file-sink.js';
 import {
   expectPart,
@@ -27,6 +29,7 @@ vi.mock('node:fs', async (importOriginal) => {
     fchmodSync: vi.fn(real.fchmodSync),
     futimesSync: vi.fn(real.futimesSync),
     fsync: vi.fn(real.fsync),
+    unlinkSync: vi.fn(real.unlinkSync),
   };
 });
 
@@ -40,19 +43,9 @@ function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: injected`), { code });
 }
 
-async function findHandlePrototype(): Promise<fs.FileHandle> {
-  const handle = await fs.open('/dev/null');
-  await handle.close();
-  return Object.getPrototypeOf(handle) as fs.FileHandle;
-}
-
-async function spyOnHandles(method: 'sync') {
-  return vi.spyOn(await findHandlePrototype(), method);
-}
-
 /** Makes the next call fail. */
-async function injectOnce(fault: 'chmod' | 'utimes' | 'sync', error: Error): Promise<void> {
-  if (fault === 'sync') (await spyOnHandles('sync')).mockRejectedValueOnce(error);
+function injectOnce(fault: 'chmod' | 'utimes' | 'sync', error: Error): void {
+  if (fault === 'sync') vi.spyOn(DiskFile.prototype, 'sync').mockRejectedValueOnce(error);
   else
     vi.mocked(fault === 'chmod' ? fchmodSync : futimesSync).mockImplementationOnce(() => {
       throw error;
@@ -61,8 +54,10 @@ async function injectOnce(fault: 'chmod' | 'utimes' | 'sync', error: Error): Pro
 
 /** Folders are held by descriptor, and synchronised by that, on Linux. */
 async function failNextFolderSync(error: Error): Promise<void> {
-  if (process.platform === 'linux') vi.mocked(fsync).mockImplementationOnce((_fd, done) => done(error));
-  else (await spyOnHandles('sync')).mockRejectedValueOnce(error);
+  if (process.platform === 'linux') return void vi.mocked(fsync).mockImplementationOnce((_fd, done) => done(error));
+  const handle = await fs.open('/dev/null');
+  await handle.close();
+  vi.spyOn(Object.getPrototypeOf(handle) as fs.FileHandle, 'sync').mockRejectedValueOnce(error);
 }
 
 async function mountSmallDisk(): Promise<string | undefined> {
@@ -117,8 +112,8 @@ describe('a commit that fails', () => {
       const dir = await tempDir();
       const part = expectPart(await makeSink(dir, policy).open(offerFile('x', 4)));
       await part.write(Buffer.from('data'), 0);
-      const sync = await spyOnHandles('sync');
-      await injectOnce(fault, systemError('EIO'));
+      const sync = vi.spyOn(DiskFile.prototype, 'sync');
+      injectOnce(fault, systemError('EIO'));
       await expect(part.commit(4)).rejects.toThrow(refusal('io'));
       expect(await readNames(dir)).toEqual([]);
       // A second fsync may say yes to what the first has lost.
@@ -131,9 +126,9 @@ describe('a commit that fails', () => {
     async (errno) => {
       const dir = await tempDir();
       const sink = makeSink(dir);
-      await injectOnce('utimes', systemError(errno));
+      injectOnce('utimes', systemError(errno));
       expect(await receiveFile(sink, 'x', Buffer.from('data'))).toBe('x');
-      await injectOnce('utimes', systemError(errno));
+      injectOnce('utimes', systemError(errno));
       expect(await sink.place(offerDirectory('d'))).toEqual({ as: 'd' });
     },
   );
@@ -141,7 +136,7 @@ describe('a commit that fails', () => {
   it.each(['rename', 'skip', 'fail'] as const)('at the fsync of the folder leaves nothing (%s)', async (policy) => {
     const dir = await tempDir();
     const part = expectPart(await makeSink(dir, policy).open(offerFile('x', 0)));
-    if (process.platform !== 'linux') (await spyOnHandles('sync')).mockResolvedValueOnce(undefined);
+    if (process.platform !== 'linux') vi.spyOn(DiskFile.prototype, 'sync').mockResolvedValueOnce(undefined);
     await failNextFolderSync(systemError('EIO'));
     await expect(part.commit(0)).rejects.toThrow(refusal('io'));
     expect(await readNames(dir)).toEqual([]);
@@ -151,10 +146,18 @@ describe('a commit that fails', () => {
     expect(await readNames(dir)).toEqual(['d']);
   });
 
-  it('at removing the part file leaves no final name', async () => {
+  it.each([
+    ['prompt', true],
+    ['slow', false],
+  ])('at removing the part file leaves no final name (a %s disk)', async (_, isFast) => {
     const dir = await tempDir();
+    vi.spyOn(inboxDisk, 'isFast').mockReturnValue(isFast);
     const part = expectPart(await makeSink(dir).open(offerFile('x', 0)));
-    vi.mocked(fs.unlink).mockRejectedValueOnce(systemError('EIO'));
+    if (isFast)
+      vi.mocked(unlinkSync).mockImplementationOnce(() => {
+        throw systemError('EIO');
+      });
+    else vi.mocked(fs.unlink).mockRejectedValueOnce(systemError('EIO'));
     await expect(part.commit(0)).rejects.toThrow(refusal('io'));
     expect(await readNames(dir)).toEqual([]);
   });
@@ -207,19 +210,13 @@ describe('what has to be synchronised', () => {
     };
     const { fsync: realSync } = await vi.importActual<typeof import('node:fs')>('node:fs');
     vi.mocked(fsync).mockImplementation((fd, done) => void note(fd).then(() => realSync(fd, done)));
-    const prototype = await findHandlePrototype();
-    const real = Object.getOwnPropertyDescriptor(prototype, 'sync')!.value as (...args: unknown[]) => Promise<void>;
-    vi.spyOn(prototype, 'sync').mockImplementation(async function (this: fs.FileHandle) {
-      await note(this.fd);
-      await real.call(this);
-    });
     await receiveFile(makeSink(dir), 'a/b/x', Buffer.from('1'));
     expect(synced).toEqual(['root', 'root/a', 'root/a/b/part', 'root/a/b']);
   });
 
   it('is nothing when the sink is not to wait, which then does not call itself durable', async () => {
     const dir = await tempDir();
-    const sync = await spyOnHandles('sync');
+    const sync = vi.spyOn(DiskFile.prototype, 'sync');
     vi.mocked(fsync).mockClear();
     const sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, sync: false });
     await receiveFile(sink, 'a/x', Buffer.from('1'));
@@ -235,11 +232,10 @@ describe('what has to be synchronised', () => {
 describe('a write that the system takes in pieces', () => {
   it('is completed', async () => {
     const dir = await tempDir();
-    const prototype = await findHandlePrototype();
-    const real = Reflect.get(prototype, 'write') as (...args: unknown[]) => Promise<never>;
-    vi.spyOn(prototype, 'write').mockImplementation(function (this: fs.FileHandle, ...args: unknown[]) {
-      const [buffer, offset, length, position] = args as [Buffer, number, number, number];
-      return real.call(this, buffer, offset, Math.min(length, 3), position);
+    // eslint-disable-next-line @typescript-eslint/unbound-method
+    const real = DiskFile.prototype.write;
+    vi.spyOn(DiskFile.prototype, 'write').mockImplementation(function (this: DiskFile, bytes, start, length, offset) {
+      return real.call(this, bytes, start, Math.min(length, 3), offset);
     });
     await receiveFile(makeSink(dir), 'x', Buffer.from('ten bytes!'));
     expect(await fs.readFile(join(dir, 'x'), 'utf8')).toBe('ten bytes!');

@@ -77,7 +77,7 @@ describe('a part file', () => {
     const part = expectPart(await makeSink(dir, { maxSize: 4 }).open(offerFile('x', null)));
     await part.write(Buffer.from('data'), 0);
     await expect(part.write(Buffer.from('more'), 4)).rejects.toThrow(refusal('too-large'));
-    await expect(part.commit(4)).rejects.toThrow('x: is larger than the 4 bytes the receiver takes.');
+    await expect(part.commit(4)).rejects.toThrow('x: is larger than the 4 B the receiver takes.');
     expect(await readNames(dir)).toEqual([]);
   });
 });

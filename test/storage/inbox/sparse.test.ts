@@ -1,10 +1,11 @@
 /** What the copy of a file with zeros takes on the disk, and that the zeros are zeros. */
 import { lstatSync } from 'node:fs';
-import { appendFile, open as openHandle, readFile, readdir, type FileHandle } from 'node:fs/promises';
+import { appendFile, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BLOCK_BYTES } from '../../../src/core/entry.js';
 import type { PartFile } from '../../../src/core/sink.js';
+import { DiskFile } from '../../../src/storage/disk/disk-file.js';
 import { createFileSink } from '../../../src/storage/inbox/file-sink.js';
 import { expectPart, offerFile } from '../../contract/sink.contract.js';
 import { makeContent, tempDir } from '../../support/folders.js';
@@ -120,12 +121,11 @@ describe('zeros are written', () => {
     const [dir, content] = [await tempDir(), makeSparse([9 * PAGES])];
     const part = await open(dir, 'peer');
     await writeBlocks(part, content, 0, 9);
-    const files = await findHandlePrototype();
     let go: () => void = () => undefined;
     const held = new Promise<void>((resolve) => (go = resolve));
-    const truncate = vi.spyOn(files, 'truncate');
+    const truncate = vi.spyOn(DiskFile.prototype, 'truncate');
     const begun = new Promise<void>((resolve) =>
-      truncate.mockImplementationOnce(async function (this: FileHandle, length) {
+      truncate.mockImplementationOnce(async function (this: DiskFile, length) {
         resolve();
         await held;
         await this.truncate(length);
@@ -133,7 +133,7 @@ describe('zeros are written', () => {
     );
     const suspended = part.suspend();
     await begun;
-    const write = vi.spyOn(files, 'write');
+    const write = vi.spyOn(DiskFile.prototype, 'write');
     const writing = part.write(content.subarray(9 * BLOCK_BYTES, 9 * BLOCK_BYTES + PAGE), 9 * BLOCK_BYTES);
     for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
     expect(write).not.toHaveBeenCalled();
@@ -165,10 +165,4 @@ it('a block after a gap, of which the journal knows, stays as it is', async () =
 async function findPart(dir: string): Promise<string> {
   const name = (await readdir(dir)).find((found) => found.endsWith('.part'));
   return join(dir, name ?? '');
-}
-
-async function findHandlePrototype(): Promise<FileHandle> {
-  const handle = await openHandle('/dev/null');
-  await handle.close();
-  return Object.getPrototypeOf(handle) as FileHandle;
 }
