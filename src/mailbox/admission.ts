@@ -1,5 +1,7 @@
 /** Which callers get a place, and which give theirs up: pure bookkeeping, without a socket or a clock of its own. */
 import type { Address } from '../core/address.js';
+import { countNewcomers } from '../storage/disk/descriptors.js';
+import { createSettled, type Settled } from './settled.js';
 import { networkOf } from '../core/network.js';
 
 /** A caller counts as a stranger until it settles. */
@@ -7,10 +9,13 @@ export interface Guest {
   readonly hasSettled: boolean;
   /** To be called when the caller has said its first word. Silent strangers are dropped before it. */
   readonly speak: () => void;
-  /** To be called when the caller has said what it came for. From now on it gives up its place only after it was quiet for too long. */
+  /**
+   * To be called when the caller has said what it came for. From now on it gives up its place only after it was quiet for
+   * too long, or to a network that has fewer places. Drops the caller when there is no place for it.
+   */
   settle(): void;
-  /** To be called when the caller has brought something, or is being served. */
-  stir(): void;
+  /** To be called when the caller has brought something that was accepted, or is being served. */
+  readonly stir: () => void;
   /** Releases the place. Safe to call more than once, and after the caller was dropped. */
   release(): void;
 }
@@ -21,6 +26,7 @@ export interface Admission {
 }
 
 export interface AdmissionOptions {
+  /** Beside so many settled guests, countNewcomers() strangers may introduce themselves. */
   readonly maxGuests: number;
   readonly maxStrangers: number;
   /** Milliseconds without a stir() after which a settled guest gives its place to a newcomer if there is no other. */
@@ -45,53 +51,42 @@ interface Stranger {
   readonly drop: () => void;
 }
 
-interface Settled {
-  /** When the guest last stirred. */
-  since: number;
-  readonly drop: () => void;
-}
-
 /**
  * A newcomer gets a place as long as there is a stranger to take it from. The
  * stranger comes from the network with the most strangers, so that a flood
  * displaces itself and nobody else. In this network, the oldest silent stranger
  * goes first, then the stranger that has spoken first. A stranger that has spoken makes
- * room for a newcomer of its own network only after PATIENCE_MS. Before any of
+ * room for a newcomer of its own network only after PATIENCE_MS, and for a
+ * newcomer of a network with more places than its own never. Before any of
  * them, while there are few strangers, a settled guest that has been quiet for
  * `quietMs` makes room.
+ *
+ * Networks share the places. When all are taken by settled guests, a newcomer of
+ * a network that has fewer of them than another is let in beside them. Once it
+ * has settled, the network with the most settled guests gives up the one that
+ * has not stirred for longest. So no network keeps others out, however busy its
+ * guests are, and callers that only stand there displace no guest that is busy.
  */
-export function createAdmission({ maxGuests, maxStrangers, quietMs, now }: AdmissionOptions): Admission {
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { now } = options;
   const strangers = createStrangers();
   const settled = createSettled(now);
-  /** Quiet guests make room only for this many strangers: a flood of silent callers must not displace all guests. */
-  const fewStrangers = Math.min(MIN_STRANGERS, Math.ceil(maxGuests / 4));
-
-  /** False when no room can be made. */
-  function makeRoom(network: string): boolean {
-    const hadItsTime = ({ since }: Stranger) => now() - since >= PATIENCE_MS;
-    let next = strangers.findNext();
-    for (; next && strangers.count() >= maxStrangers && hadItsTime(next); next = strangers.findNext())
-      strangers.dismiss(next);
-    if (strangers.count() + settled.count() < maxGuests) return true;
-    if (strangers.count() < fewStrangers && settled.dismissQuiet(quietMs)) return true;
-    if (!next || (next.hasSpoken && next.network === network && !hadItsTime(next))) return false;
-    strangers.dismiss(next);
-    return true;
-  }
+  const room = createRoom(options, strangers, settled);
 
   function createGuest(stranger: Stranger): Guest {
-    const guest: Settled = { since: 0, drop: stranger.drop };
+    const { network, drop } = stranger;
+    const guest: Settled = { since: 0, network, drop };
     return {
       get hasSettled() {
         return settled.has(guest);
       },
       speak: () => strangers.speak(stranger),
       settle() {
-        if (strangers.forget(stranger)) settled.add(guest);
+        if (!strangers.forget(stranger)) return;
+        if (room.makeToSettle(network)) settled.add(guest);
+        else drop();
       },
-      stir() {
-        if (settled.forget(guest)) settled.add(guest);
-      },
+      stir: () => settled.stir(guest),
       release() {
         strangers.forget(stranger);
         settled.forget(guest);
@@ -102,7 +97,7 @@ export function createAdmission({ maxGuests, maxStrangers, quietMs, now }: Admis
   return {
     admit({ host }, drop) {
       const network = networkOf(host);
-      if (!makeRoom(network)) return undefined;
+      if (!room.makeToEnter(network)) return undefined;
       const stranger = { since: now(), network, hasSpoken: false, drop };
       strangers.add(stranger);
       return createGuest(stranger);
@@ -110,25 +105,48 @@ export function createAdmission({ maxGuests, maxStrangers, quietMs, now }: Admis
   };
 }
 
-function createSettled(now: () => number) {
-  /** The guest that has been quiet for longest comes first. */
-  const guests = new Set<Settled>();
+type Strangers = ReturnType<typeof createStrangers>;
+type AllSettled = ReturnType<typeof createSettled>;
+
+/** Makes room by dropping others. */
+function createRoom(
+  { maxGuests, maxStrangers, quietMs, now }: AdmissionOptions,
+  strangers: Strangers,
+  settled: AllSettled,
+) {
+  /**
+   * While there are fewer strangers, settled guests make room for a newcomer. More must not make them: a flood of silent
+   * callers would displace all guests.
+   */
+  const fewStrangers = countNewcomers(maxGuests);
+  const hadItsTime = ({ since }: Stranger) => now() - since >= PATIENCE_MS;
+  const countPlaces = (network: string) => strangers.countOf(network) + settled.countOf(network);
+
+  /** Whether a stranger gives its place to a newcomer of `network`. */
+  function givesWay(stranger: Stranger, network: string): boolean {
+    if (countPlaces(network) > countPlaces(stranger.network)) return !stranger.hasSpoken && hadItsTime(stranger);
+    return !stranger.hasSpoken || stranger.network !== network || hadItsTime(stranger);
+  }
+
   return {
-    count: () => guests.size,
-    has: (guest: Settled) => guests.has(guest),
-    /** False for one that is not among them. */
-    forget: (guest: Settled) => guests.delete(guest),
-    add(guest: Settled): void {
-      guest.since = now();
-      guests.add(guest);
-    },
-    /** Drops the quietest guest if it has been quiet for `quietMs`. False if there is none. */
-    dismissQuiet(quietMs: number): boolean {
-      const quietest = guests.values().next().value;
-      if (!quietest || now() - quietest.since < quietMs) return false;
-      guests.delete(quietest);
-      quietest.drop();
+    /** False when there is no place for one more stranger of the network. */
+    makeToEnter(network: string): boolean {
+      let next = strangers.findNext();
+      for (; next && strangers.count() >= maxStrangers && hadItsTime(next); next = strangers.findNext())
+        strangers.dismiss(next);
+      if (strangers.count() + settled.count() < maxGuests) return true;
+      const areFew = strangers.count() < fewStrangers;
+      if (areFew && (settled.dismissQuiet(quietMs) || settled.findExcess(network))) return true;
+      if (!next || !givesWay(next, network)) return false;
+      strangers.dismiss(next);
       return true;
+    },
+    /** False when there is no place for one more settled guest of the network. */
+    makeToSettle(network: string): boolean {
+      if (settled.count() < maxGuests || settled.dismissQuiet(quietMs)) return true;
+      const guest = settled.findExcess(network);
+      if (guest) settled.dismiss(guest);
+      return guest !== undefined;
     },
   };
 }
@@ -154,6 +172,10 @@ function createStrangers() {
 
   return {
     count: () => count,
+    countOf(network: string): number {
+      const neighbours = networks.get(network);
+      return neighbours ? sizeOf(neighbours) : 0;
+    },
     forget,
     add(stranger: Stranger): void {
       const neighbours = networks.get(stranger.network) ?? { silent: new Set(), speaking: new Set() };

@@ -1,9 +1,9 @@
 /** The door for classic: one file without a name. */
+import { observeReads } from '../core/connection.js';
 import type { Inbox } from '../core/inbox.js';
 import type { Timeouts } from '../protocol/constants.js';
 import { nameClassicFile } from '../session/classic/name.js';
 import { receiveClassic } from '../session/classic/receive.js';
-import { noteArrivals } from './arrivals.js';
 import { describeSession, type Door } from './door.js';
 import type { MailboxOptions } from './options.js';
 
@@ -16,7 +16,7 @@ export interface ClassicDoorOptions {
 export function createClassicDoor({ inbox, options, timeouts }: ClassicDoorOptions): Door {
   return {
     serve({ connection: accepted }, visit, number) {
-      const connection = noteArrivals(accepted, () => visit.guest.stir());
+      const connection = observeReads(accepted, visit.guest.stir);
       const bringer = { kind: 'none', address: connection.address.host } as const;
       return receiveClassic(connection, {
         ...describeSession(visit, number(), timeouts, options),

@@ -6,7 +6,6 @@ import type { Timeouts } from '../protocol/constants.js';
 import { createBlockPool } from '../session/receive/block-pool.js';
 import { receiveSession } from '../session/receive/receiver.js';
 import type { DescriptorBudget } from '../storage/disk/descriptors.js';
-import { noteArrivals } from './arrivals.js';
 import { describeSession, type Door } from './door.js';
 import type { Gate } from './gate.js';
 import type { MailboxOptions } from './options.js';
@@ -33,9 +32,8 @@ export interface FtxDoorOptions {
 export function createFtxDoor({ inbox, options, timeouts, budget, isEncrypted, gate }: FtxDoorOptions): Door {
   const pool = createBlockPool(POOL_BLOCKS);
   return {
-    async serve({ connection: accepted, secured }, visit, number) {
+    async serve({ connection, secured }, visit, number) {
       const { guest, stop } = visit;
-      const connection = noteArrivals(accepted, () => guest.stir());
       if (isEncrypted && !secured) {
         refuseFtx(connection, ENCRYPTED_ONLY);
         return undefined;
@@ -62,7 +60,7 @@ export function createFtxDoor({ inbox, options, timeouts, budget, isEncrypted, g
           pair: pass?.pair,
           busyMs: () => performance.eventLoopUtilization().active,
           onList: () => guest.settle(),
-          onWork: () => guest.stir(),
+          onUse: guest.stir,
         });
       } finally {
         grant.release();

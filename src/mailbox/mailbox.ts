@@ -74,7 +74,8 @@ export class Mailbox {
     const { maxSenders: maxGuests, maxTurnedAway: maxWaiting } = this.#budget;
     const { greetingMs, idleMs: quietMs } = this.#timeouts;
     const maxStrangers = countStrangersAllowed(maxGuests);
-    this.#admission = createAdmission({ maxGuests, maxStrangers, quietMs, now: () => performance.now() });
+    const now = () => performance.now();
+    this.#admission = createAdmission({ maxGuests, maxStrangers, quietMs, now });
     this.#turnAway = createTurnAway({ isEncrypted: own !== undefined, maxWaiting, greetingMs });
     this.#doors = createDoors(parts, this.#timeouts, this.#budget);
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));

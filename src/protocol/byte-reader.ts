@@ -14,8 +14,8 @@ export interface ByteReader {
   drop(length: number): void;
   /** Fills `target` if enough is here in one piece. Returns whether it did. */
   fillAtOnce(target: Uint8Array): boolean;
-  /** Fills `target`, waiting for what is not here yet. */
-  fill(target: Uint8Array): Promise<void>;
+  /** Fills `target`, waiting for what is not here yet. `onBytes` hears of that as it comes. */
+  fill(target: Uint8Array, onBytes?: (bytes: number) => void): Promise<void>;
   /** Reads `length` bytes and throws them away. */
   skip(length: number): Promise<void>;
 }
@@ -47,9 +47,9 @@ export function createByteReader(connection: Connection): ByteReader {
   }
 
   /** Bytes that are not here yet are read straight into `target`, without a copy. */
-  async function fill(target: Uint8Array): Promise<void> {
+  async function fill(target: Uint8Array, onBytes: (bytes: number) => void = ignore): Promise<void> {
     for (let done = fillFromChunk(target); done < target.length;) {
-      const read = await connection.readInto(target.subarray(done), ignore);
+      const read = await connection.readInto(target.subarray(done), onBytes);
       if (read === 0) throw endedError(formatAddress(connection.address));
       done += read;
     }

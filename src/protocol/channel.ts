@@ -55,8 +55,8 @@ export interface Channel {
    * Throws FtxError `protocol`, `lost` or `timeout`.
    */
   receive(): Promise<Message | undefined>;
-  /** Reads the next bytes of the content into all of `target`. */
-  readContent(target: Uint8Array): Promise<void>;
+  /** Reads the next bytes of the content into all of `target`. `onBytes` hears of those that are waited for as they come. */
+  readContent(target: Uint8Array, onBytes?: (bytes: number) => void): Promise<void>;
   /** Reads this many bytes of the content and throws them away. */
   skipContent(length: number): Promise<void>;
   /** Ends every wait with `reason`; the first one wins. What was sent before still goes out, for a bounded time. */
@@ -94,7 +94,8 @@ export function createChannel(
     receive,
     greet: (own) => within(timeouts.greetingMs, raw, 'finish the greeting', greet(own)),
     sendHave: (id, digests) => write(encodeHave(id, digests)),
-    readContent: (target) => (reader.fillAtOnce(target) ? Promise.resolve() : pace.during(() => reader.fill(target))),
+    readContent: (target, onBytes) =>
+      reader.fillAtOnce(target) ? Promise.resolve() : pace.during(() => reader.fill(target, onBytes)),
     skipContent: (length) => pace.during(() => reader.skip(length)),
     destroy(reason) {
       void flush();

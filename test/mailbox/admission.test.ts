@@ -11,6 +11,8 @@ interface Caller {
 
 const QUIET_MS = 60_000;
 
+const countFew = (maxGuests: number) => Math.min(8, Math.ceil(maxGuests / 4));
+
 function open(maxGuests: number, maxStrangers = maxGuests) {
   let time = 0;
   const callers: Caller[] = [];
@@ -39,14 +41,14 @@ describe('a full house', () => {
     expect(flood.map(({ isDropped }) => isDropped)).toEqual([true, false, false, false]);
   });
 
-  it('has no place for a newcomer when every guest has settled', () => {
+  it('has no place for a newcomer of the same network when every guest has settled', () => {
     const { call, callMany } = open(4);
     const senders = callMany(4, '192.0.2.1');
     for (const { guest } of senders) guest?.settle();
-    expect(call('192.0.2.2').guest).toBeUndefined();
+    expect(call('192.0.2.1').guest).toBeUndefined();
     expect(dropped(senders)).toBe(0);
     senders[0]?.guest?.release();
-    expect(call('192.0.2.2').guest).toBeDefined();
+    expect(call('192.0.2.1').guest).toBeDefined();
   });
 
   it('takes the place from the address that has most strangers, however often that address calls', () => {
@@ -161,16 +163,16 @@ describe('settled guests that are quiet', () => {
     pass(1);
     guests[0]!.guest?.stir();
     pass(QUIET_MS - 2);
-    expect(call('192.0.2.2').guest).toBeUndefined();
+    expect(call('192.0.2.1').guest).toBeUndefined();
     pass(1);
     for (const place of [1, 2]) {
-      call('192.0.2.2').guest?.settle();
+      call('192.0.2.1').guest?.settle();
       expect(guests[place]!.isDropped).toBe(true);
     }
     expect(guests[0]!.isDropped).toBe(false);
-    expect(call('192.0.2.2').guest).toBeUndefined();
+    expect(call('192.0.2.1').guest).toBeUndefined();
     pass(1);
-    expect(call('192.0.2.2').guest).toBeDefined();
+    expect(call('192.0.2.1').guest).toBeDefined();
     expect(guests[0]!.isDropped).toBe(true);
   });
 
@@ -181,7 +183,7 @@ describe('settled guests that are quiet', () => {
     for (let round = 0; round < 10; round++) {
       pass(QUIET_MS - 1);
       for (const { guest } of busy) guest?.stir();
-      expect(call('192.0.2.2').guest).toBeUndefined();
+      expect(call('192.0.2.1').guest).toBeUndefined();
     }
     expect(dropped(busy)).toBe(0);
   });
@@ -204,7 +206,77 @@ describe('settled guests that are quiet', () => {
   });
 });
 
-it('never has more inside than there is room for, and drops nobody who has left, or has settled and is not quiet', () => {
+describe('settled guests that are busy, all from one network', () => {
+  function fill(max: number) {
+    const house = open(max);
+    const guests = house.callMany(max, '192.0.2.1');
+    for (const { guest } of guests) guest?.settle();
+    const stirAll = () => guests.forEach(({ guest }) => guest?.stir());
+    return { ...house, guests, stirAll };
+  }
+
+  it('make room for a newcomer of another network once it has settled, the one that stirred longest ago first', () => {
+    const { call, pass, guests, stirAll } = fill(16);
+    pass(1);
+    stirAll();
+    guests[0]!.guest?.stir();
+    const newcomer = call('192.0.2.2');
+    expect(dropped(guests)).toBe(0);
+    newcomer.guest?.settle();
+    expect(newcomer.isDropped).toBe(false);
+    expect(guests.map(({ isDropped }) => isDropped)).toEqual(guests.map((_, at) => at === 1));
+  });
+
+  it('share the places with another network, and keep no fewer than the other has', () => {
+    const { callMany, guests } = fill(16);
+    const others = callMany(4, '192.0.2.2');
+    for (const { guest } of others) guest?.settle();
+    for (let round = 0; round < 10; round++) for (const { guest } of callMany(4, '192.0.2.2')) guest?.settle();
+    expect(dropped(guests)).toBe(8);
+    expect(dropped(others)).toBe(0);
+  });
+
+  it('give nothing up to callers that do not settle, however many there are, and from how many networks', () => {
+    const { call, pass, guests, callers } = fill(16);
+    for (let n = 0; n < 500; n++) {
+      call(`198.51.100.${n % 250}`).guest?.speak();
+      pass(10);
+    }
+    expect(dropped(guests)).toBe(0);
+    expect(callers.filter(({ guest, isDropped }) => guest && !isDropped).length).toBeLessThanOrEqual(16 + countFew(16));
+  });
+
+  it('do not displace a newcomer of another network that introduces itself', () => {
+    const { call, callMany, pass } = fill(16);
+    const newcomer = call('192.0.2.2');
+    callMany(100, '192.0.2.1');
+    newcomer.guest?.speak();
+    pass(5_000);
+    callMany(100, '192.0.2.1');
+    expect(newcomer.isDropped).toBe(false);
+  });
+
+  it('do not take the last place from a newcomer of another network that introduces itself', () => {
+    const { call, callMany, guests, pass } = fill(16);
+    guests[0]!.guest?.release();
+    const newcomer = call('192.0.2.2');
+    newcomer.guest?.speak();
+    pass(5_000);
+    for (const { guest } of callMany(100, '192.0.2.1')) guest?.speak();
+    expect(newcomer.isDropped).toBe(false);
+    newcomer.guest?.settle();
+    expect(newcomer.isDropped).toBe(false);
+  });
+
+  it('each from a network of its own, give nothing up', () => {
+    const { call, callers } = open(16);
+    for (let n = 0; n < 16; n++) call(`192.0.2.${n}`).guest?.settle();
+    expect(call('198.51.100.1').guest).toBeUndefined();
+    expect(dropped(callers)).toBe(0);
+  });
+});
+
+it('never has more inside than there is room for, and drops nobody who has left, or has settled, is not quiet and has no more than its share', () => {
   const step = fc.record({
     act: fc.constantFrom('call', 'speak', 'settle', 'stir', 'release', 'wait', 'rest'),
     host: fc.integer({ min: 1, max: 4 }),
@@ -224,6 +296,9 @@ it('never has more inside than there is room for, and drops nobody who has left,
         for (const { act, host, which } of steps) {
           const caller = callers[which];
           const wasDropped = caller?.isDropped;
+          const before = [...settled.keys()].filter((one) => !one.isDropped && !gone.has(one));
+          const countOf = (one: Caller) =>
+            before.filter(({ name }) => name.split(' ')[0] === one.name.split(' ')[0]).length;
           if (act === 'call') call(`192.0.2.${host}`);
           else if (act === 'wait' || act === 'rest') time = pass(act === 'wait' ? 700 : QUIET_MS / 2);
           else if (caller?.guest && !wasDropped && !gone.has(caller)) {
@@ -233,9 +308,14 @@ it('never has more inside than there is room for, and drops nobody who has left,
               settled.set(caller, time);
           }
           const inside = callers.filter((one) => one.guest && !one.isDropped && !gone.has(one));
-          expect(inside.length).toBeLessThanOrEqual(max);
+          expect(inside.length).toBeLessThanOrEqual(max + countFew(max));
+          expect(inside.filter((one) => settled.has(one)).length).toBeLessThanOrEqual(max);
           for (const one of gone) expect(one.isDropped).toBe(false);
-          for (const [one, since] of settled) expect(one.isDropped && time - since < QUIET_MS).toBe(false);
+          for (const one of before) {
+            if (!one.isDropped || time - settled.get(one)! >= QUIET_MS) continue;
+            expect(act).toBe('settle');
+            expect(countOf(one)).toBeGreaterThan(countOf(caller!) + 1);
+          }
         }
       },
     ),

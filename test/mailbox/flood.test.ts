@@ -42,7 +42,8 @@ async function open(options: Partial<ReceiveOptions>) {
     dir,
     count,
     until,
-    sendReal: () => send({ paths: [path], plain: options.plain, to: { host: '127.0.0.1', port: receiver.port } }),
+    sendReal: (retries?: number) =>
+      send({ paths: [path], plain: options.plain, retries, to: { host: '127.0.0.1', port: receiver.port } }),
   };
 }
 
@@ -108,25 +109,61 @@ describe('a house full of senders', () => {
   });
 });
 
-describe('senders that offer and then only ping', () => {
-  const words = Buffer.concat([Buffer.from('ftx/1\n'), HELLO, OFFER]);
+describe('senders that offer and then only send', () => {
   const PING = encodeControl({ type: 'ping', id: 0 });
+  const REFUSED = encodeControl({
+    type: 'offer',
+    id: 1,
+    entry: { path: '../x', kind: 'file', size: 9, mtimeNs: 0n, mode: 0o644 },
+  });
+  const NEXT = encodeControl({
+    type: 'offer',
+    id: 2,
+    entry: { path: 'x', kind: 'file', size: 9, mtimeNs: 0n, mode: 0o644 },
+  });
+  const JUNK = encodeControl({ type: 'error', id: 1, code: 'io', message: 'x'.repeat(1000) });
 
-  it('do not keep a real sender out, and are told to try again', async () => {
+  it.each([
+    ['pings', OFFER, PING],
+    [
+      'frames that are thrown away',
+      Buffer.concat([REFUSED, NEXT]),
+      Buffer.concat(Array.from({ length: 5 }, () => JUNK)),
+    ],
+  ])('%s do not keep a real sender out, and are told to try again', async (_, offers, noise) => {
+    const words = Buffer.concat([Buffer.from('ftx/1\n'), HELLO, offers]);
     const inbox = await open({ maxConnections: 8, plain: true, timeoutMs: 1000 });
     const hogs = await flood(8, inbox.receiver.port, words);
     const heard: Buffer[] = [];
     for (const hog of hogs) hog.on('data', (data: Buffer) => heard.push(data));
     const dropped = Promise.race(hogs.map((hog) => new Promise((resolve) => hog.once('end', resolve))));
-    const pinging = setInterval(() => hogs.forEach((hog) => hog.write(PING)), 100);
-    onTestFinished(() => clearInterval(pinging));
     await inbox.until(8, 'offered');
+    if (noise !== PING) await inbox.until(8, 'refused');
+    const pinging = setInterval(() => hogs.forEach((hog) => hog.write(noise)), 100);
+    onTestFinished(() => clearInterval(pinging));
     await expectStored(inbox);
     await inbox.until(1, 'failed');
     expect(inbox.count('failed')).toBe(1);
+    expect(inbox.count('stored')).toBe(1);
     await dropped;
     expect(Buffer.concat(heard).toString('latin1')).toContain('"code":"busy"');
   });
+
+  it.skipIf(process.platform !== 'linux')(
+    'frames that are thrown away, from one address at all 16 places, do not keep a sender of another address out for a moment',
+    async () => {
+      const inbox = await open({ maxConnections: 16, plain: true });
+      const words = Buffer.concat([Buffer.from('ftx/1\n'), HELLO, REFUSED, NEXT]);
+      const hogs = await flood(16, inbox.receiver.port, words, '127.0.0.2');
+      await inbox.until(32, 'offered');
+      await inbox.until(16, 'refused');
+      const junk = setInterval(() => hogs.forEach((hog) => hog.write(JUNK)), 20);
+      onTestFinished(() => clearInterval(junk));
+      // No second try: the first finds a place.
+      expect(await inbox.sendReal(0)).toMatchObject({ stored: 1 });
+      expect(inbox.count('failed')).toBe(1);
+    },
+  );
 });
 
 it.skipIf(process.platform !== 'linux')('who is dropped for another is told to try again', async () => {
@@ -176,7 +213,7 @@ it('a caller that offers nothing does not end a receiver that is there for one s
 
 it('a mailbox with room for few senders stores the files of a crowd, one sender after the other', async () => {
   const { count, sendReal } = await open({ maxConnections: 4 });
-  const crowd = await Promise.all(Array.from({ length: 60 }, sendReal));
+  const crowd = await Promise.all(Array.from({ length: 60 }, () => sendReal()));
   expect(crowd.map(({ stored }) => stored)).toEqual(crowd.map(() => 1));
   expect(count('stored')).toBe(60);
 });

@@ -35,7 +35,7 @@ export function runReceiver(
   timeouts = DEFAULT_TIMEOUTS,
   limits: ReceiverLimits = LIMITS,
   bringer: Bringer = { kind: 'none', address: '192.0.2.1' },
-  onWork?: () => void,
+  onUse?: () => void,
   busyMs?: () => number,
 ): ReceiverRun {
   const events: TransferEvent[] = [];
@@ -50,7 +50,7 @@ export function runReceiver(
     signal: stop.signal,
     busyMs,
     onEvent: (event) => events.push(event),
-    onWork,
+    onUse,
   });
   return { sink, events, result, stop };
 }

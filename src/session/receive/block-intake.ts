@@ -23,14 +23,17 @@ export class BlockIntake {
   readonly #channel: Channel;
   readonly #pool: BlockPool;
   readonly #watch: ReceiverWatch;
+  readonly #onUse: () => void;
   #held = 0;
   #slow = false;
   #wake: () => void = () => undefined;
 
-  constructor(channel: Channel, pool: BlockPool, watch: ReceiverWatch) {
+  /** `onUse` is called as content of open files arrives. */
+  constructor(channel: Channel, pool: BlockPool, watch: ReceiverWatch, onUse: () => void = () => undefined) {
     this.#channel = channel;
     this.#pool = pool;
     this.#watch = watch;
+    this.#onUse = onUse;
   }
 
   /**
@@ -65,7 +68,7 @@ export class BlockIntake {
 
   async #takeWhole(head: DataMessage, file: IncomingFile, lease: Lease, isOpen: () => boolean) {
     try {
-      await this.#read(lease.bytes);
+      await this.#read(lease.bytes, isOpen);
     } catch (error) {
       lease.release();
       throw error;
@@ -80,7 +83,7 @@ export class BlockIntake {
     const memory = Buffer.allocUnsafe(PIECE_BYTES);
     for (let done = 0; done < head.length;) {
       const piece = memory.subarray(0, Math.min(PIECE_BYTES, head.length - done));
-      await this.#read(piece);
+      await this.#read(piece, isOpen);
       digest.update(piece);
       this.#watch.enter('disk');
       if (isOpen()) await file.writePiece(piece, head.offset + done);
@@ -90,9 +93,9 @@ export class BlockIntake {
     return isOpen() ? file.arriveInPieces(head, digest.value()) : undefined;
   }
 
-  async #read(target: Uint8Array): Promise<void> {
+  async #read(target: Uint8Array, isOpen: () => boolean): Promise<void> {
     this.#watch.enter('network');
-    await this.#channel.readContent(target);
+    await this.#channel.readContent(target, () => isOpen() && this.#onUse());
     this.#watch.enter('cpu');
   }
 }

@@ -15,6 +15,8 @@ export interface EndingOptions {
   readonly channel: Channel;
   readonly tally: Tally;
   readonly watch: ReceiverWatch;
+  /** Called whenever something that the sender brings is accepted, and for each block that is read for it. */
+  readonly onUse: () => void;
 }
 
 /** The entry is stored: the sender is told, and then the user. */
@@ -75,6 +77,7 @@ export class EntryEndings {
   store(offered: Offered, stored: Stored): void {
     if (!this.#open.remove(offered.id)) return;
     this.#openings.end(offered.id);
+    this.#options.onUse();
     tellStored(this.#options, offered, stored, this.#options.sink.isDurable);
   }
 

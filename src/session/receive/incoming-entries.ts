@@ -23,8 +23,6 @@ export interface IncomingEntriesOptions extends EndingOptions {
   readonly maxOpen: number;
   /** Whoever sends. The same sender takes over what an older session of it has not finished. */
   readonly bringer: Bringer;
-  /** Called for each block that is read only to be compared. */
-  readonly onWork?: (() => void) | undefined;
 }
 
 /**
@@ -47,7 +45,7 @@ export class IncomingEntries {
   constructor(options: IncomingEntriesOptions) {
     this.#options = options;
     this.#open = new OpenEntries(options.maxOpen);
-    this.#intake = new BlockIntake(options.channel, options.pool, options.watch);
+    this.#intake = new BlockIntake(options.channel, options.pool, options.watch, options.onUse);
     this.#commits = createCommits(options.watch);
     const { host } = options.channel.address;
     this.#proofs = createProofs({ bringer: options.bringer, host, onBlock: () => this.#noteReading() });
@@ -176,7 +174,7 @@ export class IncomingEntries {
       () => this.#open.isCurrent(entry),
       () => {
         this.#openings.noteMoved(entry.id);
-        this.#options.onWork?.();
+        this.#options.onUse();
       },
     );
     return this.#commitIfComplete(entry);
@@ -233,6 +231,6 @@ export class IncomingEntries {
   /** A file is read for its sender: the sender is at work, and need not be served once it is gone. */
   #noteReading(): void {
     this.#closing.signal.throwIfAborted();
-    this.#options.onWork?.();
+    this.#options.onUse();
   }
 }

@@ -11,6 +11,8 @@ export interface OpeningsOptions {
   readonly sink: Sink;
   readonly bringer: Bringer;
   readonly proofs: Proofs;
+  /** Called for each offer that is accepted. */
+  readonly onUse: () => void;
   /** Ends every wait. */
   readonly signal: AbortSignal;
 }
@@ -42,7 +44,7 @@ export interface Openings {
   end(id: number): void;
 }
 
-export function createOpenings({ sink, bringer, proofs, signal }: OpeningsOptions): Openings {
+export function createOpenings({ sink, bringer, proofs, onUse, signal }: OpeningsOptions): Openings {
   const turns = createTurnsOf(bringer, signal);
   let hello: Hello | undefined;
   const can = (capability: string) => hello?.capabilities.includes(capability) ?? false;
@@ -62,6 +64,7 @@ export function createOpenings({ sink, bringer, proofs, signal }: OpeningsOption
         return undefined;
       }
       const target = await sink.open(offer, { canProve: can(PROOF_CAPABILITY), pin, transfer }, signal);
+      onUse();
       return target.state === 'present' && !proofs.mayProve(target) ? target.receiveFirst() : target;
     },
     noteMoved: (id) => turns.noteMoved(id),

@@ -70,8 +70,11 @@ export interface ReceiverSessionOptions {
   /** Its reason ends the session, and is told to the sender. */
   readonly signal: AbortSignal;
   readonly onEvent?: EventListener | undefined;
-  /** Called now and then while the sender waits for work of this side, so that it does not count as quiet. */
-  readonly onWork?: (() => void) | undefined;
+  /**
+   * Called whenever the sender makes use of its session: with content, offers and lists that are accepted, and while it
+   * waits for work of this side. Frames that are thrown away, pings and refused offers are of no use.
+   */
+  readonly onUse?: (() => void) | undefined;
   /** Tells working from waiting. Without it, what is between two waits counts as work. */
   readonly busyMs?: BusyClock | undefined;
   /** Pairs with a sender that is not known. Called after the greeting; false ends the session. */
@@ -82,11 +85,11 @@ export interface ReceiverSessionOptions {
 
 /** Serves one sender up to its goodbye. Never rejects: failures are in the events and in the result. */
 export async function receiveSession(connection: Connection, options: ReceiverSessionOptions): Promise<SessionResult> {
-  const { sink, bringer, pool, limits, signal, onWork } = options;
+  const { sink, bringer, pool, limits, signal, onUse = () => undefined } = options;
   const tally = createTally(options.session, options.onEvent);
   const channel = createChannel(connection, options.timeouts);
   const watch = createReceiverWatch(options.busyMs);
-  const entries = new IncomingEntries({ channel, sink, bringer, pool, tally, watch, maxOpen: limits.offers, onWork });
+  const entries = new IncomingEntries({ channel, sink, bringer, pool, tally, watch, maxOpen: limits.offers, onUse });
   const list = new IncomingList(channel, sink, tally);
   const abort = () => sayAndDestroy(channel, abortReason(signal));
   signal.addEventListener('abort', abort);
@@ -119,7 +122,10 @@ function isFailureHere(error: unknown, list: IncomingList): boolean {
   return !(error instanceof SenderTrouble || list.isAnswer(error));
 }
 
-interface Session extends Pick<ReceiverSessionOptions, 'sink' | 'bringer' | 'limits' | 'timeouts' | 'onList' | 'pair'> {
+interface Session extends Pick<
+  ReceiverSessionOptions,
+  'sink' | 'bringer' | 'limits' | 'timeouts' | 'onList' | 'onUse' | 'pair'
+> {
   readonly channel: Channel;
   readonly entries: IncomingEntries;
   readonly list: IncomingList;
@@ -191,11 +197,12 @@ function startReports(channel: Channel, entries: IncomingEntries, watch: Receive
   }, STATUS_INTERVAL_MS);
 }
 
-async function handle({ entries, list, onList }: Session, message: Message): Promise<void> {
+async function handle({ entries, list, onList, onUse }: Session, message: Message): Promise<void> {
   switch (message.type) {
     case 'check':
       onList?.();
-      return list.take(message);
+      await list.take(message);
+      return onUse?.();
     case 'offer':
       list.assertOver();
       return entries.receiveOffer(message);

@@ -10,11 +10,12 @@ const MIN_SENDERS = 4;
 /** The most descriptors that are kept open for a moment, or without need. */
 const MAX_FEW = 64;
 const MAX_LINGERING = 24;
+const MAX_NEWCOMERS = 8;
 
 export interface DescriptorBudget {
   /** Senders at the same time. Each of them can have one entry open at any time. */
   readonly maxSenders: number;
-  /** Callers beyond `maxSenders` at the same time: they are told, in their protocol, that there is no room. */
+  /** Callers beyond these and a few newcomers at the same time: they are told, in their protocol, that there is no room. */
   readonly maxTurnedAway: number;
   /** Connections that linger after their last message. */
   readonly maxLingering: number;
@@ -33,14 +34,14 @@ export interface EntryGrant {
 export function createDescriptorBudget(maxConnections: number, limit = readDescriptorLimit()): DescriptorBudget {
   const few = countSpareDescriptors(limit);
   const maxLingering = Math.min(MAX_LINGERING, few);
-  // Twice `few`: for callers that are turned away, and for folders that are held without need.
+  // Twice `few`: for callers without a place, and for folders that are held without need.
   const spare = limit - OWN - 2 * few - maxLingering;
   const perSender = SOCKET + PER_ENTRY;
   const maxSenders = Math.min(maxConnections, Math.max(MIN_SENDERS, Math.floor(spare / (2 * perSender))));
   let left = Math.max(0, Math.floor((spare - maxSenders * perSender) / PER_ENTRY));
   return {
     maxSenders,
-    maxTurnedAway: few,
+    maxTurnedAway: few - countNewcomers(maxSenders),
     maxLingering,
     grantEntries(most) {
       const more = Math.min(most - 1, Math.floor(left / 2));
@@ -48,6 +49,11 @@ export function createDescriptorBudget(maxConnections: number, limit = readDescr
       return { entries: 1 + more, release: () => void (left += more) };
     },
   };
+}
+
+/** Callers beyond `maxSenders` that may introduce themselves while all places are taken. */
+export function countNewcomers(maxSenders: number): number {
+  return Math.min(MAX_NEWCOMERS, Math.ceil(maxSenders / 4));
 }
 
 /** The descriptors for each kind of thing that is kept open for a moment, or without need. */

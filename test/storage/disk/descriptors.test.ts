@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  countNewcomers,
   countSpareDescriptors,
   createDescriptorBudget,
   readDescriptorLimit,
@@ -33,7 +34,9 @@ describe('a budget', () => {
       const grants = Array.from({ length: budget.maxSenders }, () => budget.grantEntries(256));
       const entries = grants.reduce((sum, grant) => sum + grant.entries, 0);
       const folders = countSpareDescriptors(limit);
-      const open = budget.maxSenders + 4 * entries + budget.maxTurnedAway + budget.maxLingering + folders + OWN;
+      const newcomers = countNewcomers(budget.maxSenders);
+      const open =
+        budget.maxSenders + newcomers + 4 * entries + budget.maxTurnedAway + budget.maxLingering + folders + OWN;
       expect(open).toBeLessThanOrEqual(limit);
       expect(Math.min(...grants.map((grant) => grant.entries))).toBeGreaterThanOrEqual(1);
     },
