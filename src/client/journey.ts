@@ -1,10 +1,11 @@
 /** What several attempts at one send have achieved together. */
 import type { TransferEvent } from '../core/events.js';
+import { PathTable } from '../core/path-table.js';
 
 export interface Journey {
   note(event: TransferEvent): void;
-  /** The entries that were stored, refused or failed up to now: another attempt leaves them out. */
-  readonly ended: () => ReadonlySet<string>;
+  /** Tells of a name whether its entry was stored or refused, or has failed, up to now: another attempt leaves it out. */
+  readonly ended: () => (path: string) => boolean;
   /** Whether an entry of this name was stored or refused, or has failed, by now. */
   readonly hasEnded: (path: string) => boolean;
   /**
@@ -16,7 +17,9 @@ export interface Journey {
 }
 
 export function createJourney(): Journey {
-  const atEnd = new Set<string>();
+  /** When the entry of each name came to its end: after how many calls of ended(), and one more. */
+  const atEnd = new PathTable();
+  let now = 1;
   const credit = createCredit();
   let kept = 0;
   let connected = false;
@@ -29,14 +32,20 @@ export function createJourney(): Journey {
     if (event.type !== 'stored' && event.type !== 'refused' && event.type !== 'failed') return;
     if (event.type === 'stored' && !event.already) kept += 1 + credit.takeGrowth(event.path, event.size);
     if (event.path === null) return;
-    atEnd.add(event.path);
+    if (atEnd.get(event.path) === 0) atEnd.set(event.path, now);
     credit.forget(event.path);
   }
 
   return {
     note,
-    ended: () => new Set(atEnd),
-    hasEnded: (path) => atEnd.has(path),
+    ended() {
+      const then = ++now;
+      return (path) => {
+        const ended = atEnd.get(path);
+        return ended > 0 && ended < then;
+      };
+    },
+    hasEnded: (path) => atEnd.get(path) > 0,
     progress: () => kept,
     wasConnected: () => connected,
   };

@@ -43,6 +43,7 @@ import { withRetries, type RetryOptions } from './retry.js';
 import { sendSession } from '../session/send/sender.js';
 import { createTally, finishTally, type SessionEvent, type SessionResult, type Tally } from '../session/tally.js';
 import { findStateDir } from '../home/state-dir.js';
+import { createNameList } from '../storage/source/name-file.js';
 
 export interface SendOptions {
   /** Files and folders; `-` alone is `input`. */
@@ -169,21 +170,13 @@ async function sendAll(options: CompleteOptions, work: Work, onCounted: (totals:
   const emit = (event: SessionEvent) => tally.emit(event);
   const attempt = async () => {
     const ended = journey.ended();
-    const isWanted = ({ path }: Entry) => !ended.has(path);
+    const isWanted = ({ path }: Entry) => !ended(path);
     const { hasEnded } = journey;
     const sources = () => inputs.walk(createProblemReport(work));
     const link = await connect(to, { route, plain, peer, home, desk, timeouts, transfer, signal, emit });
-    await sendSession(link, sources, {
-      tally,
-      timeouts,
-      createSha256,
-      busyMs,
-      signal,
-      dryRun,
-      isWanted,
-      hasEnded,
-      onCounted,
-    });
+    const keepNames = () => createNameList(options.stateDir);
+    const known = { isWanted, hasEnded, keepNames, onCounted };
+    await sendSession(link, sources, { tally, timeouts, createSha256, busyMs, signal, dryRun, ...known });
   };
   const retries = canRetry(options, inputs) ? options.retries : 0;
   await withRetries({ ...journey, retries, signal, onRetry: createRetryReport(work, retries) }, attempt);
@@ -193,7 +186,7 @@ async function sendAll(options: CompleteOptions, work: Work, onCounted: (totals:
 function createProblemReport({ journey, tally }: Work) {
   const ended = journey.ended();
   return (path: string, { code, message }: FtxError) => {
-    if (!ended.has(path)) tally.emit({ type: 'failed', path, code, message });
+    if (!ended(path)) tally.emit({ type: 'failed', path, code, message });
   };
 }
 

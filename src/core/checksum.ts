@@ -10,6 +10,11 @@ export function digestBlock(block: Uint8Array): bigint {
   return xxh.h64Raw(block);
 }
 
+/** XXH64 of a text, for tables in memory. */
+export function hashText(text: string, seed: bigint): bigint {
+  return xxh.h64(text, seed);
+}
+
 export interface BlockDigest {
   update(piece: Uint8Array): void;
   value(): bigint;

@@ -2,6 +2,8 @@
 import { formatAddress } from '../../core/address.js';
 import { FtxError, isRefusal } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
+import type { NameList } from '../../core/name-list.js';
+import { PathTable } from '../../core/path-table.js';
 import type { Source } from '../../core/source.js';
 import type { Totals } from '../../core/events.js';
 import type { Channel } from '../../protocol/channel.js';
@@ -21,6 +23,8 @@ export interface OutgoingListOptions {
   readonly answerMs: number;
   /** Nothing is sent, and the tally tells what would become of each entry. */
   readonly dryRun: boolean;
+  /** Takes the names of the list. The list closes it. */
+  readonly names: NameList;
 }
 
 /** The entries of one `check` message, and how many of them the receiver has judged. */
@@ -32,9 +36,11 @@ interface Batch {
 export class OutgoingList {
   readonly #options: OutgoingListOptions;
   readonly #waiting: Batch[] = [];
-  readonly #refused = new Set<string>();
+  /** 1 for each entry that was refused, by keyOf. */
+  readonly #refused = new PathTable();
   /** How many entries of each name were listed and have not been offered. */
-  readonly #left = new Map<string, number>();
+  readonly #left = new PathTable();
+  #leftInAll = 0;
   #entries = 0;
   #bytes = 0;
   /** True once the last part has been asked. */
@@ -49,18 +55,31 @@ export class OutgoingList {
     return { entries: this.#entries, bytes: this.#bytes };
   }
 
-  /** Names that were listed and that take() was not asked about. */
-  get left(): Iterable<string> {
-    return this.#left.keys();
+  /** Names that were listed and that take() was not asked about, each once. */
+  async *left(): AsyncGenerator<string> {
+    if (this.#leftInAll === 0) return;
+    for await (const name of this.#options.names.names()) {
+      const left = this.#left.get(name);
+      if (left === 0) continue;
+      this.#leftInAll -= left;
+      this.#left.set(name, 0);
+      yield name;
+      if (this.#leftInAll === 0) return;
+    }
+  }
+
+  /** Releases what the list keeps. Safe to call more than once. */
+  close(): void {
+    this.#options.names.close();
   }
 
   /** Tells of an entry of the second walk whether it is to be offered: its name was listed, and the receiver has not refused this very entry. */
   take(entry: Entry): boolean {
     const left = this.#left.get(entry.path);
-    if (left === undefined) return false;
-    if (left > 1) this.#left.set(entry.path, left - 1);
-    else this.#left.delete(entry.path);
-    return !this.#refused.has(keyOf(entry));
+    if (left === 0) return false;
+    this.#left.set(entry.path, left - 1);
+    this.#leftInAll -= 1;
+    return this.#refused.get(keyOf(entry)) === 0;
   }
 
   /**
@@ -81,7 +100,7 @@ export class OutgoingList {
         [batch, texts, bytes] = [[], [], FRAME_BYTES];
       }
       batch.push(source.entry);
-      this.#left.set(source.entry.path, (this.#left.get(source.entry.path) ?? 0) + 1);
+      this.#keep(source.entry.path);
       texts.push(text);
       bytes += size;
       this.#entries += 1;
@@ -91,6 +110,12 @@ export class OutgoingList {
     await this.#ask(batch, texts, true);
     while (!this.#isChecked) this.#takeVerdicts(await this.#hear());
     return undefined;
+  }
+
+  #keep(name: string): void {
+    this.#options.names.add(name);
+    this.#left.set(name, this.#left.get(name) + 1);
+    this.#leftInAll += 1;
   }
 
   /** Sends entries to be checked. Waits first while too many checks are open. */
@@ -150,7 +175,7 @@ export class OutgoingList {
     const { path, kind, size } = entry;
     if (verdict.fate === 'refused') {
       const { code, message } = verdict;
-      this.#refused.add(keyOf(entry));
+      this.#refused.set(keyOf(entry), 1);
       if (!dryRun) tally.emit({ type: 'offered', path, kind, size });
       tally.emit({ type: isRefusal(code) ? 'refused' : 'failed', path, code, message });
     } else if (dryRun) {

@@ -17,6 +17,7 @@
 import { formatAddress } from '../../core/address.js';
 import { FtxError, toFtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
+import { createNameList, type NameList } from '../../core/name-list.js';
 import type { CreateSha256 } from '../../core/sha256.js';
 import type { Source } from '../../core/source.js';
 import type { Totals } from '../../core/events.js';
@@ -50,6 +51,8 @@ export interface SenderSessionOptions {
   readonly isWanted?: ((entry: Entry) => boolean) | undefined;
   /** Whether an entry of this name has come to its end by now. */
   readonly hasEnded?: ((path: string) => boolean) | undefined;
+  /** Where the names of the list are kept. Default: in memory. */
+  readonly keepNames?: (() => NameList) | undefined;
   /** Called with the totals of the list, once the receiver has checked it. */
   readonly onCounted?: ((totals: Totals) => void) | undefined;
 }
@@ -117,7 +120,7 @@ async function checkAll(
   { capabilities }: Hello,
   options: SenderSessionOptions,
 ): Promise<AsyncIterable<Source>> {
-  const { tally, timeouts, dryRun = false, isWanted = () => true, onCounted } = options;
+  const { tally, timeouts, dryRun = false, isWanted = () => true, onCounted, keepNames = createNameList } = options;
   if (!capabilities.includes(CHECK_CAPABILITY)) {
     if (dryRun)
       throw new FtxError(
@@ -126,12 +129,17 @@ async function checkAll(
       );
     return filterSources(sources(), isWanted);
   }
-  const list = new OutgoingList({ channel, tally, answerMs: timeouts.controlMs, dryRun });
-  const only = await list.check(filterSources(sources(), isWanted));
-  onCounted?.(list.totals);
-  if (only) return toAsync([only]);
-  if (dryRun) return toAsync([]);
-  return takeListed(list, filterSources(sources(), isWanted), options);
+  const list = new OutgoingList({ channel, tally, answerMs: timeouts.controlMs, dryRun, names: keepNames() });
+  try {
+    const only = await list.check(filterSources(sources(), isWanted));
+    onCounted?.(list.totals);
+    if (only || dryRun) list.close();
+    if (only) return toAsync([only]);
+    return dryRun ? toAsync([]) : takeListed(list, filterSources(sources(), isWanted), options);
+  } catch (error) {
+    list.close();
+    throw error;
+  }
 }
 
 /** The sources that are in the list, and after them a failure for each name that was listed and is gone. What came later is left out. */
@@ -140,10 +148,14 @@ async function* takeListed(
   sources: AsyncIterable<Source>,
   { tally, hasEnded = () => false }: SenderSessionOptions,
 ): AsyncGenerator<Source> {
-  for await (const source of sources) if (list.take(source.entry)) yield source;
-  for (const path of list.left) {
-    const message = `${path}: was renamed or removed after the list was made.`;
-    if (!hasEnded(path)) tally.emit({ type: 'failed', path, code: 'changed', message });
+  try {
+    for await (const source of sources) if (list.take(source.entry)) yield source;
+    for await (const path of list.left()) {
+      const message = `${path}: was renamed or removed after the list was made.`;
+      if (!hasEnded(path)) tally.emit({ type: 'failed', path, code: 'changed', message });
+    }
+  } finally {
+    list.close();
   }
 }
 
