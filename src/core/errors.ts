@@ -79,6 +79,11 @@ export const ERROR_CODES = Object.keys(MEANINGS) as ErrorCode[];
 /** The codes that a peer may report. */
 export const WIRE_CODES = ERROR_CODES.filter((code) => MEANINGS[code].onWire);
 
+/** Whether a peer may report the code. */
+export function isOnWire(code: ErrorCode): boolean {
+  return MEANINGS[code].onWire;
+}
+
 /** What a receiver cannot mean: it has no source, and its user is not the sender's. */
 const OF_SENDERS: Readonly<Partial<Record<ErrorCode, true>>> = { aborted: true, changed: true, unreadable: true };
 

@@ -31,6 +31,14 @@ export interface KnownSender {
   readonly address: string;
   /** When the sender was let in, in ISO 8601. */
   readonly since: string;
+  /** Where the sender has come from since; absent until it comes again. Version 0.1.0 reads over it, and leaves it out when it writes. */
+  readonly last?: LastVisit;
+}
+
+export interface LastVisit {
+  readonly address: string;
+  /** In ISO 8601, to the day. */
+  readonly day: string;
 }
 
 /** Throws FtxError `home` when the file cannot be read or is damaged. */
@@ -63,6 +71,21 @@ export async function forgetHost(home: string, host: string): Promise<boolean> {
 /** Remembers a sender, and the address that it came from. Throws FtxError `home`. */
 export async function rememberSender(home: string, identity: Fingerprint, address: string): Promise<void> {
   await changePeers(home, ({ senders }) => senders.set(identity, { address, since: new Date().toISOString() }));
+}
+
+/**
+ * Notes that a known sender has come from an address, at most once a day for the same address. A sender that is not
+ * known, or not any more, stays unknown. Throws FtxError `home`.
+ */
+export async function noteVisit(home: string, identity: Fingerprint, address: string): Promise<void> {
+  const day = new Date().toISOString().slice(0, 'yyyy-mm-dd'.length);
+  const isNews = (known: KnownSender | undefined): known is KnownSender =>
+    known !== undefined && (known.last?.address !== address || known.last.day !== day);
+  if (!isNews((await readKnownPeers(home)).senders.get(identity))) return;
+  await changePeers(home, ({ senders }) => {
+    const known = senders.get(identity);
+    if (isNews(known)) senders.set(identity, { ...known, last: { address, day } });
+  });
 }
 
 /** Forgets the senders for which `matches` returns true, and resolves with their identities. Throws FtxError `home`. */
@@ -160,9 +183,16 @@ function parseHost(peer: unknown): KnownHost {
 }
 
 function parseSender(peer: unknown): KnownSender {
-  const { address, since } = peer as { address?: unknown; since?: unknown };
+  const { address, since, last } = peer as { address?: unknown; since?: unknown; last?: unknown };
   if (typeof address !== 'string' || typeof since !== 'string') throw new Error('another form');
-  return { address, since };
+  const visit = parseVisit(last);
+  return { address, since, ...(visit && { last: visit }) };
+}
+
+/** Undefined for what is no visit: it lets nobody in, so it need not keep anybody out. */
+function parseVisit(visit: unknown): LastVisit | undefined {
+  const { address, day } = (visit ?? {}) as { address?: unknown; day?: unknown };
+  return typeof address === 'string' && typeof day === 'string' ? { address, day } : undefined;
 }
 
 function parseIdentity(identity: unknown): Fingerprint {

@@ -27,13 +27,19 @@ export type KnownPeer =
   | (KnownPeerBase & {
       readonly role: 'sender';
       /** The address that the sender came from when it was let in. */ readonly address: string;
+      /** The address that the sender came from last. */ readonly lastAddress: string;
+      /** The day of that, `yyyy-mm-dd`. */ readonly lastSeen: string;
     });
 
 /** Lists the receivers, sorted by host, and then the senders, the oldest first. Throws FtxError `home`. */
 export async function listPeers(home?: string): Promise<readonly KnownPeer[]> {
   const { hosts, senders } = await readKnownPeers(findHome(home));
   const receivers = [...hosts].map(([host, peer]) => ({ role: 'receiver' as const, host, ...peer }));
-  const letIn = [...senders].map(([identity, peer]) => ({ role: 'sender' as const, identity, ...peer }));
+  const letIn = [...senders].map(([identity, { address, since, last }]) => ({
+    ...{ role: 'sender' as const, identity, address, since },
+    lastAddress: last?.address ?? address,
+    lastSeen: last?.day ?? since.slice(0, 'yyyy-mm-dd'.length),
+  }));
   return [
     ...receivers.sort((a, b) => (a.host < b.host ? -1 : 1)),
     ...letIn.sort((a, b) => (a.since < b.since ? -1 : 1)),

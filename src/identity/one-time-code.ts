@@ -29,6 +29,8 @@ export function parseCode(text: string): string {
 export interface CodeTry {
   /** The code was right: uses it up. Throws FtxError `unpaired` if the time of the code is over, or another sender was faster. */
   claim(): void;
+  /** After claim(): the sender could not be let in, through no fault of its own. The code is as it was before the try. */
+  giveBack(): void;
   /** The code was wrong, or the sender broke off. Returns how many tries are left, and whether the last of them is lost now. */
   fail(): { readonly left: number; readonly burned: boolean };
 }
@@ -64,6 +66,10 @@ export function createOneTimeCode({ now, lifetimeMs }: { now: () => number; life
           running -= 1;
           if (!isValid()) throw codeOverError();
           used = true;
+        },
+        giveBack() {
+          used = false;
+          left += 1;
         },
         fail() {
           running -= 1;

@@ -65,9 +65,20 @@ export function createFtxDoor({ inbox, options, timeouts, budget, isEncrypted, g
       } finally {
         grant.release();
         pass?.release();
+        if (secured && isKnown) await notePresence(options.home, secured.peer, connection.address.host);
       }
     },
   };
+}
+
+/** Notes for "ftx peers" where a known sender has come from. A list that cannot be written costs only that. */
+async function notePresence(home: string | undefined, peer: Fingerprint, address: string): Promise<void> {
+  const [{ findHome }, { noteVisit }] = await Promise.all([
+    import('../home/state-dir.js'),
+    import('../home/known-peers.js'),
+  ]);
+  const noted = Promise.resolve(home).then((given) => noteVisit(findHome(given), peer, address));
+  await noted.catch(() => undefined);
 }
 
 /** Whether a sender is in the list of those that are let in everywhere. A list that cannot be read knows nobody. */

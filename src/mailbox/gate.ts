@@ -118,8 +118,12 @@ async function pairStranger(channel: Channel, pairing: Pairing, stranger: Strang
       if (!accepts?.(proof)) throw new FtxError('unpaired', 'The code is wrong.');
       const right = attempt;
       attempt = undefined;
+      // The code is claimed first, so that it lets in only one of those who give it at once.
       right?.claim();
-      await rememberSender(home, caller.peer, caller.address.host);
+      await rememberSender(home, caller.peer, caller.address.host).catch((error: unknown) => {
+        right?.giveBack();
+        throw error;
+      });
       onPaired();
       onEvent({ type: 'paired', session: caller.session, peer: formatAddress(caller.address), identity: caller.peer });
     },

@@ -11,7 +11,7 @@
  * message. The peer is told why before the connection goes.
  */
 import { type Address, formatAddress } from '../core/address.js';
-import { FtxError } from '../core/errors.js';
+import { FtxError, isOnWire } from '../core/errors.js';
 import { observeWrites, wrapConnection, type Connection } from '../core/connection.js';
 import { createByteReader, endedError, type ByteReader } from './byte-reader.js';
 import { decodeHeader, decodeMessage, encodeControl, encodeHave } from './codec.js';
@@ -191,8 +191,14 @@ async function takeBytes(reader: ByteReader, length: number, peer: string): Prom
   return bytes;
 }
 
-/** Tells the peer the failure, and destroys the channel with it. */
+const OWN_TROUBLE = {
+  code: 'io',
+  message: 'The other side has a trouble of its own. Its own screen or log tells which.',
+} as const;
+
+/** Tells the peer the failure, and destroys the channel with it. A failure that concerns this machine alone may name its files, which are no business of the peer. */
 export function sayAndDestroy(channel: Channel, { code, message, cause }: FtxError): void {
-  channel.send({ type: 'error', id: 0, code, message }).catch(() => undefined);
+  const told = isOnWire(code) ? ({ code, message } as const) : OWN_TROUBLE;
+  channel.send({ type: 'error', id: 0, ...told }).catch(() => undefined);
   channel.destroy(new FtxError(code, message, { cause }));
 }

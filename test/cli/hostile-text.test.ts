@@ -269,7 +269,7 @@ it('a peer is listed in one line', () => {
       const known = { identity: `sha256:${'0'.repeat(64)}`, since: host } as const;
       for (const line of [
         describePeer({ role: 'receiver', host, paired, ...known }),
-        describePeer({ role: 'sender', address, ...known }),
+        describePeer({ role: 'sender', address, lastAddress: address, lastSeen: host, ...known }),
       ]) {
         expect(line).not.toMatch(/\n/);
         expect(FORBIDDEN.test(line)).toBe(false);

@@ -72,6 +72,19 @@ describe('a code', () => {
     await receiver.program.output('stderr', await identityOf(other.env));
   });
 
+  it('makes a sender known wherever it comes from, and "ftx peers" shows where that was last', async (context) => {
+    const { here, there, receiver } = await makePair();
+    const list = async () => (await runFtx(['peers'], { env: there.env })).stdout;
+    const today = new Date().toISOString().slice(0, 10);
+    expect(await list()).toMatch(/^sender {4}from 127\.0\.0\.1 /);
+    const other = await sendFrom(here.env, `[::1]:${receiver.port}`);
+    if (other.status === 69) skipTest(context, 'this machine has no IPv6 loopback');
+    expect(other.status, other.stderr).toBe(0);
+    receiver.program.kill('SIGTERM');
+    await receiver.program.exit;
+    expect(await list()).toMatch(new RegExp(`^sender {4}from ::1 .* since ${today}, last seen ${today} `));
+  });
+
   it('is taken from a file, and a receiver that knows the sender gets in without it', async () => {
     const [here, there] = [await newHome(), await newHome()];
     const receiver = await startPairing(there.env);
@@ -223,6 +236,9 @@ describe('where only known senders get in', () => {
     await receiver.program.output('stderr', `chmod 600 ${list}`);
     await chmod(list, 0o600);
     expect((await sendFrom(here.env, receiver.address)).status).toBe(0);
+    // The receiver notes the visit after the session, and would write the list anew.
+    receiver.program.kill('SIGTERM');
+    await receiver.program.exit;
     await writeFile(list, '{');
     expect(
       (await runFtx(['receive', '--known-only', '--port', '0', '--dir', await tempDir()], { env: there.env })).status,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BLOCK_BYTES } from '../../src/core/entry.js';
 import type { TransferEvent } from '../../src/core/events.js';
+import { noteVisit, rememberSender } from '../../src/home/known-peers.js';
 import { hashFile, readNames, readStoredNames, setTime, tempDir, writeContent } from '../support/folders.js';
 import { newHome } from '../support/homes.js';
 import { startReceiver, type Mailbox } from '../support/mailbox.js';
@@ -78,6 +79,16 @@ async function makeTree(): Promise<string> {
   await writeFile(join(tree, 'NUL'), 'x');
   return tree;
 }
+
+it('a list of known peers that this build has written is read by 0.1.0, with the senders that came again', async () => {
+  const { env, home } = await newHome();
+  const identity = `sha256:${'a'.repeat(64)}` as const;
+  await rememberSender(home, identity, '192.0.2.7');
+  await noteVisit(home, identity, '192.0.2.9');
+  const exit = await endOf(startFtx(['peers', '--json'], { env, main: old.main }));
+  expect([exit.status, exit.stderr]).toEqual([0, '']);
+  expect(JSON.parse(exit.stdout)).toMatchObject({ role: 'sender', identity, address: '192.0.2.7' });
+});
 
 const SIDES = [
   ['from 0.1.0 to this build', 'sender'],

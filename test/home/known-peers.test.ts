@@ -1,7 +1,16 @@
 import { chmod, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { forgetHost, forgetSenders, readKnownPeers, rememberHost, rememberSender } from '../../src/home/known-peers.js';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import {
+  forgetHost,
+  forgetSenders,
+  noteVisit,
+  readKnownPeers,
+  rememberHost,
+  rememberSender,
+} from '../../src/home/known-peers.js';
+import type { Fingerprint } from '../../src/core/fingerprint.js';
+import { listPeers } from '../../src/home/peers.js';
 import { makeOwnerMark } from '../../src/storage/disk/owner.js';
 import { codeOf } from '../support/error-code.js';
 import { tempDir } from '../support/folders.js';
@@ -128,5 +137,58 @@ describe('known peers', () => {
     await rememberHost(home, 'host:6000', A);
     await chmod(join(home, 'peers.json'), 0o666);
     await expect(readKnownPeers(home)).rejects.toThrow(/chmod 600/);
+  });
+});
+
+describe('a known sender that comes again', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  async function pairedOn(day: string) {
+    vi.useFakeTimers({ toFake: ['Date'], now: new Date(`${day}T12:00:00Z`) });
+    const home = await tempDir();
+    await rememberSender(home, A, '192.0.2.7');
+    const inode = async () => (await stat(join(home, 'peers.json'))).ino;
+    const come = (address: string, on: string, who: Fingerprint = A) => {
+      vi.setSystemTime(new Date(`${on}T12:00:00Z`));
+      return noteVisit(home, who, address);
+    };
+    return { home, inode, come };
+  }
+
+  it('is listed with the address and the day of its last visit', async () => {
+    const { home, come } = await pairedOn('2026-01-31');
+    const paired = { address: '192.0.2.7', since: '2026-01-31T12:00:00.000Z' };
+    expect(await listPeers(home)).toMatchObject([{ ...paired, lastAddress: '192.0.2.7', lastSeen: '2026-01-31' }]);
+    await come('192.0.2.9', '2026-02-03');
+    expect(await listPeers(home)).toMatchObject([{ ...paired, lastAddress: '192.0.2.9', lastSeen: '2026-02-03' }]);
+    await come('192.0.2.7', '2026-02-03');
+    expect(await listPeers(home)).toMatchObject([{ ...paired, lastAddress: '192.0.2.7', lastSeen: '2026-02-03' }]);
+  });
+
+  it('costs the disk nothing more on the same day', async () => {
+    const { inode, come } = await pairedOn('2026-01-31');
+    await come('192.0.2.9', '2026-02-03');
+    const before = await inode();
+    await come('192.0.2.9', '2026-02-03');
+    expect(await inode()).toBe(before);
+    await come('192.0.2.9', '2026-02-04');
+    expect(await inode()).not.toBe(before);
+  });
+
+  it('does not make a sender known that is not, or not any more', async () => {
+    const { home, come } = await pairedOn('2026-01-31');
+    await come('192.0.2.9', '2026-02-03', B);
+    await forgetSenders(home, () => true);
+    await come('192.0.2.9', '2026-02-03');
+    expect(await listPeers(home)).toEqual([]);
+  });
+
+  it.each(['null', '7', '{}', '{"address":1,"day":"x"}', '[]'])('is let in whatever stands there: %s', async (last) => {
+    const home = await tempDir();
+    const text = `{"version":1,"hosts":{},"senders":{"${A}":{"address":"a","since":"","last":${last}}}}`;
+    await writeFile(join(home, 'peers.json'), text, { mode: 0o600 });
+    expect([...(await readKnownPeers(home)).senders.values()]).toEqual([{ address: 'a', since: '' }]);
   });
 });

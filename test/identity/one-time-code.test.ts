@@ -35,6 +35,33 @@ describe('a code', () => {
   });
 });
 
+describe('a code that was right, for a sender that could not be let in', () => {
+  it('is as it was, and meanwhile lets nobody else in', () => {
+    const { clock, code } = makeCode();
+    code.begin().fail();
+    const first = code.begin();
+    first.claim();
+    expect(code.isOpen).toBe(false);
+    expect(() => code.begin()).toThrow(UNPAIRED);
+    first.giveBack();
+    expect(code.isOpen).toBe(true);
+    expect(code.begin().fail()).toEqual({ left: 1, burned: false });
+    code.begin().claim();
+    expect(code.isOpen).toBe(false);
+    clock.ms = 2000;
+    expect(code.expire()).toBe(false);
+  });
+
+  it('is over when its time is', () => {
+    const { clock, code } = makeCode();
+    const late = code.begin();
+    late.claim();
+    clock.ms = 2000;
+    late.giveBack();
+    expect(code.isOpen).toBe(false);
+  });
+});
+
 describe('tries', () => {
   it('are three in all, also when they run at once', () => {
     const { code } = makeCode();

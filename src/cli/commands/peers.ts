@@ -36,11 +36,13 @@ export async function runPeers({ json }: PeersArguments, io: CliIo): Promise<num
   return EXIT.ok;
 }
 
-/** `receiver  backup:6000  k3mq-x2pa-7hwd-a4nt  since 2026-01-31  sha256:…` */
+/** `receiver  backup:6000  k3mq-x2pa-7hwd-a4nt  since 2026-01-31  sha256:…`; a sender has the address that it came from last. */
 export function describePeer(peer: KnownPeer): string {
   const { role, identity, since } = peer;
-  const where = role === 'receiver' ? peer.host : `from ${peer.address}`;
-  const day = `${role === 'receiver' && peer.paired ? 'paired ' : ''}since ${since.slice(0, 'yyyy-mm-dd'.length)}`;
+  const where = role === 'receiver' ? peer.host : `from ${peer.lastAddress}`;
+  const paired = role === 'receiver' && peer.paired ? 'paired ' : '';
+  const seen = role === 'sender' ? `, last seen ${peer.lastSeen}` : '';
+  const day = `${paired}since ${since.slice(0, 'yyyy-mm-dd'.length)}${seen}`;
   return escapeText([role.padEnd('receiver'.length), where, spellFingerprint(identity), day, identity].join('  '));
 }
 
