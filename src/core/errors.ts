@@ -67,7 +67,7 @@ const MEANINGS = {
   'cannot-create': LOCAL,
   'port-in-use': LOCAL,
   'cannot-listen': LOCAL,
-  'no-space': FAILURE,
+  'no-space': { ...FAILURE, resumable: 'always' },
   io: FAILURE,
   aborted: { ...BREAK, retried: 'never' },
 } as const satisfies Record<string, CodeMeaning>;

@@ -41,8 +41,11 @@ export interface PartFile {
   commit(size: number, digest?: string): Promise<Placed>;
   /** Removes what has arrived. Never fails. Safe to call at any time, more than once, and after commit. */
   discard(): Promise<void>;
-  /** Ends like discard, but keeps the confirmed blocks for a later session where that is possible. */
-  suspend(): Promise<void>;
+  /**
+   * Ends like discard, but keeps the confirmed blocks for a later session where that is possible. After a failure
+   * `no-space` they are kept only for a bringer that the owner of the inbox knows. Resolves with whether something is kept.
+   */
+  suspend(): Promise<boolean>;
 }
 
 /** A file that has the name, the size and the time of the offer. The sender has to prove that its own has the same content. */

@@ -15,11 +15,12 @@ import {
 describe('what an error code means', () => {
   const those = (is: (code: ErrorCode) => boolean) => ERROR_CODES.filter(is).sort();
 
-  it('the receiver keeps what has arrived when the connection ends, and drops it when its own side fails', () => {
+  it('the receiver keeps what has arrived when the connection ends or the room, and drops it when its own side fails otherwise', () => {
     expect(those((code) => isResumable(code, 'receiver'))).toEqual([
       'aborted',
       'busy',
       'lost',
+      'no-space',
       'protocol',
       'shutting-down',
       'timeout',

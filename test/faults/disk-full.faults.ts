@@ -2,12 +2,14 @@
 import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
-import { expectFailure, expectTaken } from '../support/aftermath.js';
+import { expectFailure, expectTaken, expectWhole } from '../support/aftermath.js';
 import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
+import { newHome, sendWithCode, startPairing } from '../support/homes.js';
 import { mountMemory, remount } from '../support/mounts.js';
-import { endOf, startFtx } from '../support/processes.js';
+import { endOf, runFtx, startFtx } from '../support/processes.js';
 import { startProxy } from '../support/proxy.js';
+import { needStrace, traceProcess } from '../support/strace.js';
 
 const MIB = 1024 * 1024;
 const FULL = /file\.bin.*: the receiver's disk is full/;
@@ -52,6 +54,7 @@ describe('a disk that is full in the middle', () => {
       writeFile(filler, Buffer.alloc(160 * MIB)).catch(() => undefined),
     );
     expectFailure(exit, 74, FULL);
+    expect(exit.stderr).toMatch(/ MiB of it have not arrived\. What had arrived was removed\./);
     expect(await readNames(receiver.dir)).toEqual(['filler']);
     await rm(filler);
     expect(await readFreeBytes(receiver.dir)).toBe(160 * MIB);
@@ -67,6 +70,44 @@ describe('a disk that is full in the middle', () => {
     const again = startFtx(['send', '-', '--name', 'file.bin', '--quiet', '--to', receiver.address]);
     again.stdin.write(Buffer.alloc(8 * MIB, 1));
     expect((await endOf(again)).status).toBe(0);
+    expect(await readNames(receiver.dir)).toEqual(['file.bin']);
+  });
+});
+
+/** A receiver on a folder, and the environment of a sender that it knows. */
+async function startKnowing(dir: string): Promise<{ receiver: Mailbox; env: NodeJS.ProcessEnv }> {
+  const [there, here] = [await newHome(), await newHome()];
+  const { code, address, program } = await startPairing(there.env);
+  expect((await sendWithCode(here.env, address, code, '--quiet')).status).toBe(0);
+  program.kill('SIGTERM');
+  await program.exit;
+  const receiver = await startReceiver(['--dir', dir, '--no-ledger'], { env: there.env });
+  return { receiver: { ...receiver, dir }, env: here.env };
+}
+
+describe('a large file of a sender that is known', () => {
+  it.for(['ENOSPC', 'EDQUOT'])('is kept as far as it has come (%s), and gone on with', async (errno, context) => {
+    await needStrace(context);
+    const { receiver, env } = await startKnowing(await tempDir());
+    const file = await makeFile(80 * MIB);
+    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 40 * MIB } });
+    // By any name the receiver is the one that it has paired with.
+    const { identity } = receiver.listening;
+    const args = ['send', file, '--retry', '0', '--json', '--peer', identity!];
+    const sender = startFtx([...args, '--to', proxy.address], { env });
+    await proxy.struck;
+    const trace = await traceProcess(receiver.program.pid, { calls: ['pwrite64', 'pwritev'], fault: `error=${errno}` });
+    proxy.resume();
+    const exit = await sender.exit;
+    await trace.stop();
+    expect(exit.status, exit.stderr).toBe(74);
+    expect(exit.stderr).toMatch(
+      /file\.bin: the receiver's disk .*\. [\d.]+ MiB of it have not arrived\. What has arrived is kept; the same command goes on\./,
+    );
+    const again = await runFtx([...args, '--to', receiver.address], { env });
+    expect(again.status, again.stderr).toBe(0);
+    expect(Number(/"type":"resumed".*?"bytes":(\d+)/.exec(again.stdout)?.[1])).toBeGreaterThan(8 * MIB);
+    await expectWhole(receiver.dir, file);
     expect(await readNames(receiver.dir)).toEqual(['file.bin']);
   });
 });

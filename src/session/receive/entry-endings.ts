@@ -1,12 +1,20 @@
 /** Ends entries, and tells the sender and the listeners of events how far an entry is and how it has ended. */
-import { isRefusal, isResumable, toFtxError, type FtxError } from '../../core/errors.js';
-import { BLOCK_BYTES } from '../../core/entry.js';
+import { FtxError, isRefusal, isResumable, toFtxError } from '../../core/errors.js';
+import { formatBytes } from '../../core/bytes.js';
+import { BLOCK_BYTES, MIN_RESUMABLE_BYTES } from '../../core/entry.js';
 import type { Sink } from '../../core/sink.js';
 import type { Channel } from '../../protocol/channel.js';
 import type { ReceiverWatch } from '../shares.js';
 import { secondsSince, type Tally } from '../tally.js';
 import { createBackground } from './background.js';
-import { closeEntry, type IncomingEntry, type IncomingEntryIn, type Offered, type Stored } from './incoming-entry.js';
+import {
+  closeEntry,
+  hasContent,
+  type IncomingEntry,
+  type IncomingEntryIn,
+  type Offered,
+  type Stored,
+} from './incoming-entry.js';
 import type { OpenEntries } from './open-entries.js';
 import type { Openings } from './openings.js';
 
@@ -42,6 +50,30 @@ export function tellFailed(
   const type = refused && state === 'opening' ? 'refused' : 'error';
   channel.send({ type, id, code, message }).catch(() => undefined);
   return () => tally.emit({ type: refused ? 'refused' : 'failed', path, code, message });
+}
+
+/** The sender hears of the failure at once, and the user when it is over. */
+function tellAtOnce(closing: Promise<unknown>, tellUser: () => void): Promise<void> {
+  return closing.then(tellUser, tellUser);
+}
+
+/** Whether the sender of a large file has to hear what has become of it: there was room for a part of it only. */
+function isWorthTelling(
+  entry: IncomingEntry,
+  { code }: FtxError,
+): entry is IncomingEntryIn<'receiving' | 'committing'> {
+  return code === 'no-space' && hasContent(entry) && (entry.offer.size ?? Infinity) >= MIN_RESUMABLE_BYTES;
+}
+
+function tellFate(
+  { offer: { size }, file }: IncomingEntryIn<'receiving' | 'committing'>,
+  { code, message, cause }: FtxError,
+  isKept: boolean,
+): FtxError {
+  const missing = size === null ? 0 : size - file.bytes();
+  const much = missing > 0 ? ` ${formatBytes(missing)} of it have not arrived.` : '';
+  const fate = isKept ? 'What has arrived is kept; the same command goes on.' : 'What had arrived was removed.';
+  return new FtxError(code, `${message}${much} ${fate}`, { cause });
 }
 
 /** Another session of the sender goes on with the file: the sender offers it again. To the user nothing has come to an end. */
@@ -89,10 +121,14 @@ export class EntryEndings {
     const entry = this.#open.remove(id);
     if (!entry) return;
     if (error.code === 'too-many') this.#excess = error;
-    const tell = tellSender(this.#options, entry, error);
-    const closed = closeEntry(entry, keep).then(tell, tell);
-    const ended = closed.finally(() => this.#openings.end(id));
-    void this.run(id, ended);
+    const closing = closeEntry(entry, keep);
+    const ended = isWorthTelling(entry, error)
+      ? closing.then((isKept) => tellSender(this.#options, entry, tellFate(entry, error, isKept))())
+      : tellAtOnce(closing, tellSender(this.#options, entry, error));
+    void this.run(
+      id,
+      ended.finally(() => this.#openings.end(id)),
+    );
   }
 
   /** `work` goes on beside the reading of frames; its failure ends the entry. The promise never rejects. */

@@ -155,7 +155,10 @@ export class IncomingEntries {
   /** The entry may have come to its end while the sink opened its file. */
   async #startReceiving({ id, offer, startedAt }: Offered, part: PartFile): Promise<void> {
     const { channel, tally } = this.#options;
-    if (!this.#open.has(id)) return part.suspend();
+    if (!this.#open.has(id)) {
+      await part.suspend();
+      return;
+    }
     const file = createIncomingFile(part, offer.size, (error) => this.#endings.fail(id, error));
     const receiving = { id, offer, startedAt, state: 'receiving', file } as const;
     this.#open.set(receiving);

@@ -66,9 +66,14 @@ export interface Stored {
 /**
  * Resolves when nothing works at an entry that ends without being stored. With
  * `keep`, the blocks that are durable stay for a later session; without, what
- * has arrived is removed.
+ * has arrived is removed. Resolves with whether something is kept.
  */
-export async function closeEntry(entry: IncomingEntry, keep: boolean): Promise<void> {
+export async function closeEntry(entry: IncomingEntry, keep: boolean): Promise<boolean> {
   if (entry.state === 'opening') await entry.opened;
-  if (entry.state === 'receiving' || entry.state === 'committing') await entry.file.close(keep);
+  return hasContent(entry) && entry.file.close(keep);
+}
+
+/** Whether content of the entry may have arrived. */
+export function hasContent(entry: IncomingEntry): entry is IncomingEntryIn<'receiving' | 'committing'> {
+  return entry.state === 'receiving' || entry.state === 'committing';
 }

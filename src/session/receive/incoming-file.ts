@@ -1,6 +1,6 @@
 /** One file on its way into a sink: its blocks are verified and written, and then the whole is verified and committed. */
 import { digestBlock } from '../../core/checksum.js';
-import { FtxError, toFtxError } from '../../core/errors.js';
+import { FtxError, isResumable, toFtxError } from '../../core/errors.js';
 import type { PartFile, Placed } from '../../core/sink.js';
 import type { DataMessage } from '../../protocol/messages.js';
 import { createBlockMap, type BlockPlace } from './block-map.js';
@@ -47,8 +47,11 @@ export interface IncomingFile {
    * FtxError `checksum`, the failure of a write, or what PartFile.commit throws.
    */
   commit(): Promise<Placed>;
-  /** Waits for the writes. Then keeps what a later session can build on, or removes everything without `keep`. */
-  close(keep: boolean): Promise<void>;
+  /**
+   * Waits for the writes. Then keeps what a later session can build on, or removes everything without `keep`. Resolves
+   * with whether something is kept.
+   */
+  close(keep: boolean): Promise<boolean>;
 }
 
 /** `onWriteFailure` is called as soon as a write fails. `size` is null for a stream. */
@@ -94,14 +97,18 @@ export function createIncomingFile(
       if (map.digest() !== announced?.digest) throw digestError();
       return part.commit(announced.size, announced.digest);
     },
-    async close(keep) {
-      const written = await writes.whenDone().then(
-        () => true,
-        () => false,
-      );
-      await (keep && written ? part.suspend() : part.discard());
-    },
+    close: (keep) => closePart(part, writes, keep),
   };
+}
+
+async function closePart(part: PartFile, writes: Writes, keep: boolean): Promise<boolean> {
+  const isSound = await writes.whenDone().then(
+    () => true,
+    (error: unknown) => isResumable(toFtxError(error).code, 'receiver'),
+  );
+  if (keep && isSound) return part.suspend();
+  await part.discard();
+  return false;
 }
 
 function digestError(): FtxError {

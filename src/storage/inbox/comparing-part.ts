@@ -32,7 +32,7 @@ export function createComparingPart(options: ComparingOptions): PartFile {
     write: (block, offset) => part.write(block, offset),
     confirm: (offset, digest) => part.confirm(offset, digest),
     commit: (size) => part.commit(size),
-    discard: () => part.close((received) => received.discard()),
+    discard: () => part.close(discard).then(nothing),
     suspend: () => part.close((received) => received.suspend()),
   };
 }
@@ -66,7 +66,7 @@ class ComparingPart {
         await this.#writeOnce(block, offset);
       } catch (error) {
         // Without the part that was to take the content, nothing can come of the file any more.
-        if (this.#state.state === 'equal' && !this.#isRefused) await this.#end((part) => part.discard());
+        if (this.#state.state === 'equal' && !this.#isRefused) await this.#end(discard);
         throw error;
       }
     });
@@ -98,7 +98,7 @@ class ComparingPart {
       try {
         return await this.#commitOnce(size);
       } catch (error) {
-        await this.#end((part) => part.discard());
+        await this.#end(discard);
         throw error;
       }
     });
@@ -117,14 +117,15 @@ class ComparingPart {
     return (await this.#receive()).commit(size);
   }
 
-  /** Ends the part file. `end` is what becomes of content that was received. Never fails. */
-  close(end: (part: PartFile) => Promise<void>): Promise<void> {
+  /** Ends the part file. `end` is what becomes of content that was received. Resolves with whether something is kept. Never fails. */
+  close(end: (part: PartFile) => Promise<boolean>): Promise<boolean> {
     return this.#inTurn(() => this.#end(end));
   }
 
-  async #end(end: (part: PartFile) => Promise<void>): Promise<void> {
+  async #end(end: (part: PartFile) => Promise<boolean>): Promise<boolean> {
     if (this.#state.state === 'received') return end(this.#state.part);
     await this.#release(() => this.#options.place.discard());
+    return false;
   }
 
   get #path(): string {
@@ -203,4 +204,13 @@ class ComparingPart {
     await this.#options.there.close().catch(() => undefined);
     place();
   }
+}
+
+async function discard(part: PartFile): Promise<false> {
+  await part.discard();
+  return false;
+}
+
+function nothing(): void {
+  return undefined;
 }

@@ -52,11 +52,12 @@ export async function openFile(
   const delivered = await deliveries?.find(offer, vouched);
   if (delivered?.fit === 'same') return { state: 'delivered', as: delivered.as, digest: delivered.digest };
   const findPlace = () => folders.find(path);
-  const opening = createOpening(session, offer, vouched, signal);
+  const isKnown = session.isKnown || delivered !== undefined;
+  const opening = createOpening(session, offer, { vouched, isKnown, signal });
   return withHold(await findPlace(), async (place) => {
     const name = delivered ? nameOf(delivered.as) : place.path.name;
     const there = readExisting(join(place.folder, name));
-    const decision = decideFile(session.onConflict, offer, there, session.isKnown || delivered !== undefined);
+    const decision = decideFile(session.onConflict, offer, there, isKnown);
     if (decision === 'receive') return opening.receive(place);
     const digest = delivered?.fit === 'untouched' ? delivered.digest : undefined;
     const canTell = vouched.canProve || digest !== undefined;
@@ -65,8 +66,15 @@ export async function openFile(
   });
 }
 
+interface Offering {
+  readonly vouched: Vouched;
+  /** Whether the sender is known, or has brought this very entry before. */
+  readonly isKnown: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** The ways in which an offered file can be received. */
-function createOpening(session: OpenOptions, offer: Entry, vouched: Vouched, signal?: AbortSignal) {
+function createOpening(session: OpenOptions, offer: Entry, { vouched, isKnown, signal }: Offering) {
   const { onConflict, maxSize, peer, deliveries } = session;
   const note = (as: string, digest: string | undefined, stats: BigIntStats | undefined) => {
     if (digest !== undefined) deliveries?.note(offer, vouched, { as, digest, stats });
@@ -75,7 +83,8 @@ function createOpening(session: OpenOptions, offer: Entry, vouched: Vouched, sig
   async function receive(place: HeldPlace, by = peer): Promise<PartFile> {
     let digest: string | undefined;
     const onStored = (as: string, stats: BigIntStats | undefined) => note(as, digest, stats);
-    const part = await openPart({ offer, onConflict, maxSize, place, onStored }, session, by, signal);
+    const options = { offer, onConflict, maxSize, place, isKeptWhenFull: isKnown, onStored };
+    const part = await openPart(options, session, by, signal);
     return { ...part, commit: (size, ofFile) => ((digest = ofFile), part.commit(size)) };
   }
 
@@ -144,7 +153,7 @@ async function openPart(
 async function limitPart(
   part: PartFile,
   { space, quota }: Limits,
-  { offer: { path, size }, place }: PartFileOptions,
+  { offer: { path, size }, place, isKeptWhenFull }: PartFileOptions,
   isKept: boolean,
 ): Promise<PartFile> {
   const disk = space?.at(place.ground);
@@ -153,7 +162,7 @@ async function limitPart(
   try {
     const missing = size && Math.max(0, size - part.durable.length * BLOCK_BYTES);
     await quota?.assertRoom(path, cost(missing ?? 0));
-    return disk ? withReservation(counted, await disk.reserve(path, missing)) : counted;
+    return disk ? withReservation(counted, await disk.reserve(path, missing), isKeptWhenFull) : counted;
   } catch (error) {
     await part.suspend();
     throw error;

@@ -25,6 +25,8 @@ export interface PartFileOptions {
   readonly onConflict: ConflictPolicy;
   /** The size of the largest file, in bytes. */
   readonly maxSize: number;
+  /** Whether what has arrived stays for a later session when the disk or the quota gets full. */
+  readonly isKeptWhenFull: boolean;
   /** Told where the file stands, and how ftx left it; without stats if somebody took it away at once. */
   readonly onStored?: ((as: string, stats: BigIntStats | undefined) => void) | undefined;
 }
@@ -53,12 +55,14 @@ export function createPartFile(options: PartFileOptions): PartFile {
     },
     commit: (size) => part.commit(size).finally(() => signs.end()),
     discard,
-    suspend: discard,
+    suspend: () => discard().then(() => false),
   };
 }
 
 /** A part file on the disk. resumable-part.ts uses `sync` and `close` to keep it for a later session. */
 export class DiskPart {
+  /** Whether a commit has failed and left the file, because the disk is full. */
+  isLeft = false;
   readonly #options: PartFileOptions;
   readonly #name: string;
   readonly #isThere: boolean;
@@ -67,6 +71,8 @@ export class DiskPart {
   #stretching: Promise<void> | undefined;
   #opening: Promise<OpenPart> | undefined;
   #failure: FtxError | undefined;
+  /** Whether nothing worse has happened than that there was no room for a write: what was written before can be made durable. */
+  #isOnlyFull = false;
   #ending: Promise<void> | undefined;
 
   constructor(options: PartFileOptions, { name, bytes }: PartOnDisk) {
@@ -109,12 +115,13 @@ export class DiskPart {
     return this.#attempt(async ({ file }) => {
       await this.#stretch(file);
       await file.datasync();
-    });
+    }, 'sync');
   }
 
-  commit(size: number): Promise<Placed> {
+  /** After a failure the file is removed, unless the disk is full and it is to be kept then. */
+  commit(size: number, isKeptWhenFull = false): Promise<Placed> {
     if (this.#ending) return Promise.reject(endedError(this.#options.place.path.text));
-    const committed = this.#commitOnce(size);
+    const committed = this.#commitOnce(size, isKeptWhenFull);
     this.#ending = committed.then(ignore, ignore);
     return committed;
   }
@@ -142,17 +149,18 @@ export class DiskPart {
     await this.#stretching;
   }
 
-  async #attempt(work: (part: OpenPart) => Promise<void>): Promise<void> {
+  async #attempt(work: (part: OpenPart) => Promise<void>, what: 'write' | 'sync' = 'write'): Promise<void> {
     const { place } = this.#options;
     if (this.#ending) throw endedError(place.path.text);
-    if (this.#failure) throw this.#failure;
+    if (this.#failure && !(what === 'sync' && this.#isOnlyFull)) throw this.#failure;
     try {
       await work(await this.#open());
     } catch (error) {
       // A write that was running when the file ended fails for that reason, whatever the system says.
       if (this.#isEnding()) throw endedError(place.path.text);
-      this.#failure ??= diskError(error, place.path.text);
-      throw this.#failure;
+      const failure = diskError(error, place.path.text);
+      this.#isOnlyFull = what === 'write' && failure.code === 'no-space' && (!this.#failure || this.#isOnlyFull);
+      throw (this.#failure ??= failure);
     }
   }
 
@@ -160,7 +168,7 @@ export class DiskPart {
     return this.#ending !== undefined;
   }
 
-  async #commitOnce(size: number): Promise<Placed> {
+  async #commitOnce(size: number, isKeptWhenFull: boolean): Promise<Placed> {
     const { place, onConflict, offer, onStored } = this.#options;
     try {
       if (this.#failure) throw this.#failure;
@@ -172,8 +180,10 @@ export class DiskPart {
       onStored?.(as, stats);
       return already ? { as, already } : { as };
     } catch (error) {
-      await this.#remove();
-      throw diskError(error, place.path.text);
+      const failure = diskError(error, place.path.text);
+      this.isLeft = isKeptWhenFull && failure.code === 'no-space';
+      await (this.isLeft ? this.#close() : this.#remove());
+      throw failure;
     }
   }
 

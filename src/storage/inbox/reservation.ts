@@ -1,4 +1,5 @@
 /** The room of one file on its way to a disk: promised before its first byte, or taken with each write. */
+import { FtxError } from '../../core/errors.js';
 import type { PartFile, Placed } from '../../core/sink.js';
 import type { DiskAccount, Promised } from './disk-account.js';
 import { fullError, restError } from './room-errors.js';
@@ -115,16 +116,30 @@ export function createPromised(sums: readonly Promised[], bytes: number): Promis
   return promised;
 }
 
-/** The part file. Each write takes some of the reservation, and the end releases the rest. */
-export function withReservation(part: PartFile, reservation: Reservation): PartFile {
+/**
+ * The part file. Each write takes some of the reservation, and the end releases the rest. `isKeptWhenFull`: what has
+ * arrived may be kept although there is no room for the rest.
+ */
+export function withReservation(part: PartFile, reservation: Reservation, isKeptWhenFull: boolean): PartFile {
+  let isFull = false;
+
   async function write(block: Uint8Array, offset: number): Promise<void> {
     try {
       const asked = reservation.take(block.length);
       if (asked) await asked;
       await part.write(block, offset);
+    } catch (error) {
+      isFull ||= error instanceof FtxError && error.code === 'no-space';
+      throw error;
     } finally {
       reservation.settle(block.length);
     }
+  }
+
+  async function suspend(): Promise<boolean> {
+    if (isKeptWhenFull || !isFull) return part.suspend();
+    await part.discard();
+    return false;
   }
 
   async function commit(size: number): Promise<Placed> {
@@ -143,6 +158,6 @@ export function withReservation(part: PartFile, reservation: Reservation): PartF
     write,
     commit: (size) => commit(size).finally(() => reservation.release()),
     discard: () => part.discard().finally(() => reservation.release()),
-    suspend: () => part.suspend().finally(() => reservation.release()),
+    suspend: () => suspend().finally(() => reservation.release()),
   };
 }

@@ -5,11 +5,11 @@ import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../../core/errors.js';
 import { BLOCK_BYTES, MIN_RESUMABLE_BYTES, type Entry } from '../../core/entry.js';
-import type { PartFile, Placed } from '../../core/sink.js';
+import type { PartFile } from '../../core/sink.js';
 import { countFromStart, countUpTo, openJournal, readJournal, type BlockJournal } from '../disk/block-journal.js';
 import { cutTail } from '../disk/extent.js';
-import { createCheckpoints } from './checkpoints.js';
-import { busyError, claimPart, isClaimed } from './part-claims.js';
+import { createKeptPart, readPin } from './kept-part.js';
+import { claimPart, isClaimed } from './part-claims.js';
 import { LOCK_SUFFIX, takeLock, type Lock } from '../disk/lock.js';
 import { DiskPart, type PartFileOptions } from './part-file.js';
 import { PART_SUFFIX } from '../names/part-name.js';
@@ -155,15 +155,7 @@ async function openWithJournal(options: PartFileOptions, name: string, journal: 
     name,
     bytes: durable.length > 0 ? await cutTail(path, countUpTo(journal.known) * BLOCK_BYTES) : 0,
   });
-  return createResumable(part, journal, { durable, isExact, held, file: path, path: options.offer.path });
-}
-
-/** How a file looks now: no content can change without it. Undefined where the disk's times are too coarse for that. */
-function readPin(path: string): bigint | undefined {
-  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  if (!stats || stats.ctimeNs % 1_000_000_000n === 0n) return undefined;
-  const { ino, size, mtimeNs, ctimeNs } = stats;
-  return createHash('sha256').update([ino, size, mtimeNs, ctimeNs].join(' ')).digest().readBigUInt64BE();
+  return createKeptPart(part, journal, { durable, isExact, held, file: path, options });
 }
 
 /** Returns the digests of the blocks that both the journal and the part file hold, from block 0 on without a gap. */
@@ -172,78 +164,4 @@ function readDurable({ known }: BlockJournal, path: string, offer: Entry): bigin
   if (!stats?.isFile() || stats.nlink !== 1) return [];
   const count = Math.min(countFromStart(known), countBlocks(stats.size, offer));
   return Array.from({ length: count }, (_, block) => known.get(block) ?? 0n);
-}
-
-interface Claimed {
-  readonly durable: readonly bigint[];
-  /** Whether nobody has touched the part file since its last session suspended it. */
-  readonly isExact: boolean;
-  /** The part file. */
-  readonly file: string;
-  readonly held: Lock;
-  /** The path in the offer, for messages. */
-  readonly path: string;
-}
-
-function createResumable(
-  part: DiskPart,
-  journal: BlockJournal,
-  { durable, isExact, held, file, path }: Claimed,
-): PartFile {
-  const checkpoints = createCheckpoints(part, journal, () => held.isHeld());
-  /** Durable blocks that have not been read again. */
-  const doubtful = new Set(isExact ? [] : durable.keys());
-  let ending: Promise<void> | undefined;
-
-  /** Ends the part file by the first call of commit, discard or suspend. Later calls wait for the same end. */
-  const end = (work: () => Promise<void>) => (ending ??= work().finally(() => held.release()));
-
-  /** Leaves the files alone: they may belong to another process by now. */
-  const close = () => part.close().then(() => journal.close().catch(() => undefined));
-
-  async function discard(): Promise<void> {
-    await checkpoints.stop();
-    if (!(await held.isHeld())) return close();
-    await part.discard();
-    await journal.discard().catch(() => undefined);
-  }
-
-  async function keep(): Promise<void> {
-    const pin = doubtful.size === 0 ? readPin(file) : undefined;
-    if (pin !== undefined && (await held.isHeld())) await journal.recordPin(pin).catch(() => undefined);
-    return close();
-  }
-
-  async function commit(size: number): Promise<Placed> {
-    // The system reports a lost write only once. A running fsync may be the one to which it is reported.
-    await checkpoints.stop();
-    if (await held.isHeld()) return part.commit(size).finally(() => journal.discard().catch(() => undefined));
-    await close();
-    throw busyError(path);
-  }
-
-  return {
-    state: 'part',
-    durable,
-    ...(!isExact && { readAgain: (target: Uint8Array, offset: number) => part.read(target, offset) }),
-    confirm(offset, digest) {
-      doubtful.delete(offset / BLOCK_BYTES);
-      checkpoints.note(offset / BLOCK_BYTES, digest);
-    },
-    async write(block, offset) {
-      await checkpoints.forget(Math.floor(offset / BLOCK_BYTES));
-      await part.write(block, offset);
-    },
-    async commit(size) {
-      const placed = commit(size);
-      await end(() => placed.then(nothing, nothing));
-      return placed;
-    },
-    discard: () => end(discard),
-    suspend: () => end(async () => ((await checkpoints.finish()) ? keep() : discard())),
-  };
-}
-
-function nothing(): void {
-  return undefined;
 }

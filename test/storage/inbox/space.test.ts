@@ -249,7 +249,7 @@ describe('a running figure', () => {
       .join()
       .at(GROUND);
     for (const size of [0, 1]) {
-      const part = withReservation(fakePart(), await disk.reserve('x', size));
+      const part = withReservation(fakePart(), await disk.reserve('x', size), false);
       if (size > 0) await part.write(new Uint8Array(size), 0);
       await part.commit(size);
     }
@@ -337,7 +337,8 @@ function gone(): never {
 function fakePart(): PartFile {
   const done = () => Promise.resolve();
   const commit = () => Promise.resolve({ as: 'x' });
-  return { state: 'part', durable: [], confirm: () => undefined, write: done, commit, discard: done, suspend: done };
+  const suspend = () => Promise.resolve(false);
+  return { state: 'part', durable: [], confirm: () => undefined, write: done, commit, discard: done, suspend };
 }
 
 describe('a sink', () => {

@@ -1,0 +1,100 @@
+/** A part file with a journal of what is durable in it, on its way to its commit, its removal, or a later session. */
+import { createHash } from 'node:crypto';
+import { lstatSync } from 'node:fs';
+import { BLOCK_BYTES } from '../../core/entry.js';
+import type { PartFile, Placed } from '../../core/sink.js';
+import type { BlockJournal } from '../disk/block-journal.js';
+import type { Lock } from '../disk/lock.js';
+import { createCheckpoints } from './checkpoints.js';
+import { busyError } from './part-claims.js';
+import type { DiskPart, PartFileOptions } from './part-file.js';
+
+interface Claimed {
+  readonly durable: readonly bigint[];
+  /** Whether nobody has touched the part file since its last session suspended it. */
+  readonly isExact: boolean;
+  /** The part file. */
+  readonly file: string;
+  readonly held: Lock;
+  readonly options: Pick<PartFileOptions, 'offer' | 'isKeptWhenFull'>;
+}
+
+/** Makes a part file that stays for a later session when it is suspended. */
+export function createKeptPart(part: DiskPart, journal: BlockJournal, claimed: Claimed): PartFile {
+  const { durable, isExact, held, file, options } = claimed;
+  const checkpoints = createCheckpoints(part, journal, () => held.isHeld());
+  /** Durable blocks that have not been read again. */
+  const doubtful = new Set(isExact ? [] : durable.keys());
+  let ending: Promise<boolean> | undefined;
+
+  /**
+   * Ends the part file by the first call of commit, discard or suspend. Later calls wait for the same end. Resolves with
+   * whether the part stays.
+   */
+  const end = (work: () => Promise<boolean>) => (ending ??= work().finally(() => held.release()));
+
+  /** Leaves the files alone: they may belong to another process by now. */
+  const close = () => part.close().then(() => journal.close().catch(() => undefined));
+
+  async function discard(): Promise<false> {
+    await checkpoints.stop();
+    if (await held.isHeld()) {
+      await part.discard();
+      await journal.discard().catch(nothing);
+    } else await close();
+    return false;
+  }
+
+  async function keep(): Promise<true> {
+    const pin = doubtful.size === 0 ? readPin(file) : undefined;
+    if (pin !== undefined && (await held.isHeld())) await journal.recordPin(pin).catch(nothing);
+    await close();
+    return true;
+  }
+
+  async function commit(size: number): Promise<Placed> {
+    // The system reports a lost write only once. A running fsync may be the one to which it is reported.
+    await checkpoints.stop();
+    if (await held.isHeld()) return part.commit(size, options.isKeptWhenFull).finally(() => endJournal(part, journal));
+    await close();
+    throw busyError(options.offer.path);
+  }
+
+  return {
+    state: 'part',
+    durable,
+    ...(!isExact && { readAgain: (target: Uint8Array, offset: number) => part.read(target, offset) }),
+    confirm(offset, digest) {
+      doubtful.delete(offset / BLOCK_BYTES);
+      checkpoints.note(offset / BLOCK_BYTES, digest);
+    },
+    async write(block, offset) {
+      await checkpoints.forget(Math.floor(offset / BLOCK_BYTES));
+      await part.write(block, offset);
+    },
+    async commit(size) {
+      const placed = commit(size);
+      await end(() => placed.then(nothing, nothing).then(() => part.isLeft));
+      return placed;
+    },
+    discard: () => end(discard).then(nothing),
+    suspend: () => end(async () => ((await checkpoints.finish()) ? keep() : discard())),
+  };
+}
+
+/** Without its part, the journal goes too. If the disk is full, both may be left. */
+function endJournal({ isLeft }: DiskPart, journal: BlockJournal): Promise<void> {
+  return (isLeft ? journal.close() : journal.discard()).catch(nothing);
+}
+
+/** How a file looks now: no content can change without it. Undefined where the disk's times are too coarse for that. */
+export function readPin(path: string): bigint | undefined {
+  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  if (!stats || stats.ctimeNs % 1_000_000_000n === 0n) return undefined;
+  const { ino, size, mtimeNs, ctimeNs } = stats;
+  return createHash('sha256').update([ino, size, mtimeNs, ctimeNs].join(' ')).digest().readBigUInt64BE();
+}
+
+function nothing(): void {
+  return undefined;
+}
