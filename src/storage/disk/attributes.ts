@@ -23,9 +23,13 @@ export function setMode({ fd }: OpenFile, mode: number): void {
   chmodKept(fd, mode & 0o777);
 }
 
-/** Sets the nine permission bits of a folder. It keeps setgid, by which a team's folder hands its group on to what is new in it. */
-export function setFolderMode(folder: OpenFile, mode: number): void {
-  chmodKept(folder.fd, (mode & 0o777) | (fstatSync(folder.fd).mode & SETGID));
+/**
+ * Sets the nine permission bits of a folder. It keeps setgid, by which a team's folder hands its group on to what is new
+ * in it. Does nothing if `isPutOff` returns true for the new bits, because somebody else sets them later.
+ */
+export function setFolderMode(folder: OpenFile, mode: number, isPutOff: (bits: number) => boolean): void {
+  const bits = (mode & 0o777) | (fstatSync(folder.fd).mode & SETGID);
+  if (!isPutOff(bits)) chmodKept(folder.fd, bits);
 }
 
 function chmodKept(fd: number, mode: number): void {

@@ -2,7 +2,7 @@
 import { constants, fsync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { errnoOf } from '../../core/errors.js';
-import { descriptorOf, type HeldFolder } from './held-folder.js';
+import { descriptorOf, identify, type HeldFolder } from './held-folder.js';
 
 export interface Durability {
   /** Makes the content and the attributes of a file durable, or those of a folder. */
@@ -13,9 +13,9 @@ export interface Durability {
   folder(path: string): Promise<void>;
   /**
    * Makes a folder that was there, and its name in the folder at `parent`, durable: once in the life of this process,
-   * because whoever made it may not have waited for the disk.
+   * because whoever made it may not have waited for the disk. `openUp` is called before that, and what it returns after.
    */
-  found(folder: HeldFolder, parent: string): Promise<void>;
+  found(folder: HeldFolder, parent: string, openUp: () => (() => void) | undefined): Promise<void>;
   /** Notes a folder that was made, and whose name is durable. */
   made(folder: HeldFolder): void;
 }
@@ -29,9 +29,14 @@ export const DURABLE: Durability = {
   file: (file) => file.sync(),
   descriptor: syncDescriptor,
   folder: syncFolder,
-  async found(folder, parent) {
-    if (durable.has(identify(folder))) return;
-    await Promise.all([folder.path, parent].map(syncIfReadable));
+  async found(folder, parent, openUp) {
+    if (durable.has(keyOf(folder))) return;
+    const close = openUp();
+    try {
+      await Promise.all([folder.path, parent].map(syncIfReadable));
+    } finally {
+      close?.();
+    }
     noteDurable(folder);
   },
   made: noteDurable,
@@ -47,13 +52,12 @@ export const LEFT_TO_THE_SYSTEM: Durability = {
 };
 
 function noteDurable(folder: HeldFolder): void {
-  durable.add(identify(folder));
+  durable.add(keyOf(folder));
   if (durable.size > MAX_DURABLE) durable.delete(durable.values().next().value ?? '');
 }
 
-/** Another folder may get the same inode later. */
-function identify({ id, stats }: HeldFolder): string {
-  return `${id}:${stats.birthtimeNs}`;
+function keyOf({ id, stats }: HeldFolder): string {
+  return `${id} ${identify(stats)}`;
 }
 
 /** Whoever may walk through a folder may not always list it, and only who may list it can sync it. */

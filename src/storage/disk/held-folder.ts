@@ -104,13 +104,18 @@ function expectFolder(found: HeldFolder | Obstacle): HeldFolder {
 
 /** The folder at the end of the way, if it was held a moment ago. That is half of the work of holdWay. */
 export function holdKnown(way: Way): HeldFolder | undefined {
-  let path = way.root;
-  for (const component of way.components.slice(0, -1)) {
-    path += `/${component}`;
-    if (!lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+  try {
+    let path = way.root;
+    for (const component of way.components.slice(0, -1)) {
+      path += `/${component}`;
+      if (!lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+    }
+    const stats = lookForFolder(way);
+    return stats && useKnown(stats);
+  } catch {
+    // Whoever walks there finds out why.
+    return undefined;
   }
-  const stats = lookForFolder(way);
-  return stats && useKnown(stats);
 }
 
 /** Looks at the folder at the end of the way; undefined when there is none, or a link. */
@@ -118,6 +123,31 @@ export function lookForFolder({ root, components }: Way): BigIntStats | undefine
   const look = components.length === 0 ? statSync : lstatSync;
   const stats = look([root, ...components].join('/'), { bigint: true, throwIfNoEntry: false });
   return stats?.isDirectory() ? stats : undefined;
+}
+
+/** Whether the way still leads to the held folder, which is then looked at anew. */
+export function isStillAt(way: Way, held: HeldFolder): boolean {
+  const stats = lookForFolder(way);
+  if (!stats || idOf(stats) !== held.id) return false;
+  const folder = open.get(held.id);
+  if (folder) folder.stats = stats;
+  return true;
+}
+
+/** Holds a folder that is held already once more. */
+export function holdAgain(held: HeldFolder): HeldFolder {
+  const folder = open.get(held.id);
+  return folder ? use(folder) : held;
+}
+
+/** Holds whatever is at the path, and follows no link. Takes no right on it. Linux only. */
+export function holdAnything(path: string): { path: string; stats: BigIntStats; release(): void } {
+  const fd = openSync(path, O_PATH | constants.O_NOFOLLOW);
+  return {
+    path: `/proc/self/fd/${fd}`,
+    stats: fstatSync(fd, { bigint: true }),
+    release: () => closeSync(fd),
+  };
 }
 
 /** Removes the folder at the end of the way, unless something is in it or somebody holds it. */
@@ -198,6 +228,11 @@ export function releaseFolder(held: HeldFolder): void {
     byPath.delete(oldest.path);
     closeSync(oldest.fd);
   }
+}
+
+/** Tells a file or folder from another one that gets its name, or its inode, later. */
+export function identify({ ino, birthtimeNs }: BigIntStats): string {
+  return `${ino}:${birthtimeNs}`;
 }
 
 /** Device and inode, as the id of a held folder has them. */

@@ -1,6 +1,5 @@
 /** A file that is compared, as its content comes, with the file that has its name. Nothing is written while both are equal. */
 import { fstatSync, type BigIntStats } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BLOCK_BYTES } from '../../core/entry.js';
 import { FtxError } from '../../core/errors.js';
@@ -8,13 +7,13 @@ import type { PartFile, Placed } from '../../core/sink.js';
 import { diskError, showPath } from '../disk/disk-error.js';
 import { existsError } from '../names/conflict.js';
 import type { HeldPlace } from './place.js';
-import { isUntouched, leadsTo } from './same-content.js';
+import { isUntouched, leadsTo, type ReadableFile } from './same-content.js';
 
 export interface ComparingOptions {
   /** The place of the entry. The part file releases it. */
   readonly place: HeldPlace;
-  /** The file that has the name, open for reading. The part file closes it. */
-  readonly there: FileHandle;
+  /** The file that has the name. The part file closes it. */
+  readonly there: ReadableFile;
   /** Whether another content is refused. If not, it is received beside the file or in its place. */
   readonly isKept: boolean;
   /** Begins to receive the file, because its content differs. It takes the place over. */
@@ -57,7 +56,7 @@ class ComparingPart {
 
   constructor(options: ComparingOptions) {
     this.#options = options;
-    this.#before = fstatSync(options.there.fd, { bigint: true });
+    this.#before = this.#look();
   }
 
   write(block: Uint8Array, offset: number): Promise<void> {
@@ -108,8 +107,9 @@ class ComparingPart {
     if (this.#state.state === 'received') return this.#state.part.commit(size);
     if (this.#state.state === 'over') throw this.#endedError();
     if (BigInt(size) === this.#before.size && this.#differing.size === 0 && (await this.#isThereStill())) {
-      const { place } = this.#options;
-      this.#options.onSame(fstatSync(this.#options.there.fd, { bigint: true }));
+      const { place, there } = this.#options;
+      there.closeMode();
+      this.#options.onSame(this.#look());
       await this.#release(() => place.release());
       return { as: place.path.text, already: true };
     }
@@ -152,7 +152,7 @@ class ComparingPart {
 
   async #read(offset: number, length: number): Promise<Buffer> {
     const buffer = Buffer.allocUnsafe(length);
-    const { bytesRead } = await this.#options.there.read(buffer, 0, length, offset);
+    const { bytesRead } = await this.#options.there.handle.read(buffer, 0, length, offset);
     return buffer.subarray(0, bytesRead);
   }
 
@@ -160,9 +160,9 @@ class ComparingPart {
   async #isThereStill(): Promise<boolean> {
     const { place, there } = this.#options;
     place.assertUnmoved();
-    await place.durability.file(there);
+    await place.durability.file(there.handle);
     await place.durability.folder(place.folder);
-    const now = fstatSync(there.fd, { bigint: true });
+    const now = this.#look();
     return isUntouched(this.#before, now) && leadsTo(join(place.folder, place.path.name), now);
   }
 
@@ -175,7 +175,7 @@ class ComparingPart {
     try {
       await this.#copyTo(part, reached);
     } finally {
-      await this.#options.there.close();
+      await this.#closeFile();
     }
     for (const [offset, digest] of confirmed) part.confirm(offset, digest);
     return part;
@@ -188,7 +188,7 @@ class ComparingPart {
       if (bytes.length < length) throw this.#changedError();
       await part.write(bytes, offset);
     }
-    const now = fstatSync(this.#options.there.fd, { bigint: true });
+    const now = this.#look();
     // Another name, or none, changes the ctime alone. The content that was compared is still this one.
     if (now.mtimeNs !== this.#before.mtimeNs || now.size !== this.#before.size) throw this.#changedError();
   }
@@ -201,8 +201,18 @@ class ComparingPart {
   async #release(place: () => void): Promise<void> {
     if (this.#state.state === 'over') return;
     this.#state = { state: 'over' };
-    await this.#options.there.close().catch(() => undefined);
+    await this.#closeFile().catch(() => undefined);
     place();
+  }
+
+  #look(): BigIntStats {
+    return fstatSync(this.#options.there.handle.fd, { bigint: true });
+  }
+
+  #closeFile(): Promise<void> {
+    const { handle, closeMode } = this.#options.there;
+    closeMode();
+    return handle.close();
   }
 }
 

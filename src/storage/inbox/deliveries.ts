@@ -76,10 +76,19 @@ export function createDeliveries({ dir, ledger, bringer, isDurable }: Deliveries
 
 /** Whether the file is still as ftx left it. */
 function isAsLeft(path: string, { size, left }: Delivery): boolean {
-  const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  const there = lookAt(path);
   if (!there || !left) return false;
   const isContent = there.isFile() && there.size === BigInt(size) && there.mtimeNs === left.mtimeNs;
   return isContent && there.ctimeNs === left.ctimeNs;
+}
+
+/** Undefined where there is nothing, and where the way is closed: whoever compares the content opens it. */
+function lookAt(path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 let boot: string | undefined;

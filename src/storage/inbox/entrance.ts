@@ -4,19 +4,38 @@ import { dirname } from 'node:path';
 import { FtxError, errnoOf } from '../../core/errors.js';
 import { showPath } from '../disk/disk-error.js';
 import type { Durability } from '../disk/durability.js';
-import { holdFolder, holdRoot, releaseFolder, type Ground, type HeldFolder } from '../disk/held-folder.js';
+import { holdFolder, holdRoot, releaseFolder, type Ground, type HeldFolder, type Way } from '../disk/held-folder.js';
 import type { EntryPath } from '../names/safe-path.js';
 import type { EntryRoom } from './entry-room.js';
+import {
+  closeAll,
+  MAY_CHANGE,
+  MAY_LIST,
+  MAY_READ,
+  MAY_WALK,
+  openFolder,
+  tryOpenFolder,
+  type Close,
+} from './open-up.js';
 import { PRIVATE_MODE, type MadeFolders } from './made-folders.js';
 
 /** Process-wide, by path: folders that are being made. A session that finds such a folder waits until it is durable. */
 const underWay = new Map<string, Promise<void>>();
 
 export interface Entrance {
-  /** Holds the folder in which the path is. Throws FtxError `bad-parent` where something else has a name on the way, and `no-space`. */
-  walk(path: EntryPath): Promise<HeldFolder>;
-  /** Holds the folder at the end of the way. Throws FtxError `no-space` when there is no room to make it. */
+  /**
+   * Holds the folder in which the path is, and opens what is closed on the way. Throws FtxError `bad-parent` where
+   * something else has a name on the way, `denied` for what cannot be opened, and `no-space`.
+   */
+  walk(path: EntryPath): Promise<Walked>;
+  /** Holds the folder at the end of the way. Throws FtxError `no-space` when there is no room to make it, and `denied`. */
   enter(parent: Parent, components: readonly string[]): Promise<HeldFolder | 'other'>;
+}
+
+export interface Walked {
+  readonly folder: HeldFolder;
+  /** What closes again what was opened. */
+  readonly closes: Close[];
 }
 
 /** The folder above another one: a path by which it is held, and its ground. `entry` is for messages. */
@@ -24,6 +43,8 @@ export interface Parent {
   readonly folder: string;
   readonly ground: Ground;
   readonly entry: string;
+  /** Opens the folder for writing, if it is closed. Throws FtxError `denied`. */
+  makeWritable(): void;
 }
 
 export interface EntranceOptions {
@@ -35,11 +56,56 @@ export interface EntranceOptions {
   readonly room: EntryRoom;
 }
 
-export function createEntrance({ root, durability, made, room }: EntranceOptions): Entrance {
-  async function enter({ folder: parent, ground, entry }: Parent, components: readonly string[]) {
-    const at = `${parent}/${components.at(-1) ?? ''}`;
-    const make = () => room.add(ground, entry, () => makeFolder(at, durability, PRIVATE_MODE));
-    const { found, isMade } = await holdOrMake(at, make);
+export function createEntrance(options: EntranceOptions): Entrance {
+  const { root } = options;
+  const enter = createEnter(options);
+
+  /** Each folder is held until the next one is. */
+  async function descend({ parents: components, text: entry }: EntryPath, closes: Close[]): Promise<HeldFolder> {
+    let folder = holdRoot(root);
+    for (const [depth, component] of components.entries()) {
+      const from = folder;
+      try {
+        const way = { root, components: components.slice(0, depth) };
+        const open = (rights: number) => closes.push(openFolder(way, from, rights));
+        open(MAY_WALK);
+        const ground = { device: String(from.stats.dev), way };
+        const parent = { folder: from.path, ground, entry, makeWritable: () => open(MAY_CHANGE) };
+        const next = await enter(parent, components.slice(0, depth + 1));
+        if (next === 'other') throw badParentError(components.join('/'), component);
+        folder = next;
+      } finally {
+        releaseFolder(from);
+      }
+    }
+    return folder;
+  }
+
+  return {
+    enter,
+    async walk(path) {
+      const closes: Close[] = [];
+      let folder: HeldFolder | undefined;
+      try {
+        folder = await descend(path, closes);
+        closes.push(openToUse({ root, components: path.parents }, folder));
+        return { folder, closes };
+      } catch (error) {
+        if (folder) releaseFolder(folder);
+        closeAll(closes);
+        throw error;
+      }
+    },
+  };
+}
+
+function createEnter({ root, durability, made, room }: EntranceOptions): Entrance['enter'] {
+  return async (parent, components) => {
+    const at = `${parent.folder}/${components.at(-1) ?? ''}`;
+    const { found, isMade } = await holdOrMake(at, () => {
+      parent.makeWritable();
+      return room.add(parent.ground, parent.entry, () => makeFolder(at, durability, PRIVATE_MODE));
+    });
     if (found === 'other') return found;
     const path = components.join('/');
     try {
@@ -47,7 +113,7 @@ export function createEntrance({ root, durability, made, room }: EntranceOptions
         durability.made(found);
         await made.note(path, found);
       } else {
-        await durability.found(found, parent);
+        await durability.found(found, parent.folder, () => tryOpenFolder({ root, components }, found, MAY_READ));
         await made.goOn(path, found);
       }
       return found;
@@ -55,28 +121,12 @@ export function createEntrance({ root, durability, made, room }: EntranceOptions
       releaseFolder(found);
       throw error;
     }
-  }
-
-  return {
-    enter,
-    /** Each folder is held until the next one is. */
-    async walk({ parents: components, text: entry }) {
-      let folder = holdRoot(root);
-      for (const [depth, component] of components.entries()) {
-        const from = folder;
-        try {
-          const way = { root, components: components.slice(0, depth) };
-          const parent = { folder: from.path, ground: { device: String(from.stats.dev), way }, entry };
-          const next = await enter(parent, components.slice(0, depth + 1));
-          if (next === 'other') throw badParentError(components.join('/'), component);
-          folder = next;
-        } finally {
-          releaseFolder(from);
-        }
-      }
-      return folder;
-    },
   };
+}
+
+/** Without the right to list the folder, names in it cannot be made durable. Without that promise it is enough to walk. */
+function openToUse(way: Way, folder: HeldFolder): Close {
+  return tryOpenFolder(way, folder, MAY_LIST) ?? openFolder(way, folder, MAY_WALK);
 }
 
 export function badParentError(path: string, component: string): FtxError {

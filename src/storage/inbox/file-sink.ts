@@ -8,6 +8,7 @@
  * 2. Place. folders.ts walks down from the receive folder (entrance.ts), holds each folder by a descriptor
  *    (disk/held-folder) and follows no link. Folders that are missing are made, private and durable, and made-folders.ts
  *    remembers who made them, in the ledger too. If the file does not come, those that nothing else uses are removed.
+ *    A folder whose mode closes it to this user is open until the file has its name (open-up.ts).
  * 3. Decision. names/conflict looks at what stands under the name: receive the file, refuse it, compare its content as it
  *    comes with the file that is there (comparing-part.ts), or have the sender prove that its content is the same
  *    (present-file.ts).
@@ -42,6 +43,7 @@
  * - names/free-name `queues`: searches for a free number, one at a time for each name
  * - names/same-names `namesKept`: how many names the lists under way have in memory
  * - inbox/entrance `underWay`: folders that are being made
+ * - inbox/open-up `open`: files and folders that their mode closes to this user, and that are open for the moment
  * - inbox/folders `places`: how many entries are on their way into a folder
  * - inbox/made-folders `unfinished`, `finished`, `secret`: who made which folder, and whether it has its mode and time
  * - inbox/part-claims `inUse`: part files that a session has open

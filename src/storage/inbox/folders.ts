@@ -5,6 +5,7 @@ import { showPath } from '../disk/disk-error.js';
 import { holdKnown, lookForFolder, type HeldFolder } from '../disk/held-folder.js';
 import { createEntrance, type EntranceOptions } from './entrance.js';
 import type { MadeFolders } from './made-folders.js';
+import { isAnythingOpen, MAY_READ, openFolder, type Close } from './open-up.js';
 import { createPlace, type HeldPlace, type Place } from './place.js';
 import type { EntryPath } from '../names/safe-path.js';
 
@@ -17,6 +18,8 @@ export type Found =
       readonly folder: HeldFolder;
       /** Whether this offer gives the folder its mode and time. */
       readonly isOwn: boolean;
+      /** Opens the folder for reading, if it is closed. Throws FtxError `denied`. */
+      readonly openUp: () => Close;
     }
   | 'other';
 
@@ -60,14 +63,14 @@ export function createFolders(options: EntranceOptions): Folders {
     }
   }
 
-  /** Returns the place of an entry. `folder`, which is held for the entry, is released with the place. */
-  function openPlace(path: EntryPath, folder: HeldFolder): HeldPlace {
+  /** Returns the place of an entry. `folder`, which is held for the entry, is released with the place, and `closes` are called. */
+  function openPlace(path: EntryPath, folder: HeldFolder, closes: Close[]): HeldPlace {
     const forget = notePlace(join(root, ...path.parents));
     const onClose = (isUsed: boolean) => {
       forget();
       if (!isUsed) removeUnused(path.parents);
     };
-    return createPlace({ root, path, folder, durability, onClose });
+    return createPlace({ root, path, folder, closes, durability, onClose });
   }
 
   return {
@@ -75,14 +78,20 @@ export function createFolders(options: EntranceOptions): Folders {
     async find(path) {
       assertLength(root, path.text);
       const parents = path.sibling('');
-      const known = parents === lastParents ? holdKnown({ root, components: path.parents }) : undefined;
-      const folder = known ?? (await entrance.walk(path));
+      const isKnown = parents === lastParents && !isAnythingOpen();
+      const known = isKnown ? holdKnown({ root, components: path.parents }) : undefined;
+      const { folder, closes } = known ? { folder: known, closes: [] } : await entrance.walk(path);
       lastParents = parents;
-      return openPlace(path, folder);
+      return openPlace(path, folder, closes);
     },
-    async make({ folder, ground, path }) {
-      const found = await entrance.enter({ folder, ground, entry: path.text }, path.components);
-      return found === 'other' ? found : { folder: found, isOwn: await made.markOffered(path.text, found) };
+    async make(place) {
+      const { folder, ground, path } = place;
+      const parent = { folder, ground, entry: path.text, makeWritable: () => place.makeWritable() };
+      const found = await entrance.enter(parent, path.components);
+      if (found === 'other') return found;
+      const way = { root, components: path.components };
+      const isOwn = await made.markOffered(path.text, found);
+      return { folder: found, isOwn, openUp: () => openFolder(way, found, MAY_READ) };
     },
     async isOwn(components) {
       const stats = components.length > 0 ? lookForFolder({ root, components }) : undefined;

@@ -7,6 +7,7 @@ import { probeFold } from '../names/same-names.js';
 import { createDeliveries } from './deliveries.js';
 import { createFileSink } from './file-sink.js';
 import { cleanParts, listParts } from './left-parts.js';
+import { closeLeftOpen } from './left-open.js';
 import { openLedger } from './ledger.js';
 import { prepareFolder } from './prepare-folder.js';
 import { createQuota } from './quota.js';
@@ -44,6 +45,7 @@ export interface FolderInbox extends Inbox {
 export async function openFolderInbox(options: FolderInboxOptions): Promise<FolderInbox> {
   const { maxSize, maxFiles, sync, keepPartsMs, fileMode, dirMode } = options;
   const dir = await prepareFolder(options.dir);
+  closeLeftOpen(dir);
   const quota = options.quota === undefined ? undefined : await createQuota(dir, options.quota);
   const ledger = options.ledger ? openLedger(dir) : undefined;
   const modes = { fileMode, dirMode };

@@ -11,6 +11,7 @@ import { findHolder, LOCK_SUFFIX, takeLock } from '../disk/lock.js';
 import { findOwner, givesSigns } from '../disk/owner.js';
 import { isStill } from '../disk/stillness.js';
 import { markIn, PART_SUFFIX } from '../names/part-name.js';
+import { MAY_CHANGE, tryOpenFolder } from './open-up.js';
 import { JOURNAL_SUFFIX, parseBinding, removePart } from './resumable-part.js';
 import { RESERVED_PREFIX } from '../names/safe-path.js';
 
@@ -149,7 +150,10 @@ interface Leftover {
   readonly isLink: boolean;
 }
 
-/** Finds part files, journals and locks. Follows no link, not even one that takes the place of a folder meanwhile. Folders that cannot be read are passed over. */
+/**
+ * Finds part files, journals and locks. Follows no link, not even one that takes the place of a folder meanwhile. A folder
+ * that is closed for writing is open until the next one is asked for. Folders that cannot be read are passed over.
+ */
 async function* findLeftovers(root: string): AsyncGenerator<Leftover> {
   const ways: string[][] = [[]];
   for (let components; (components = ways.pop()) !== undefined;) {
@@ -160,8 +164,13 @@ async function* findLeftovers(root: string): AsyncGenerator<Leftover> {
         const way = [...components, entry.name];
         const isLink = entry.isSymbolicLink();
         if (entry.isDirectory()) ways.push(way);
-        else if ((entry.isFile() || isLink) && isLeftover(entry.name))
+        if (!(entry.isFile() || isLink) || !isLeftover(entry.name)) continue;
+        const close = tryOpenFolder({ root, components }, folder, MAY_CHANGE);
+        try {
           yield { file: `${folder.path}/${entry.name}`, path: way.join('/'), isLink };
+        } finally {
+          close?.();
+        }
       }
     } finally {
       releaseFolder(folder);

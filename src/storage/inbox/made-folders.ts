@@ -6,7 +6,14 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, opendirSync } from 'node:fs';
-import { holdWay, lookForFolder, releaseFolder, removeIfEmpty, type HeldFolder } from '../disk/held-folder.js';
+import {
+  holdWay,
+  identify,
+  lookForFolder,
+  releaseFolder,
+  removeIfEmpty,
+  type HeldFolder,
+} from '../disk/held-folder.js';
 import type { Ledger } from './ledger.js';
 import { findUsualFolderMode } from './usual-mode.js';
 
@@ -91,7 +98,7 @@ class FoldersOfSession implements MadeFolders {
     addBounded(unfinished, this.#keyOf(path, folder));
     this.#addUnnamed(path);
     const { ledger } = this.#options;
-    ledger?.note({ path, maker: this.#maker, folder: identify(folder), at: Math.floor(Date.now() / 1000) });
+    ledger?.note({ path, maker: this.#maker, folder: identify(folder.stats), at: Math.floor(Date.now() / 1000) });
     await ledger?.flush();
   }
 
@@ -99,7 +106,7 @@ class FoldersOfSession implements MadeFolders {
     if (!isUnfinished(folder)) return;
     if (unfinished.has(this.#keyOf(path, folder))) return this.#addUnnamed(path);
     const made = await this.#options.ledger?.findMaker(path);
-    const isNoted = made?.folder === identify(folder);
+    const isNoted = made?.folder === identify(folder.stats);
     if (isNoted ? made.maker === this.#maker : isUnclaimed(folder)) await this.note(path, folder);
   }
 
@@ -107,7 +114,7 @@ class FoldersOfSession implements MadeFolders {
     const key = this.#keyOf(path, folder);
     if (unfinished.has(key) || finished.has(key)) return true;
     const made = await this.#options.ledger?.findMaker(path);
-    return made?.maker === this.#maker && made.folder === identify(folder);
+    return made?.maker === this.#maker && made.folder === identify(folder.stats);
   }
 
   async markOffered(path: string, folder: Looked): Promise<boolean> {
@@ -168,15 +175,10 @@ class FoldersOfSession implements MadeFolders {
   #keyOf(path: string, folder: Looked): number {
     return createHash('sha256')
       .update(secret)
-      .update(JSON.stringify([this.#root, this.#maker, path, identify(folder)]))
+      .update(JSON.stringify([this.#root, this.#maker, path, identify(folder.stats)]))
       .digest()
       .readUIntBE(0, KEY_BYTES);
   }
-}
-
-/** The very folder at a path: another one made there later has another inode or another time of birth. */
-function identify({ stats }: Looked): string {
-  return `${stats.ino}:${stats.birthtimeNs}`;
 }
 
 /** Whether a folder still is as ftx has made it. */

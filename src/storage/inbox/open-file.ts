@@ -81,6 +81,7 @@ function createOpening(session: OpenOptions, offer: Entry, { vouched, isKnown, s
   };
 
   async function receive(place: HeldPlace, by = peer): Promise<PartFile> {
+    place.makeWritable();
     let digest: string | undefined;
     const onStored = (as: string, stats: BigIntStats | undefined) => note(as, digest, stats);
     const options = { offer, onConflict, maxSize, place, isKeptWhenFull: isKnown, onStored };
@@ -91,7 +92,7 @@ function createOpening(session: OpenOptions, offer: Entry, { vouched, isKnown, s
   /** Compares the content as it comes with the file that is there, unless some of it has come in an earlier session. */
   async function compare(place: HeldPlace): Promise<PartFile> {
     const isBegun = peer !== undefined && (await findDurableBytes(place.folder, offer, peer)) > 0;
-    const there = isBegun ? undefined : await openIfReadable(join(place.folder, place.path.name));
+    const there = isBegun ? undefined : await openIfReadable(place, place.path.name);
     if (!there) return receive(place);
     let digest: string | undefined;
     const onSame = (stats: BigIntStats) => note(place.path.text, digest, stats);

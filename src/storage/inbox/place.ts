@@ -1,4 +1,5 @@
 /** The place of an entry: its folder, held while it is needed, and its name there. */
+import type { BigIntStats } from 'node:fs';
 import { FtxError } from '../../core/errors.js';
 import type { PartFile } from '../../core/sink.js';
 import { diskError, showPath } from '../disk/disk-error.js';
@@ -6,13 +7,15 @@ import type { Durability } from '../disk/durability.js';
 import {
   HOLDS_BY_DESCRIPTOR,
   holdWay,
-  idOf,
+  holdAnything,
   isCrowded,
-  lookForFolder,
+  isStillAt,
   releaseFolder,
   type Ground,
   type HeldFolder,
+  type Way,
 } from '../disk/held-folder.js';
+import { closeAll, MAY_CHANGE, MAY_READ, openFolder, openUp, type Close } from './open-up.js';
 import type { EntryPath } from '../names/safe-path.js';
 
 export interface Place {
@@ -24,6 +27,10 @@ export interface Place {
   readonly ground: Ground;
   /** How entries at this place are made durable. */
   readonly durability: Durability;
+  /** Opens the folder for writing until the place ends, if it is closed. Call it before anything is made there. Throws FtxError `denied`. */
+  makeWritable(): void;
+  /** Opens a file in the folder for reading, if it is closed. Undefined where this user cannot. `stats`: the file as it was a moment ago. */
+  makeReadable(name: string, stats: BigIntStats): Close | undefined;
 }
 
 export interface HeldPlace extends Place {
@@ -43,12 +50,14 @@ export interface PlaceOptions {
   readonly path: EntryPath;
   /** The entry's folder, which the caller has held and the place releases. */
   readonly folder: HeldFolder;
+  /** What is called when the place has ended. The place adds to it. */
+  readonly closes: Close[];
   readonly durability: Durability;
   /** Called once, when the place ends. `isUsed`: the entry is there. */
   readonly onClose: (isUsed: boolean) => void;
 }
 
-export function createPlace({ root, path, folder, durability, onClose }: PlaceOptions): HeldPlace {
+export function createPlace({ root, path, folder, closes, durability, onClose }: PlaceOptions): HeldPlace {
   const way = { root, components: path.parents };
   let held: HeldFolder | undefined = folder;
   let isOver = false;
@@ -63,21 +72,29 @@ export function createPlace({ root, path, folder, durability, onClose }: PlaceOp
     isOver = true;
     unhold();
     onClose(isUsed);
+    closeAll(closes);
+  }
+
+  function hold(): HeldFolder {
+    if (isOver) throw new Error('The place was used after its end.');
+    return (held ??= holdWay(way));
   }
 
   return {
     path,
     get folder() {
-      if (isOver) throw new Error('The place was used after its end.');
-      return (held ??= holdWay(way)).path;
+      return hold().path;
     },
     ground: { device: String(folder.stats.dev), way },
     durability,
+    makeWritable() {
+      if (!isOver) closes.push(openFolder(way, hold(), MAY_CHANGE));
+    },
+    makeReadable: (name, stats) => openFile(way, `${hold().path}/${name}`, name, stats),
     assertUnmoved() {
       if (!HOLDS_BY_DESCRIPTOR || !held) return;
       try {
-        const there = lookForFolder(way);
-        if (there && idOf(there) === held.id) return;
+        if (isStillAt(way, held)) return;
       } catch (error) {
         throw diskError(error, path.text);
       }
@@ -94,15 +111,21 @@ export function createPlace({ root, path, folder, durability, onClose }: PlaceOp
   };
 }
 
+function openFile({ root, components }: Way, path: string, name: string, stats: BigIntStats): Close | undefined {
+  return openUp({ root, components: [...components, name], path, stats, hold: () => holdAnything(path) }, MAY_READ);
+}
+
 /** Returns the part file; its place ends with it. Its commit throws FtxError `bad-parent` if the folder has been moved. */
 export function withPlace(part: PartFile, place: HeldPlace): PartFile {
   const discard = (): void => place.discard();
   async function commit(size: number) {
     try {
       place.assertUnmoved();
+      // The folder may have been closed while the file came.
+      place.makeWritable();
     } catch (error) {
       await part.discard();
-      throw error;
+      throw diskError(error, place.path.text);
     }
     const placed = await part.commit(size);
     place.release();

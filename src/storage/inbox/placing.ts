@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import type { Entry } from '../../core/entry.js';
 import type { Placed } from '../../core/sink.js';
 import { lstatIfAny, setFolderMode, setTimes } from '../disk/attributes.js';
-import { HOLDS_BY_DESCRIPTOR, releaseFolder, type HeldFolder } from '../disk/held-folder.js';
+import { HOLDS_BY_DESCRIPTOR, releaseFolder } from '../disk/held-folder.js';
 import { existsError, type ConflictPolicy } from '../names/conflict.js';
 import { assertLinkTarget, parsePath, type EntryPath } from '../names/safe-path.js';
 import { commitLink } from './commit.js';
 import type { EntryRoom } from './entry-room.js';
-import type { Folders } from './folders.js';
+import type { Folders, Found } from './folders.js';
+import { setModeAfterwards } from './open-up.js';
 import type { Place } from './place.js';
 import type { Quota } from './quota.js';
 
@@ -54,6 +55,7 @@ export function placeLink({ folders, room, onConflict }: PlacingOptions, offer: 
   return placing(folders, path, async (place) => {
     // The same link is there already, as when a transfer is repeated.
     if (await hasTarget(place, target)) return { as: path.text };
+    place.makeWritable();
     return room.add(place.ground, path.text, () => commitLink(place, onConflict, target));
   });
 }
@@ -74,7 +76,7 @@ export function placeDirectory(options: PlacingOptions, offer: Entry): Promise<P
     if (found === 'other') throw existsError(offer.path, 'something other than a folder');
     try {
       if (!found.isOwn) return { as: offer.path, already: true };
-      await applyAttributes(found.folder, place, await chooseMode(options, offer, place.path), offer.mtimeNs);
+      await applyAttributes(found, place, await chooseMode(options, offer, place.path), offer.mtimeNs);
       return { as: offer.path };
     } finally {
       releaseFolder(found.folder);
@@ -101,7 +103,7 @@ async function hasAttributes(handle: FileHandle, mode: number, mtimeNs: bigint):
 }
 
 async function applyAttributes(
-  { path }: HeldFolder,
+  { folder: { path, stats }, openUp }: Exclude<Found, 'other'>,
   { durability }: Place,
   mode: number,
   mtimeNs: bigint,
@@ -109,12 +111,13 @@ async function applyAttributes(
   // Windows cannot open a folder as a file, does not have these permissions, and does not use the time of a folder.
   if (process.platform === 'win32') return;
   let handle: FileHandle | undefined;
+  const close = openUp();
   try {
     // The path of a folder held by descriptor is a link itself (/proc/self/fd/…). No other link is followed.
     const flags = HOLDS_BY_DESCRIPTOR ? 0 : constants.O_NOFOLLOW;
-    handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | flags);
+    handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | flags).finally(close);
     if (!(await hasAttributes(handle, mode, mtimeNs))) {
-      setFolderMode(handle, mode);
+      setFolderMode(handle, mode, (bits) => setModeAfterwards(stats, bits));
       setTimes(handle, mtimeNs);
     }
     await durability.file(handle);

@@ -1,5 +1,5 @@
 /** Tells what would become of a list of entries, before the first of them is offered. Writes nothing. */
-import { accessSync, constants, lstatSync, readlinkSync, statSync } from 'node:fs';
+import { readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { FtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
@@ -11,8 +11,8 @@ import { lstatIfAny } from '../disk/attributes.js';
 import type { Delivered, Deliveries } from './deliveries.js';
 import type { Limits } from './entry-room.js';
 import { readExisting } from './existing.js';
-import { badParentError } from './entrance.js';
 import { assertLength } from './folders.js';
+import { assertWritable, createParentFinder, type Parent } from './list-parents.js';
 import { createNeeds } from './needs.js';
 import { findFreeName } from '../names/free-name.js';
 import { tooLargeError } from './part-file.js';
@@ -36,16 +36,9 @@ export interface PlanOptions extends Limits {
   readonly assertSameInbox?: (() => void) | undefined;
 }
 
-/** The parent folder of an entry, or the deepest folder on the way to it that exists (`isThere` false). */
-interface Parent {
-  readonly folder: string;
-  readonly isThere: boolean;
-  readonly ground: Ground;
-}
-
 /**
  * Makes the Plan of one list. It looks at paths and not at held folders: a link that is planted meanwhile makes an
- * answer wrong, but nothing is written because of an answer.
+ * answer wrong, but nothing is written because of an answer. What is closed is opened by a descriptor.
  */
 export function createPlan(options: PlanOptions, isDryRun: boolean): Plan {
   const { maxFiles, fold } = options;
@@ -59,7 +52,9 @@ export function createPlan(options: PlanOptions, isDryRun: boolean): Plan {
     const path = checkOffer(options, offer);
     if (names) assertNamesApart(names, path);
     const parent = parentOf(path);
-    const outlook = await look({ ...options, isDryRun, findDurable }, offer, path, parent);
+    const outlook = await look({ ...options, isDryRun, findDurable }, offer, path, parent).finally(() =>
+      parent.close(),
+    );
     if (outlook.fate !== 'already') needs.add(parent.ground, (offer.size ?? 0) - outlook.offset);
     return outlook;
   }
@@ -110,36 +105,6 @@ function assertNamesApart(names: NameSet, { text, components }: EntryPath): void
   }
 }
 
-/** Returns findParent with a memory for the last folder, because the entries of a folder come one after the other. */
-function createParentFinder(dir: string): (path: EntryPath) => Parent {
-  let known: { readonly folder: string; readonly parent: Parent } | undefined;
-  return (path) => {
-    const folder = path.sibling('');
-    if (known?.folder !== folder) known = { folder, parent: findParent(dir, path) };
-    return known.parent;
-  };
-}
-
-function findParent(root: string, { text, parents }: EntryPath): Parent {
-  let folder = root;
-  let { dev } = statSync(root);
-  const components: string[] = [];
-  const describe = (isThere: boolean) => ({
-    folder,
-    isThere,
-    ground: { device: String(dev), way: { root, components } },
-  });
-  for (const component of parents) {
-    const next = join(folder, component);
-    const stats = lstatSync(next, { throwIfNoEntry: false });
-    if (!stats) return describe(false);
-    if (!stats.isDirectory()) throw badParentError(text, component);
-    [folder, dev] = [next, stats.dev];
-    components.push(component);
-  }
-  return describe(true);
-}
-
 /** Undefined when the receive folder is gone. */
 function findRoot(dir: string): Ground | undefined {
   const stats = statSync(dir, { throwIfNoEntry: false });
@@ -172,7 +137,7 @@ async function look(
   const isKnown = options.isKnown || delivered !== undefined;
   const fate = decide({ ...options, isKnown }, offer, at(name), there);
   if (fate === 'already') return { fate, offset: 0 };
-  accessSync(parent.folder, constants.W_OK | constants.X_OK);
+  assertWritable(parent);
   const canResume = offer.kind === 'file' && parent.isThere && peer !== undefined;
   const offset = canResume ? await findDurable(parent.folder, offer, peer) : 0;
   if (fate !== 'rename' || !isDryRun) return { fate, offset };

@@ -46,10 +46,10 @@ export async function discardResumablePart(
 ): Promise<void> {
   if (!isWorthKeeping(offer)) return;
   const path = join(place.folder, bindTo(offer, peer).stem);
-  const left = [PART_SUFFIX, JOURNAL_SUFFIX, LOCK_SUFFIX].filter((suffix) =>
-    lstatSync(path + suffix, { throwIfNoEntry: false }),
-  );
-  if (left.length > 0) await removePart(path);
+  const suffixes = [PART_SUFFIX, JOURNAL_SUFFIX, LOCK_SUFFIX];
+  if (!suffixes.some((suffix) => lstatSync(path + suffix, { throwIfNoEntry: false }))) return;
+  place.makeWritable();
+  await removePart(path);
 }
 
 /** Removes a part file with its journal; `stem` is their path without suffixes. Resolves with false when a session has them open. */

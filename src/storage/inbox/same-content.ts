@@ -2,8 +2,10 @@
 import { fstatSync, lstatSync, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errnoOf } from '../../core/errors.js';
 import { READ_FLAGS } from '../disk/read-file.js';
 import { createTurns } from '../../core/turns.js';
+import type { Close } from './open-up.js';
 import { numberName } from '../names/free-name.js';
 import type { Place } from './place.js';
 
@@ -47,8 +49,9 @@ export async function findSameContent(part: string, place: Place, isNumbered: bo
 /** Resolves with the file that is there if both have the same content. It is then durable, and still has its name. */
 async function compareContent(part: string, candidate: string, place: Place): Promise<BigIntStats | undefined> {
   const path = join(place.folder, candidate);
-  const there = await openIfReadable(path);
-  if (!there) return undefined;
+  const readable = await openIfReadable(place, candidate);
+  if (!readable) return undefined;
+  const { handle: there, closeMode } = readable;
   try {
     const arrived = await open(part, READ_FLAGS);
     try {
@@ -58,20 +61,47 @@ async function compareContent(part: string, candidate: string, place: Place): Pr
         await place.durability.file(there);
         await place.durability.folder(place.folder);
         const after = fstatSync(there.fd, { bigint: true });
-        if (isUntouched(before, after)) return leadsTo(path, before) ? after : undefined;
+        if (!isUntouched(before, after)) continue;
+        if (!leadsTo(path, before)) return undefined;
+        closeMode();
+        return fstatSync(there.fd, { bigint: true });
       }
       return undefined;
     } finally {
       await arrived.close();
     }
   } finally {
+    closeMode();
     await there.close();
   }
 }
 
-/** Opens a file for reading; undefined if it cannot be opened, because then nothing is known of its content. */
-export function openIfReadable(path: string): Promise<FileHandle | undefined> {
-  return open(path, READ_FLAGS).catch(() => undefined);
+/** A file that is open for reading. */
+export interface ReadableFile {
+  readonly handle: FileHandle;
+  /** Gives the file back the mode that closes it to this user, if it has one. That changes the ctime. Call it before the handle is closed. */
+  readonly closeMode: Close;
+}
+
+/** Opens a file in the folder for reading; undefined if it cannot be opened, because then nothing is known of its content. */
+export async function openIfReadable(place: Place, name: string): Promise<ReadableFile | undefined> {
+  const path = join(place.folder, name);
+  try {
+    return { handle: await open(path, READ_FLAGS), closeMode: () => undefined };
+  } catch (error) {
+    return errnoOf(error) === 'EACCES' ? openClosed(place, name) : undefined;
+  }
+}
+
+async function openClosed(place: Place, name: string): Promise<ReadableFile | undefined> {
+  let closeMode: Close | undefined;
+  try {
+    closeMode = place.makeReadable(name, lstatSync(join(place.folder, name), { bigint: true }));
+    return closeMode && { handle: await open(join(place.folder, name), READ_FLAGS), closeMode };
+  } catch {
+    closeMode?.();
+    return undefined;
+  }
 }
 
 async function hasSameBytes(one: FileHandle, other: FileHandle, size: number): Promise<boolean> {

@@ -14,6 +14,8 @@ export interface Existing {
   readonly size: number;
   /** Nanoseconds since 1970. */
   readonly mtimeNs: bigint;
+  /** Why the receiver may not read it, and what helps; missing, or undefined, for what can be read. */
+  findObstacle?(): string | undefined;
 }
 
 /**
@@ -24,7 +26,8 @@ export interface Existing {
  * - `prove`: the sender proves that it has the content that is there, and sends none of it.
  *
  * A stranger (`isKnown` false) proves nothing, and is refused in the same way whatever the size and the time of the
- * file that is there. Throws FtxError `exists` for a file that could not be committed.
+ * file that is there. Throws FtxError `exists` for a file that could not be committed, or that may be there and cannot be
+ * compared.
  */
 export function decideFile(
   policy: ConflictPolicy,
@@ -35,7 +38,11 @@ export function decideFile(
   if (!there) return 'receive';
   if (policy === 'overwrite' && there.kind === 'directory') throw existsError(offer.path, 'a folder of that name');
   const isSize = there.kind === 'file' && there.size === offer.size;
-  if (isKnown && isSize && isSameTime(there.mtimeNs, offer.mtimeNs)) return 'prove';
+  if (isKnown && isSize && isSameTime(there.mtimeNs, offer.mtimeNs)) {
+    const obstacle = there.findObstacle?.();
+    if (obstacle === undefined) return 'prove';
+    if (policy !== 'overwrite') throw unreadableError(offer.path, obstacle);
+  }
   if (!isKept(policy)) return isSize ? 'compare' : 'receive';
   // A stream has no size yet, so its content decides.
   const isPossible = there.kind === 'file' && (isSize || offer.size === null || !isKnown);
@@ -79,6 +86,12 @@ export function decideLink(policy: ConflictPolicy, offer: Entry, there: Existing
 /** FtxError `exists`. `what` says in words what has the name. */
 export function existsError(path: string, what = 'something of that name'): FtxError {
   return new FtxError('exists', `${showPath(path)}: ${what} is there already and is not replaced.`);
+}
+
+/** FtxError `exists`, for a file that may be there. */
+function unreadableError(path: string, obstacle: string): FtxError {
+  const what = 'a file of that name is there already and could not be compared';
+  return new FtxError('exists', `${showPath(path)}: ${what}: the receiver may not read it ${obstacle}.`);
 }
 
 /** The coarsest times that a file system keeps: FAT counts in steps of two seconds. */
