@@ -1,5 +1,4 @@
 /** What the receiver's disk reports, as FtxErrors; and paths and sizes as messages show them. */
-export { formatBytes as showBytes } from '../../core/bytes.js';
 import { FtxError, type ErrorCode } from '../../core/errors.js';
 import { diskErrnoOf, nameDiskFailure } from './errno.js';
 
@@ -27,7 +26,10 @@ const REASONS: Readonly<Record<string, Reason | undefined>> = {
   ENOKEY: LOCKED,
   EKEYEXPIRED: LOCKED,
   EKEYREVOKED: LOCKED,
-  ENAMETOOLONG: ['bad-name', "the name or path is too long for the receiver's system"],
+  ENAMETOOLONG: [
+    'bad-name',
+    "the name or path is too long for the receiver's system, perhaps only with the number that a taken name gets; give it a shorter one",
+  ],
   EILSEQ: ['bad-name', "the receiver's file system does not take this name"],
   ENOTDIR: ['bad-parent', 'something on the way to it is not a folder'],
   ELOOP: ['bad-parent', 'something on the way to it is a symbolic link'],

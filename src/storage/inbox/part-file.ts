@@ -1,4 +1,5 @@
 /** A file that is being received, under a temporary name in the folder where it will be stored. */
+import { formatBytes } from '../../core/bytes.js';
 import { constants, fstatSync, type BigIntStats } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import { createBlockWriter, type BlockWriter } from '../disk/block-writer.js';
 import { createExtent, type Extent } from '../disk/extent.js';
 import { commitFile } from './commit.js';
 import type { ConflictPolicy } from '../names/conflict.js';
-import { diskError, showBytes, showPath } from '../disk/disk-error.js';
+import { diskError, showPath } from '../disk/disk-error.js';
 import type { Place } from './place.js';
 import { LOCK_SUFFIX } from '../disk/lock.js';
 import { createPartSigns } from './part-signs.js';
@@ -226,8 +227,8 @@ function assertSize({ fd }: DiskFile, size: number, path: string): void {
 }
 
 export function tooLargeError(path: string, maxSize: number, size?: number): FtxError {
-  const much = size === undefined ? 'is larger than' : `is ${showBytes(size)}, more than`;
-  return new FtxError('too-large', `${showPath(path)}: ${much} the ${showBytes(maxSize)} the receiver takes.`);
+  const much = size === undefined ? 'is larger than' : `is ${formatBytes(size)}, more than`;
+  return new FtxError('too-large', `${showPath(path)}: ${much} the ${formatBytes(maxSize)} the receiver takes.`);
 }
 
 function endedError(path: string): FtxError {

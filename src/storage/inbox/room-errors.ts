@@ -1,16 +1,17 @@
 /** What a sender hears when there is no room: how much is missing, and why it is less than the owner of the disk sees. */
+import { formatBytes } from '../../core/bytes.js';
 import { FtxError } from '../../core/errors.js';
-import { showBytes, showPath } from '../disk/disk-error.js';
+import { showPath } from '../disk/disk-error.js';
 
 /** A file of known size that does not fit. */
 export function noSpaceError(path: string, bytes: number, left: number, kept: number): FtxError {
-  const much = `${showBytes(bytes)} is more than the ${showBytes(left)} that the receiver's disk has left for it`;
+  const much = `${formatBytes(bytes)} is more than the ${formatBytes(left)} that the receiver's disk has left for it`;
   return spaceError(`${showPath(path)}: ${much}${beside(kept)}. Make room there, then send again.`);
 }
 
 /** All entries of a list together do not fit on a disk. */
 export function totalError(bytes: number, left: number, kept: number): FtxError {
-  const much = `What is sent needs ${showBytes(bytes)}, and the receiver's disk has ${showBytes(left)} left for it`;
+  const much = `What is sent needs ${formatBytes(bytes)}, and the receiver's disk has ${formatBytes(left)} left for it`;
   return spaceError(`${much}${beside(kept)}. Nothing was sent. Make room there, or send less.`);
 }
 
@@ -38,12 +39,12 @@ export function noFilesError(path: string, kept: number): FtxError {
 
 /** `what` needs `bytes`, and `left` may still come. */
 export function quotaError(what: string, bytes: number, limit: number, left: number): FtxError {
-  const much = `${showBytes(bytes)} is more than the ${showBytes(left)} left of the ${showBytes(limit)} that the receiver's folder may hold`;
+  const much = `${formatBytes(bytes)} is more than the ${formatBytes(left)} left of the ${formatBytes(limit)} that the receiver's folder may hold`;
   return spaceError(`${showPath(what)}: ${much}. Take something out of it, or raise --quota there.`);
 }
 
 function beside(kept: number): string {
-  return kept > 0 ? `, beside the ${showBytes(kept)} that stay free` : '';
+  return kept > 0 ? `, beside the ${formatBytes(kept)} that stay free` : '';
 }
 
 function spaceError(message: string): FtxError {

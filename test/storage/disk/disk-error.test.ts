@@ -86,6 +86,12 @@ describe('diskError', () => {
     },
   );
 
+  it('tells of a name that is too long that it may be so with a number only, and what to do', () => {
+    expect(diskError(systemError('ENAMETOOLONG'), 'x').message).toBe(
+      "x: the name or path is too long for the receiver's system, perhaps only with the number that a taken name gets; give it a shorter one.",
+    );
+  });
+
   it('tells anything else as io', () => {
     expect(diskError(systemError('EWEIRD'), 'x')).toMatchObject({
       code: 'io',
