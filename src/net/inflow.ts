@@ -2,6 +2,16 @@
 
 /** As many bytes may wait to be read. With more of them, the connection is paused. */
 const MAX_UNREAD_BYTES = 256 * 1024;
+/** As many bytes may wait in all connections together. With more of them, only what a reader waits for is taken. */
+const MAX_UNREAD_IN_ALL = 32 * 1024 * 1024;
+
+/** Process-wide: bytes that have come and are not read yet. */
+let unreadInAll = 0;
+
+/** Whether so much waits in all connections that each should take little at once. */
+export function isCrowded(): boolean {
+  return unreadInAll >= MAX_UNREAD_IN_ALL / 2;
+}
 
 /** A read that waits for bytes. */
 interface Reader {
@@ -37,9 +47,15 @@ export class Inflow {
     const rest = bytes.subarray(this.#reader?.take(bytes, isShared) ?? 0);
     if (rest.length > 0 && !this.#failure) {
       this.#queue.push(isShared ? new Uint8Array(rest) : rest);
-      this.#unread += rest.length;
+      this.#count(rest.length);
     }
-    return this.#unread < MAX_UNREAD_BYTES;
+    // A reader that still waits has left nothing in the queue, and must not wait for ever.
+    return this.#unread < MAX_UNREAD_BYTES && (this.#unread === 0 || unreadInAll < MAX_UNREAD_IN_ALL);
+  }
+
+  #count(bytes: number): void {
+    this.#unread += bytes;
+    unreadInAll += bytes;
   }
 
   /** The peer has ended its side. Does nothing after fail, whose reason every read gets. */
@@ -63,14 +79,14 @@ export class Inflow {
 
   /** Removes all bytes from the queue and returns them in order. */
   takeAll(): Uint8Array[] {
-    this.#unread = 0;
+    this.#count(-this.#unread);
     return this.#queue.splice(0);
   }
 
   /** As Connection.read. */
   read(): Promise<Uint8Array | undefined> {
     const bytes = this.#queue.shift();
-    this.#unread -= bytes?.length ?? 0;
+    this.#count(-(bytes?.length ?? 0));
     if (bytes || this.#ended) return Promise.resolve(bytes);
     return this.#wait((resolve) => ({
       take(part, isShared) {
@@ -109,7 +125,7 @@ export class Inflow {
       if (!part) return;
       const taken = fill(part);
       left -= taken;
-      this.#unread -= taken;
+      this.#count(-taken);
       if (taken < part.length) this.#queue.unshift(part.subarray(taken));
     }
   }

@@ -1,11 +1,23 @@
 /** Reading accepted sockets without an allocation for each read. */
 import { Socket } from 'node:net';
+import { isCrowded } from './inflow.js';
 
 /** The most that one read takes. So much stays in the processor's cache until it is copied to where it belongs. */
 const READ_BYTES = 256 * 1024;
+/** What one read takes while much waits in all connections, or there are many of them: each may have to keep one read. */
+const CROWDED_BYTES = 32 * 1024;
+const MANY = 128;
 
 /** All connections share this memory: each read fills and empties it within one turn of the event loop. */
 let memory: Uint8Array | undefined;
+let little: Uint8Array | undefined;
+/** Process-wide: connections that share it. */
+let sharers = 0;
+
+function chooseMemory(): Uint8Array {
+  memory ??= Buffer.allocUnsafeSlow(READ_BYTES);
+  return sharers > MANY || isCrowded() ? (little ??= memory.subarray(0, CROWDED_BYTES)) : memory;
+}
 
 /** The part of a socket's handle that is used here. Node documents `onread` only for sockets that connect. */
 interface Handle {
@@ -27,17 +39,20 @@ export function shareReads(socket: Socket, onBytes: (bytes: Uint8Array) => boole
   const shell = socket as unknown as { _handle: Handle | null };
   const handle = shell._handle;
   if (!isUsable(handle) || !isIdle(socket)) return undefined;
-  memory ??= Buffer.allocUnsafeSlow(READ_BYTES);
+  sharers += 1;
   handle.readStop();
   handle.reading = false;
   shell._handle = null;
   const onread = {
-    buffer: memory,
+    buffer: chooseMemory,
     callback: (length: number, buffer: Uint8Array) => onBytes(buffer.subarray(0, length)),
   };
   const sharing = new Socket({ handle, allowHalfOpen: true, onread } as ConstructorParameters<typeof Socket>[0]);
   // The server waits for the sockets that it has accepted, so the old one has to close with the new one.
-  sharing.once('close', () => socket.destroy());
+  sharing.once('close', () => {
+    sharers -= 1;
+    socket.destroy();
+  });
   return sharing;
 }
 
