@@ -52,7 +52,8 @@ export function createNeeds({ space, quota }: Limits, findRoot: () => Ground | u
     },
     async total() {
       const left = await quota?.left(ofQuota);
-      if (quota && left !== undefined && left < ofQuota) throw quotaError('What is sent', ofQuota, quota.limit, left);
+      if (quota && left !== undefined && left < ofQuota)
+        throw quotaError('What is sent', ofQuota, quota.limit, left, quota.unfinished());
       const root = byDevice.size === 0 ? findRoot() : undefined;
       if (root) find(root);
       let rest = (left ?? Infinity) - ofQuota;

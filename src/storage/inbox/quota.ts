@@ -6,6 +6,9 @@ import { setImmediate } from 'node:timers/promises';
 import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
 import type { PartFile } from '../../core/sink.js';
 import { MIN_BLOCK_BYTES } from '../disk/disk-figures.js';
+import { PART_SUFFIX } from '../names/part-name.js';
+import { RESERVED_PREFIX } from '../names/safe-path.js';
+import { JOURNAL_SUFFIX } from './resumable-part.js';
 import { quotaError } from './room-errors.js';
 
 /** A full folder is counted again after this time at the earliest, or after RECOUNT_FACTOR times as long as a count takes. */
@@ -27,17 +30,27 @@ export interface Quota {
    * because something may have been taken out of it. This is skipped if the last count was a moment ago.
    */
   left(wanted: number): Promise<number>;
-  /** Throws FtxError `no-space` when `bytes` more would go over the quota. */
-  assertRoom(path: string, bytes: number): Promise<void>;
+  /** Bytes of transfers that have not come to their end, whether a session is receiving them or not. */
+  unfinished(): number;
+  /** Throws FtxError `no-space` when `bytes` more would go over the quota. `own`: what the same file has brought. */
+  assertRoom(path: string, bytes: number, own?: number): Promise<void>;
   /** Runs `write`, which adds `bytes` to the folder. Throws FtxError `no-space` when they would go over the quota. */
-  add<T>(path: string, bytes: number, write: () => Promise<T>): Promise<T>;
+  add<T>(path: string, bytes: number, write: () => Promise<T>, own?: number): Promise<T>;
+  /** Notes that so many more bytes, or fewer, are those of unfinished transfers. */
+  noteUnfinished(bytes: number): void;
   /** Notes that `bytes` were removed from the folder. */
   release(bytes: number): void;
 }
 
+/** What a folder holds, in bytes, and how much of that belongs to unfinished transfers. */
+export interface Count {
+  readonly bytes: number;
+  readonly unfinished: number;
+}
+
 /** Counts the folder, and resolves with its quota. `limit`: bytes. */
 export async function createQuota(dir: string, limit: number, count = countBytes): Promise<Quota> {
-  let used = await count(dir);
+  let { bytes: used, unfinished } = await count(dir);
   /** Bytes of `used` whose write is still running, which a recount may miss. */
   let onTheWay = 0;
   let mayCountAt = 0;
@@ -54,7 +67,8 @@ export async function createQuota(dir: string, limit: number, count = countBytes
     const started = performance.now();
     const counted = await count(dir);
     // Bytes that came or went during the count may be counted twice until the next recount, and never too little.
-    used = counted + (used - before) + released;
+    used = counted.bytes + (used - before) + released;
+    unfinished = counted.unfinished;
     const now = performance.now();
     mayCountAt = now + Math.max(RECOUNT_MS, RECOUNT_FACTOR * (now - started));
   }
@@ -65,17 +79,19 @@ export async function createQuota(dir: string, limit: number, count = countBytes
     return free();
   }
 
-  async function assertRoom(path: string, bytes: number): Promise<void> {
-    if ((await left(bytes)) < bytes) throw quotaError(path, bytes, limit, free());
+  async function assertRoom(path: string, bytes: number, own = 0): Promise<void> {
+    if ((await left(bytes)) < bytes) throw quotaError(path, bytes, limit, free(), unfinished - own);
   }
 
   return {
     limit,
     left,
     assertRoom,
-    async add(path, bytes, write) {
+    unfinished: () => unfinished,
+    noteUnfinished: (bytes) => void (unfinished = Math.max(0, unfinished + bytes)),
+    async add(path, bytes, write, own) {
       // A loop, because other sessions may add bytes during each wait.
-      while (free() < bytes) await assertRoom(path, bytes);
+      while (free() < bytes) await assertRoom(path, bytes, own);
       used += bytes;
       onTheWay += bytes;
       try {
@@ -92,8 +108,9 @@ export async function createQuota(dir: string, limit: number, count = countBytes
 }
 
 /** Adds up what everything below the folder takes of its disk. What cannot be read counts as nothing. */
-async function countBytes(dir: string): Promise<number> {
+async function countBytes(dir: string): Promise<Count> {
   let bytes = 0;
+  let unfinished = 0;
   let turnBegan = performance.now();
   const folders = [dir];
   for (let folder; (folder = folders.pop()) !== undefined;) {
@@ -101,14 +118,20 @@ async function countBytes(dir: string): Promise<number> {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) folders.push(path);
       // Synchronous, as in tree.ts: a trip to another thread takes ten times as long as the look.
-      bytes += measure(path);
+      const taken = measure(path);
+      bytes += taken;
+      if (isUnfinished(entry.name)) unfinished += taken;
       // Senders wait while a large folder is counted, unless they get their turn in between.
       if (performance.now() - turnBegan < TURN_MS) continue;
       await setImmediate();
       turnBegan = performance.now();
     }
   }
-  return bytes;
+  return { bytes, unfinished };
+}
+
+function isUnfinished(name: string): boolean {
+  return name.startsWith(RESERVED_PREFIX) && (name.endsWith(PART_SUFFIX) || name.endsWith(JOURNAL_SUFFIX));
 }
 
 /** Yields the entries of a folder, and has few of them in memory at a time. */
@@ -148,9 +171,13 @@ export function withQuota(part: PartFile, quota: Quota, { path, size, cost, isKe
   let counted = end > 0 ? cost(end) : 0;
   let asked = counted;
   const keep = (): void => void (counted = 0);
+  const finish = (): void => {
+    quota.noteUnfinished(-counted);
+    keep();
+  };
   const release = (): void => {
     quota.release(counted);
-    keep();
+    finish();
   };
 
   /** Runs `work`, which makes the file as long as `bytes`. */
@@ -158,10 +185,12 @@ export function withQuota(part: PartFile, quota: Quota, { path, size, cost, isKe
     end = Math.max(end, bytes);
     const more = Math.max(0, cost(end) - asked);
     asked += more;
-    return quota.add(path, more, () => {
+    const write = () => {
       counted += more;
+      quota.noteUnfinished(more);
       return work();
-    });
+    };
+    return quota.add(path, more, write, counted);
   }
 
   return {
@@ -170,7 +199,7 @@ export function withQuota(part: PartFile, quota: Quota, { path, size, cost, isKe
     async commit(bytes) {
       try {
         const placed = await growTo(bytes, () => part.commit(bytes));
-        if (!placed.already) keep();
+        if (!placed.already) finish();
         return placed;
       } finally {
         release();

@@ -1,5 +1,6 @@
 /** What a sender hears when there is no room: how much is missing, and why it is less than the owner of the disk sees. */
 import { formatBytes } from '../../core/bytes.js';
+import { BLOCK_BYTES } from '../../core/entry.js';
 import { FtxError } from '../../core/errors.js';
 import { showPath } from '../disk/disk-error.js';
 
@@ -37,10 +38,13 @@ export function noFilesError(path: string, kept: number): FtxError {
   return spaceError(`${showPath(path)}: ${why}; remove some there, then send again.`);
 }
 
-/** `what` needs `bytes`, and `left` may still come. */
-export function quotaError(what: string, bytes: number, limit: number, left: number): FtxError {
+/** `what` needs `bytes`, and `left` may still come. `unfinished`: bytes of transfers that have not come to their end, told if it is more than what their journals take. */
+export function quotaError(what: string, bytes: number, limit: number, left: number, unfinished: number): FtxError {
+  const parts = `; ${formatBytes(unfinished)} of it are unfinished transfers, which "ftx parts" lists there and drops`;
   const much = `${formatBytes(bytes)} is more than the ${formatBytes(left)} left of the ${formatBytes(limit)} that the receiver's folder may hold`;
-  return spaceError(`${showPath(what)}: ${much}. Take something out of it, or raise --quota there.`);
+  return spaceError(
+    `${showPath(what)}: ${much}${unfinished >= BLOCK_BYTES ? parts : ''}. Take something out of it, or raise --quota there.`,
+  );
 }
 
 function beside(kept: number): string {

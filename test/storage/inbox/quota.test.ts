@@ -25,6 +25,8 @@ const sinkOf = (dir: string, quota: Quota) =>
   createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'p', isKnown: true, quota });
 const bytesOf = (size: number) => Buffer.alloc(size, 'x');
 
+/** A folder in which nothing is unfinished. */
+const whole = (bytes: number) => ({ bytes, unfinished: 0 });
 /** What the least takes. */
 const UNIT = 4096;
 
@@ -136,6 +138,35 @@ describe('a quota', () => {
     expect(await quota.left(0)).toBe(100 * BLOCK_BYTES);
   });
 
+  it('that unfinished transfers use up says so, and the way out, before a count and after it', async () => {
+    const dir = await tempDir();
+    const quota = await createQuota(dir, 12 * BLOCK_BYTES);
+    const offer = (name: string) => sinkOf(dir, quota).open(offerFile(name, 9 * BLOCK_BYTES));
+    const part = expectPart(await offer('film'));
+    for (let block = 0; block < 4; block++) {
+      await part.write(bytesOf(BLOCK_BYTES), block * BLOCK_BYTES);
+      part.confirm(block * BLOCK_BYTES, 1n);
+    }
+    await part.suspend();
+    const sentence =
+      /film2: 9 MiB is more than the 8 MiB left of the 12 MiB that the receiver's folder may hold; 4 MiB of it are unfinished transfers, which "ftx parts" lists there and drops\. Take/;
+    await expect(offer('film2')).rejects.toThrow(sentence);
+    await expect(offer('film2')).rejects.toThrow(sentence);
+    const again = expectPart(await offer('film'));
+    await again.discard();
+    expect(quota.unfinished()).toBeLessThan(BLOCK_BYTES);
+    const stored = await receiveFile(sinkOf(dir, quota), 'x', bytesOf(4 * BLOCK_BYTES));
+    await expect(offer(stored)).rejects.toThrow(/may hold\. Take/);
+  });
+
+  it('does not call the very file unfinished that does not fit', async () => {
+    const dir = await tempDir();
+    const part = expectPart(await sinkOf(dir, await createQuota(dir, BLOCK_BYTES)).open(offerFile('s', null)));
+    await part.write(bytesOf(BLOCK_BYTES), 0);
+    await expect(part.write(bytesOf(1), BLOCK_BYTES)).rejects.toThrow(/may hold\. Take/);
+    await part.discard();
+  });
+
   it('that the folder is over already takes what adds nothing, and no byte else', async () => {
     const dir = await makeFolder();
     const quota = await createQuota(dir, 50);
@@ -163,7 +194,7 @@ describe('a quota', () => {
 
   it('does not count twice what goes while it is counted', async () => {
     const counts: ((bytes: number) => void)[] = [];
-    const made = createQuota('', 100, () => new Promise((resolve) => counts.push(resolve)));
+    const made = createQuota('', 100, () => new Promise((resolve) => counts.push((bytes) => resolve(whole(bytes)))));
     counts.pop()?.(90);
     const quota = await made;
     const counting = quota.left(20);
@@ -209,7 +240,7 @@ describe('a quota', () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(120), fc.array(step, { maxLength: 40 }), async (start, steps) => {
         let onDisk = start;
-        const quota = await createQuota('', 100, () => Promise.resolve(onDisk));
+        const quota = await createQuota('', 100, () => Promise.resolve(whole(onDisk)));
         for (const { bytes, isGone, isLater } of steps) {
           if (isLater) vi.advanceTimersByTime(RECOUNT_MS);
           if (isGone) {
@@ -235,7 +266,11 @@ describe('a quota', () => {
 
   it('that counts in the middle of many writes loses none of them', async () => {
     let onDisk = 0;
-    const quota = await createQuota('', 100, () => new Promise((resolve) => setImmediate(() => resolve(onDisk))));
+    const quota = await createQuota(
+      '',
+      100,
+      () => new Promise((resolve) => setImmediate(() => resolve(whole(onDisk)))),
+    );
     const add = () =>
       quota.add('x', 7, () => new Promise((resolve) => setImmediate(() => resolve(void (onDisk += 7)))));
     for (let round = 0; round < 3; round++) {
