@@ -19,6 +19,8 @@ export const MAY_LIST = 0o500;
 export const MAY_CHANGE = 0o700;
 export const MAY_READ = 0o400;
 const ALL_BITS = 0o7777;
+/** Asked for once, because it is compared for each file. */
+const OWN_USER = BigInt(process.geteuid?.() ?? -1);
 
 /** What may be closed. */
 export interface Target {
@@ -109,8 +111,8 @@ export function setModeAfterwards(stats: BigIntStats, mode: number): boolean {
   return opened !== undefined;
 }
 
-export function isOwn({ uid }: BigIntStats): boolean {
-  return uid === BigInt(process.geteuid?.() ?? -1);
+function isOwn({ uid }: BigIntStats): boolean {
+  return uid === OWN_USER;
 }
 
 export function isAllowed({ path, stats }: Pick<Target, 'path' | 'stats'>, rights: number): boolean {
