@@ -28,5 +28,6 @@ export async function acceptCaller(
   const { acceptTls } = await import('./tls.js');
   const secured = await acceptTls(connection, detected.first, own);
   const inside = await detectCaller(connection);
+  connection.shareReads();
   return inside && { ...inside, secured };
 }

@@ -56,6 +56,27 @@ export function shareReads(socket: Socket, onBytes: (bytes: Uint8Array) => boole
   return sharing;
 }
 
+/** Where a socket with `onread` keeps its memory and its callback. Node has no public way to set them later. */
+const [MEMORY, CALLBACK] = ['kBuffer', 'kBufferCb'].map((name) =>
+  Object.getOwnPropertySymbols(new Socket()).find(({ description }) => description === name),
+);
+
+/**
+ * As shareReads, for a socket that decrypts: it stays the same socket, and no longer emits what it reads. Returns
+ * whether it could be done.
+ */
+export function shareDecryptedReads(socket: Socket, onBytes: (bytes: Uint8Array) => boolean): boolean {
+  const { _handle: handle } = socket as unknown as { _handle: Handle | null };
+  if (MEMORY === undefined || CALLBACK === undefined || !isUsable(handle) || !isIdle(socket)) return false;
+  memory ??= Buffer.allocUnsafeSlow(READ_BYTES);
+  Object.assign(socket, {
+    [MEMORY]: memory,
+    [CALLBACK]: (length: number, buffer: Uint8Array) => onBytes(buffer.subarray(0, length)),
+  });
+  handle.useUserBuffer(memory);
+  return true;
+}
+
 function isUsable(handle: Handle | null): handle is Handle {
   return typeof handle?.useUserBuffer === 'function' && typeof handle.readStop === 'function';
 }

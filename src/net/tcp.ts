@@ -4,8 +4,8 @@
  * The life of a connection: dial.ts or listen.ts makes a socket and wraps it
  * into a TcpConnection. Of an accepted one, accept.ts reads the first bytes to
  * find out which protocol the caller speaks. If it is TLS, upgrade() replaces
- * the socket by one that encrypts (tls.ts); else shareReads() may replace it by
- * one that reads faster (shared-reads.ts). From then on, bytes that come wait in
+ * the socket by one that encrypts (tls.ts). shareReads() may make it read faster
+ * (shared-reads.ts). From then on, bytes that come wait in
  * an Inflow for the session to read them, and the socket is paused while too
  * many wait. A connection ends in one of three ways. The peer ends its side, and
  * reads return undefined. The network fails, and all reads and writes reject
@@ -17,7 +17,7 @@ import { formatAddress, type Address, unmapHost } from '../core/address.js';
 import { errnoOf, FtxError, nameFailure } from '../core/errors.js';
 import type { Connection } from '../core/connection.js';
 import { Inflow } from './inflow.js';
-import { shareReads } from './shared-reads.js';
+import { shareDecryptedReads, shareReads } from './shared-reads.js';
 
 /** How long a destroyed connection may take to send what was written before. */
 const LINGER_MS = 1_000;
@@ -87,12 +87,14 @@ export class TcpConnection implements Connection {
     return wrapped;
   }
 
-  /** Makes reading cheaper where Node allows it. Only for an accepted connection, which cannot be upgraded afterwards. */
+  /** Makes reading cheaper where Node allows it. Only for an accepted connection, after its upgrade if it has one. */
   shareReads(): void {
-    const sharing = shareReads(this.#socket, (bytes) => {
+    const onBytes = (bytes: Uint8Array): boolean => {
       this.#isPaused = !this.#inflow.push(bytes, true);
       return !this.#isPaused;
-    });
+    };
+    if (this.isUpgraded) return void shareDecryptedReads(this.#socket, onBytes);
+    const sharing = shareReads(this.#socket, onBytes);
     if (!sharing) return;
     this.#detach();
     this.#socket = sharing;

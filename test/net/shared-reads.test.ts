@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { connect, createServer, Socket, type AddressInfo, type Server } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { shareReads } from '../../src/net/shared-reads.js';
+import * as tls from 'node:tls';
+import { createIdentity } from '../../src/identity/identity.js';
+import { shareDecryptedReads, shareReads } from '../../src/net/shared-reads.js';
 import { TcpConnection } from '../../src/net/tcp.js';
 
 let server: Server;
@@ -78,4 +80,31 @@ it('reports an end that came with the first bytes', async () => {
   expect(Buffer.from(first!).toString()).toBe('all');
   expect(await connection.read()).toBeUndefined();
   connection.destroy(new Error('over'));
+});
+
+it('decrypts into the same memory each time', async () => {
+  const { key, certificate: cert } = createIdentity();
+  const context = tls.createSecureContext({ key, cert });
+  const encrypted = tls.connect({ socket: caller, rejectUnauthorized: false });
+  const decrypted = new tls.TLSSocket(accepted, { isServer: true, secureContext: context });
+  await once(encrypted, 'secureConnect');
+  const read: Uint8Array[] = [];
+  let wake: () => void = () => undefined;
+  const onBytes = (bytes: Uint8Array): boolean => {
+    read.push(bytes);
+    wake();
+    return true;
+  };
+  expect(shareDecryptedReads(decrypted, onBytes)).toBe(true);
+  decrypted.resume();
+  for (const text of ['one', 'two']) {
+    const more = new Promise<void>((resolve) => (wake = resolve));
+    encrypted.write(text);
+    await more;
+  }
+  expect(read.map(({ length }) => length)).toEqual([3, 3]);
+  expect(read[0]!.buffer).toBe(read[1]!.buffer);
+  expect(Buffer.from(read[1]!).toString()).toBe('two');
+  encrypted.destroy();
+  decrypted.destroy();
 });

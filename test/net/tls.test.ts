@@ -33,6 +33,16 @@ describeConnection('TLS', async () => {
   const { sender, receiver } = await openTls();
   return [sender, receiver];
 });
+describeConnection('TLS, to a receiver that shares its reads', async () => {
+  const { sender, receiver } = await openTls();
+  receiver.shareReads();
+  return [sender, receiver];
+});
+describeConnection('TLS, from a receiver that shares its reads', async () => {
+  const { sender, receiver } = await openTls();
+  receiver.shareReads();
+  return [receiver, sender];
+});
 describeConnection('TLS, from the receiver', async () => {
   const { sender, receiver } = await openTls();
   return [receiver, sender];

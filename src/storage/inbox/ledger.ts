@@ -62,9 +62,10 @@ export function openLedger(dir: string, maxBytes = DEFAULT_MAX_BYTES): Ledger {
     if (known) return known;
     const prefix = `.ftx-${number.toString(16).padStart(2, '0')}-`;
     const options = { dir: folder, prefix, own: prefix + life, maxBytes: maxBytes / SHARDS, isOld };
-    const opened = mkdir(folder, { mode: 0o700 })
-      .catch(() => undefined)
-      .then(() => LedgerShard.open(options));
+    const opened = LedgerShard.open(options).catch(async () => {
+      await mkdir(folder, { mode: 0o700 }).catch(() => undefined);
+      return LedgerShard.open(options);
+    });
     shards.set(number, opened);
     // A later call tries again.
     opened.catch(() => shards.delete(number));
