@@ -2,6 +2,7 @@
 import { FtxError } from '../core/errors.js';
 import type { Fingerprint } from '../core/fingerprint.js';
 import type { Bringer, Inbox } from '../core/inbox.js';
+import { networkOf } from '../core/network.js';
 import type { Timeouts } from '../protocol/constants.js';
 import { createBlockPool } from '../session/receive/block-pool.js';
 import { receiveSession } from '../session/receive/receiver.js';
@@ -49,21 +50,21 @@ export function createFtxDoor({ inbox, options, timeouts, budget, isEncrypted, g
         ? { kind: 'key', id: secured.peer }
         : { kind: 'none', address: connection.address.host };
       const isKnown = secured !== undefined && (gate ? !pass?.pair : await isKnownSender(options.home, secured.peer));
-      const grant = budget.grantEntries(pass?.pair ? MAX_NEWCOMER_OFFERS : MAX_OPEN_OFFERS);
+      const offers = budget.countOffers(pass?.pair ? MAX_NEWCOMER_OFFERS : MAX_OPEN_OFFERS);
       try {
         return await receiveSession(connection, {
           ...describeSession(visit, session, timeouts, options),
           bringer,
           sink: inbox.session({ bringer, isKnown, onConflict: options.onConflict, isResumable: true }),
           pool,
-          limits: { offers: grant.entries, size: options.maxSize },
+          limits: { offers, size: options.maxSize },
+          slots: budget.slots.join(networkOf(connection.address.host)),
           pair: pass?.pair,
           busyMs: () => performance.eventLoopUtilization().active,
           onList: () => guest.settle(),
           onUse: guest.stir,
         });
       } finally {
-        grant.release();
         pass?.release();
         if (secured && isKnown) await notePresence(options.home, secured.peer, connection.address.host);
       }

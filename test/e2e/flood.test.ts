@@ -3,8 +3,12 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { dial } from '../../src/net/dial.js';
+import { createChannel } from '../../src/protocol/channel.js';
+import { DEFAULT_TIMEOUTS } from '../../src/protocol/constants.js';
 import { readNames, tempDir } from '../support/folders.js';
 import { send } from '../support/mailbox.js';
+import { lost } from '../support/memory-connection.js';
 import { repository, startProgram } from '../support/processes.js';
 import { skipTest } from '../support/skips.js';
 
@@ -45,4 +49,17 @@ it('500 idle connections do not keep a sender out of a receiver that may open 64
   const { status, stderr } = await send(`127.0.0.1:${port}`, note, '--plain', '--retry', '0');
   expect(status, stderr).toBe(0);
   expect(await readNames(dir)).toEqual(['notes.txt']);
+});
+
+it('sessions that have greeted and offer nothing take nothing from the next one', async (context) => {
+  if (process.platform !== 'linux') skipTest(context, 'the number of open files is not known here');
+  const { port } = await startWithDescriptors(256);
+  const offers: (number | undefined)[] = [];
+  for (let n = 0; n < 12; n++) {
+    const channel = createChannel(await dial({ host: '127.0.0.1', port, timeoutMs: 10_000 }), DEFAULT_TIMEOUTS);
+    onTestFinished(() => channel.destroy(lost()));
+    offers.push((await channel.greet({ agent: 'test', capabilities: [] })).limits?.offers);
+  }
+  expect(offers[0]).toBeGreaterThan(8);
+  expect(new Set(offers).size).toBe(1);
 });

@@ -4,6 +4,7 @@ import type { Bringer } from '../../core/inbox.js';
 import { abortReason, FtxError, isResumable } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
 import type { PartFile } from '../../core/sink.js';
+import type { SessionSlots } from '../../core/slots.js';
 import { NONCE_BYTES } from '../../protocol/constants.js';
 import type { DataMessage, Hello, OfferMessage } from '../../protocol/messages.js';
 import { createCommits, type Commits } from './background.js';
@@ -23,6 +24,8 @@ export interface IncomingEntriesOptions extends EndingOptions {
   readonly maxOpen: number;
   /** Whoever sends. The same sender takes over what an older session of it has not finished. */
   readonly bringer: Bringer;
+  /** Entries that are opened take one each. */
+  readonly slots: SessionSlots;
 }
 
 /**
@@ -184,7 +187,7 @@ export class IncomingEntries {
   }
 
   async #place(offered: Offered): Promise<void> {
-    const placed = this.#placing.then(() => this.#options.sink.place(offered.offer));
+    const placed = this.#placing.then(() => this.#openings.place(offered));
     this.#placing = placed.catch(() => undefined);
     const { as, already = false } = await placed;
     this.#endings.store(offered, { as, digest: null, size: 0, already });
@@ -225,6 +228,7 @@ export class IncomingEntries {
     }
     if (!present.receiveBeside)
       throw new FtxError('exists', `${offer.path} is there already with other content, and is kept.`);
+    await this.#openings.takeSlot(entry.id);
     const part = await present.receiveBeside();
     if (!this.#closing.signal.aborted) return this.#startReceiving(entry, part);
     await part.suspend();

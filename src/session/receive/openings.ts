@@ -1,16 +1,22 @@
-/** What has to be so before the sink opens an offered file: no other session of the same sender has it. */
+/** What has to be so before the sink opens what is offered: no other session of the same sender has it, and a slot is free. */
 import type { Bringer } from '../../core/inbox.js';
-import type { Sink } from '../../core/sink.js';
+import { FtxError } from '../../core/errors.js';
+import type { Placed, Sink } from '../../core/sink.js';
+import type { SessionSlots } from '../../core/slots.js';
 import { FOLLOW_CAPABILITY, PROOF_CAPABILITY } from '../../protocol/constants.js';
 import type { Hello } from '../../protocol/messages.js';
 import type { Offered } from './incoming-entry.js';
 import type { Proofs } from './proof.js';
 import { createTurnsOf } from './take-over.js';
 
+/** No sink takes a longer path: PROTOCOL.md section 7. */
+const MAX_PATH_CHARS = 4096;
+
 export interface OpeningsOptions {
   readonly sink: Sink;
   readonly bringer: Bringer;
   readonly proofs: Proofs;
+  readonly slots: SessionSlots;
   /** Called for each offer that is accepted. */
   readonly onUse: () => void;
   /** Ends every wait. */
@@ -38,15 +44,34 @@ export interface Openings {
    * sends the content first. Undefined if the entry has come to its end before that.
    */
   open(offered: Offered, opening: Opening): Promise<Awaited<ReturnType<Sink['open']>> | undefined>;
+  /** As Sink.place, once a slot is free. */
+  place(offered: Offered): Promise<Placed>;
+  /** Takes a slot for an entry that has none any more. Throws FtxError `lost` when the session has closed meanwhile. */
+  takeSlot(id: number): Promise<void>;
   /** Notes that content of the entry is expected from now on, has arrived, or was read again. */
   noteMoved(id: number): void;
   /** To be called when nothing works at the entry any more. Safe to call more than once. */
   end(id: number): void;
 }
 
-export function createOpenings({ sink, bringer, proofs, onUse, signal }: OpeningsOptions): Openings {
+export function createOpenings({ sink, bringer, proofs, slots, onUse, signal }: OpeningsOptions): Openings {
   const turns = createTurnsOf(bringer, signal);
   let hello: Hello | undefined;
+  /** The ids of entries that have a slot. */
+  const withSlot = new Set<number>();
+
+  signal.addEventListener('abort', slots.close);
+
+  async function takeSlot(id: number): Promise<void> {
+    if (!(await slots.take())) throw new FtxError('lost', 'The session is over.');
+    withSlot.add(id);
+  }
+
+  function end(id: number): void {
+    turns.end(id);
+    if (withSlot.delete(id)) slots.release();
+  }
+
   const can = (capability: string) => hello?.capabilities.includes(capability) ?? false;
   return {
     get canProve() {
@@ -59,15 +84,22 @@ export function createOpenings({ sink, bringer, proofs, onUse, signal }: Opening
     async open({ id, offer }, { pin, isOpen, giveWay }) {
       const transfer = hello?.transfer;
       await turns.take(id, offer, { transfer, giveWay });
+      // A path of this length is refused before anything is opened, and is not kept waiting.
+      if (isOpen() && offer.path.length <= MAX_PATH_CHARS) await takeSlot(id);
       if (!isOpen()) {
-        turns.end(id);
+        end(id);
         return undefined;
       }
       const target = await sink.open(offer, { canProve: can(PROOF_CAPABILITY), pin, transfer }, signal);
       onUse();
       return target.state === 'present' && !proofs.mayProve(target) ? target.receiveFirst() : target;
     },
+    async place({ id, offer }) {
+      if (offer.path.length <= MAX_PATH_CHARS) await takeSlot(id);
+      return sink.place(offer);
+    },
+    takeSlot,
     noteMoved: (id) => turns.noteMoved(id),
-    end: (id) => turns.end(id),
+    end,
   };
 }

@@ -37,6 +37,7 @@ import type { Connection } from '../../core/connection.js';
 import type { EventListener } from '../../core/events.js';
 import type { Bringer } from '../../core/inbox.js';
 import type { Sink } from '../../core/sink.js';
+import { createSlots, type SessionSlots } from '../../core/slots.js';
 import { createChannel, sayAndDestroy, type Channel } from '../../protocol/channel.js';
 import {
   CHECK_CAPABILITY,
@@ -66,6 +67,8 @@ export interface ReceiverSessionOptions {
   /** The memory for blocks, shared with other sessions. */
   readonly pool: BlockPool;
   readonly limits: ReceiverLimits;
+  /** Offers beyond them wait, and cost memory only. Default: as many as there are offers. */
+  readonly slots?: SessionSlots | undefined;
   readonly timeouts: Timeouts;
   /** Its reason ends the session, and is told to the sender. */
   readonly signal: AbortSignal;
@@ -86,10 +89,12 @@ export interface ReceiverSessionOptions {
 /** Serves one sender up to its goodbye. Never rejects: failures are in the events and in the result. */
 export async function receiveSession(connection: Connection, options: ReceiverSessionOptions): Promise<SessionResult> {
   const { sink, bringer, pool, limits, signal, onUse = () => undefined } = options;
+  const slots = options.slots ?? createSlots(Infinity).join('');
   const tally = createTally(options.session, options.onEvent);
   const channel = createChannel(connection, options.timeouts);
   const watch = createReceiverWatch(options.busyMs);
-  const entries = new IncomingEntries({ channel, sink, bringer, pool, tally, watch, maxOpen: limits.offers, onUse });
+  const shared = { channel, sink, bringer, pool, slots, tally, watch, onUse };
+  const entries = new IncomingEntries({ ...shared, maxOpen: limits.offers });
   const list = new IncomingList(channel, sink, tally);
   const abort = () => sayAndDestroy(channel, abortReason(signal));
   signal.addEventListener('abort', abort);
@@ -108,6 +113,7 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
   } finally {
     signal.removeEventListener('abort', abort);
     list.close();
+    slots.close();
     const shares = watch.total();
     tally.setShares({ limitedBy: findLimit(null, shares), sender: null, receiver: shares });
   }

@@ -1,5 +1,6 @@
 /** Shares out the file descriptors that this process may have. */
 import { readFileSync } from 'node:fs';
+import { createSlots, type Slots } from '../../core/slots.js';
 
 /** Descriptors of the process itself, with the port and the modules that it loads later. */
 const OWN = 24;
@@ -19,15 +20,10 @@ export interface DescriptorBudget {
   readonly maxTurnedAway: number;
   /** Connections that linger after their last message. */
   readonly maxLingering: number;
-  /** Grants a sender one entry, and up to half of the entries that are left, but at most `most` in all. */
-  grantEntries(most: number): EntryGrant;
-}
-
-export interface EntryGrant {
-  /** How many the sender may have open at once, at least one. */
-  readonly entries: number;
-  /** Call once. */
-  readonly release: () => void;
+  /** One for each open entry, beyond which offers wait. */
+  readonly slots: Slots;
+  /** How many entries a sender is told that it may have open, at most `most`: as many as it can get slots when it is alone. */
+  countOffers(most: number): number;
 }
 
 /** The budget of one receiver. `maxConnections`: senders at the same time. `limit`: descriptors of the process. */
@@ -38,16 +34,13 @@ export function createDescriptorBudget(maxConnections: number, limit = readDescr
   const spare = limit - OWN - 2 * few - maxLingering;
   const perSender = SOCKET + PER_ENTRY;
   const maxSenders = Math.min(maxConnections, Math.max(MIN_SENDERS, Math.floor(spare / (2 * perSender))));
-  let left = Math.max(0, Math.floor((spare - maxSenders * perSender) / PER_ENTRY));
+  const entries = Math.max(0, Math.floor((spare - maxSenders * perSender) / PER_ENTRY));
   return {
     maxSenders,
     maxTurnedAway: few - countNewcomers(maxSenders),
     maxLingering,
-    grantEntries(most) {
-      const more = Math.min(most - 1, Math.floor(left / 2));
-      left -= more;
-      return { entries: 1 + more, release: () => void (left += more) };
-    },
+    slots: createSlots(entries),
+    countOffers: (most) => Math.min(most, 1 + Math.floor(entries / 2)),
   };
 }
 
