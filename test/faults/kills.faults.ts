@@ -148,8 +148,8 @@ describe('a receiver that is killed', () => {
     const wasStruck = status !== 0 || !isRunning(program);
     program.kill('SIGKILL');
     expect((await program.exit).signal).toBe('SIGKILL');
-    // Who is killed while it accepts may not have been reached at all.
-    expect(name === 'accept4' ? [0, 69, 75] : [0, 75], stderr).toContain(status);
+    // Who is killed before or while it accepts has not been reached at all: threads of Node wake each other up by writing.
+    expect(SOCKETS.includes(name) || name === 'write' ? [0, 69, 75] : [0, 75], stderr).toContain(status);
     if (status !== 0) expect(stderr).toMatch(oneSentence);
     const names = await expectNothingWrong(lane.dir, file);
     if (status === 0) expect(names).toEqual(['file.bin']);

@@ -77,13 +77,18 @@ describe.each(['stall', 'cut', 'close'] as const)('a connection with a %s', (fau
 
 it('a sender of 1 byte a second is left', async () => {
   const receiver = await startPlainReceiver(TIMEOUT);
-  const socket = connect(receiver.port, '127.0.0.1')
-    .on('error', () => undefined)
-    .resume();
+  const socket = connect(receiver.port, '127.0.0.1').on('error', () => undefined);
   const hello = forgeJson(1, 0, { agent: 'test', capabilities: [], idle: 60_000 });
   const offer = forgeJson(2, 1, { path: 'slow.bin', kind: 'file', size: `${SIZE}`, mtime: '0', mode: '644' });
   socket.write(Buffer.concat([Buffer.from('ftx/1\n'), hello, offer]));
-  await receiver.program.event('offered');
+  let heard = '';
+  const ready = new Promise<void>((resolve) => {
+    socket.on('data', (bytes) => {
+      heard += bytes.toString('latin1');
+      if (heard.includes('{"offset":"0"}')) resolve();
+    });
+  });
+  await ready;
   const data = forgeData(1, 0n, 0n, Buffer.alloc(SIZE));
   let sent = 40;
   socket.write(data.subarray(0, sent));

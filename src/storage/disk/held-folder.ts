@@ -146,7 +146,7 @@ export function holdAnything(path: string): { path: string; stats: BigIntStats; 
   return {
     path: `/proc/self/fd/${fd}`,
     stats: fstatSync(fd, { bigint: true }),
-    release: () => closeSync(fd),
+    release: () => closeFolder(fd),
   };
 }
 
@@ -188,7 +188,7 @@ function openFolder(path: string, followed: boolean): OpenFolder {
   const id = idOf(stats);
   const known = open.get(id);
   if (known) {
-    closeSync(fd);
+    closeFolder(fd);
     return known;
   }
   const folder = { path: `/proc/self/fd/${fd}`, id, stats, fd, canSync, uses: 0 };
@@ -226,7 +226,7 @@ export function releaseFolder(held: HeldFolder): void {
     idle.delete(oldest);
     open.delete(oldest.id);
     byPath.delete(oldest.path);
-    closeSync(oldest.fd);
+    closeFolder(oldest.fd);
   }
 }
 
@@ -238,4 +238,13 @@ export function identify({ ino, birthtimeNs }: BigIntStats): string {
 /** Device and inode, as the id of a held folder has them. */
 export function idOf({ dev, ino }: BigIntStats): string {
   return `${dev.toString()}:${ino.toString()}`;
+}
+
+/** What is told of a folder at its close takes nothing from the files in it, which are durable by then. */
+function closeFolder(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {
+    // The descriptor is free all the same.
+  }
 }
