@@ -90,7 +90,8 @@ describe('a large file of a sender that is known', () => {
     await needStrace(context);
     const { receiver, env } = await startKnowing(await tempDir());
     const file = await makeFile(80 * MIB);
-    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 40 * MIB } });
+    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 70 * MIB } });
+    // Late enough for a checkpoint, because the journal cannot be written after it either.
     // By any name the receiver is the one that it has paired with.
     const { identity } = receiver.listening;
     const args = ['send', file, '--retry', '0', '--json', '--peer', identity!];
