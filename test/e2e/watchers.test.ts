@@ -21,7 +21,10 @@ beforeEach((context) => {
 async function startWatched(args: readonly string[]): Promise<{ receiver: Mailbox; watcher: Program }> {
   const home = await tempDir();
   await chmod(home, 0o777);
-  const receiver = await startReceiver(['--dir', join(home, 'in'), ...args], { uid: NOBODY, env: { FTX_HOME: home } });
+  const receiver = await startReceiver(['--dir', join(home, 'in'), ...args], {
+    uid: NOBODY,
+    env: { FTX_HOME: join(home, 'home') },
+  });
   const dir = join(home, 'in');
   await mkdir(join(dir, 'd'));
   await chmod(join(dir, 'd'), 0o777);
