@@ -31,6 +31,8 @@ export interface PartFile {
   readAgain?(target: Uint8Array, offset: number): Promise<void>;
   /** Writes a block, or part of one, at a byte offset. The caller may reuse the memory once it resolves. Throws FtxErrors. */
   write(block: Uint8Array, offset: number): Promise<void>;
+  /** As write(), for `length` zeros. They take no room beyond everything that was written before. */
+  writeZeros(length: number, offset: number): Promise<void>;
   /** Notes that the block at this byte offset has been written whole and has this digest, so that a later session need not ask for it. */
   confirm(offset: number, digest: bigint): void;
   /**

@@ -16,7 +16,7 @@ import { observeWrites, wrapConnection, type Connection } from '../core/connecti
 import { createByteReader, endedError, type ByteReader } from './byte-reader.js';
 import { decodeHeader, decodeMessage, encodeControl, encodeHave } from './codec.js';
 import { GREETING, HEADER_BYTES, MAX_IDLE_MS, MIN_IDLE_MS, type Timeouts } from './constants.js';
-import type { ControlMessage, DataMessage, Hello, Message } from './messages.js';
+import type { ControlMessage, DataMessage, Hello, Message, ZerosMessage } from './messages.js';
 import { createFrameWriter } from './frame-writer.js';
 import { createPace } from './pace.js';
 import { watchConnection, within } from './watch.js';
@@ -42,7 +42,7 @@ export interface Channel {
    */
   greet(own: GreetingHello): Promise<Hello>;
   /** Queues a message, and waits only when too much is queued. That the connection is lost shows in receive(). */
-  send(message: ControlMessage): Promise<void>;
+  send(message: ControlMessage | ZerosMessage): Promise<void>;
   /** Tells the digests of the blocks of file `id` that are here from an earlier session, from the first on. */
   sendHave(id: number, digests: readonly bigint[]): Promise<void>;
   /** Waits while too much is queued. Call it before answering a peer that may not be reading. */

@@ -10,6 +10,7 @@ import {
   type HaveMessage,
   type Message,
   type MessageType,
+  type ZerosMessage,
 } from './messages.js';
 
 /** Type numbers are positions in this list, counted from 1. */
@@ -30,6 +31,7 @@ const TYPES: readonly (MessageType | undefined)[] = [
   'check',
   'checked',
   'pair',
+  'zeros',
 ];
 /** Messages about the session carry the id 0. An `error` may carry it too. */
 const OF_SESSION: ReadonlySet<MessageType> = new Set([
@@ -75,6 +77,7 @@ export function decodeHeader(bytes: Uint8Array): FrameHeader {
 
 function lengthFits(type: MessageType, length: number): boolean {
   if (type === 'data') return length > limits.DATA_PREFIX_BYTES && length <= limits.MAX_DATA_BYTES;
+  if (type === 'zeros') return length === limits.ZEROS_BYTES;
   return WITHOUT_PAYLOAD.has(type) ? length === 0 : length <= limits.MAX_CONTROL_BYTES;
 }
 
@@ -87,6 +90,7 @@ export function decodeMessage(header: FrameHeader, headerBytes: Uint8Array, chec
     throw new FtxError('protocol', 'A frame was damaged on the way: its check is wrong. Send again.');
   const { type, id } = header;
   if (type === 'data') return decodeData(header, checked);
+  if (type === 'zeros') return decodeZeros(id, checked);
   return type === 'have' ? decodeHave(id, checked) : decodeControl(type, id, checked);
 }
 
@@ -113,16 +117,29 @@ export function encodeHave(id: number, digests: readonly bigint[]): Uint8Array[]
 
 function decodeData(header: FrameHeader, prefix: Uint8Array): DataMessage {
   const view = viewOf(prefix);
-  const offset = view.getBigUint64(0);
-  if (offset > BigInt(Number.MAX_SAFE_INTEGER))
-    throw new FtxError('protocol', `The peer sent a block at the impossible offset ${offset}.`);
   return {
     type: 'data',
     id: header.id,
-    offset: Number(offset),
+    offset: readOffset(view),
     digest: view.getBigUint64(8),
     length: header.length - limits.DATA_PREFIX_BYTES,
   };
+}
+
+function decodeZeros(id: number, payload: Uint8Array): ZerosMessage {
+  const view = viewOf(payload);
+  const length = view.getUint32(8);
+  if (length === 0 || length > limits.MAX_RUN_BYTES)
+    throw new FtxError('protocol', `The peer sent a run of ${length} zeros.`);
+  return { type: 'zeros', id, offset: readOffset(view), length };
+}
+
+/** Reads the offset that a payload begins with. */
+function readOffset(view: DataView): number {
+  const offset = view.getBigUint64(0);
+  if (offset > BigInt(Number.MAX_SAFE_INTEGER))
+    throw new FtxError('protocol', `The peer sent a block at the impossible offset ${offset}.`);
+  return Number(offset);
 }
 
 const fromUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -153,6 +170,15 @@ export function encodeControl(message: ControlMessage): Uint8Array {
   const frame = new Uint8Array(limits.HEADER_BYTES + payload.length);
   writeHeader(frame, message.type, message.id, payload.length);
   frame.set(payload, limits.HEADER_BYTES);
+  return seal(frame);
+}
+
+/** A whole frame of zeros, ready to send. */
+export function encodeZeros({ id, offset, length }: ZerosMessage): Uint8Array {
+  const frame = new Uint8Array(limits.HEADER_BYTES + limits.ZEROS_BYTES);
+  const view = writeHeader(frame, 'zeros', id, limits.ZEROS_BYTES);
+  view.setBigUint64(limits.HEADER_BYTES, BigInt(offset));
+  view.setUint32(limits.HEADER_BYTES + 8, length);
   return seal(frame);
 }
 

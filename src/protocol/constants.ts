@@ -17,6 +17,8 @@ export const PROOF_CAPABILITY = 'proof';
 export const PIN_CAPABILITY = 'pin';
 /** Section 5, error: the sender offers a file again that another transfer of it goes on with, and waits for the answer. */
 export const FOLLOW_CAPABILITY = 'follow';
+/** Section 5, hello: the receiver takes runs of zeros, and judges the room for a file by its `allocated`. */
+export const ZEROS_CAPABILITY = 'zeros';
 /** Section 5, ready: random bytes that a proof begins with. */
 export const NONCE_BYTES = 32;
 /** Section 5, check: a sender has at most this many `check` messages that wait for their verdicts. */
@@ -28,6 +30,10 @@ export const STATUS_INTERVAL_MS = 1_000;
 export const HEADER_BYTES = 16;
 /** Section 3: bytes of offset and digest in front of a block. */
 export const DATA_PREFIX_BYTES = 16;
+/** Section 3: bytes of offset and length of a run of zeros. */
+export const ZEROS_BYTES = 12;
+/** Section 5, zeros: bytes of a run, 1024 blocks. */
+export const MAX_RUN_BYTES = 1024 * BLOCK_BYTES;
 /** Section 3: bytes of payload of any frame but `data`. */
 export const MAX_CONTROL_BYTES = 64 * 1024;
 /** Section 3: bytes of payload of a `data` frame. */

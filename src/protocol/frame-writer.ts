@@ -6,8 +6,8 @@
  */
 import type { Connection } from '../core/connection.js';
 import { defer } from '../core/defer.js';
-import { encodeControl, encodeDataHead } from './codec.js';
-import type { ControlMessage, DataMessage } from './messages.js';
+import { encodeControl, encodeDataHead, encodeZeros } from './codec.js';
+import type { ControlMessage, DataMessage, ZerosMessage } from './messages.js';
 import { slowestMs } from './pace.js';
 import { createHeartbeat, within, type Heartbeat } from './watch.js';
 
@@ -23,7 +23,7 @@ export interface FrameWriter {
   /** Writes what is queued and then `parts`. Resolves when their memory may be reused. */
   readonly write: (parts: readonly Uint8Array[]) => Promise<void>;
   /** Queues a message; waits only when too much is queued. */
-  readonly send: (message: ControlMessage) => Promise<void>;
+  readonly send: (message: ControlMessage | ZerosMessage) => Promise<void>;
   /** Waits while too much is queued. */
   readonly drain: () => Promise<void>;
   /** Writes or queues a data frame. Resolves when the memory of `block` may be reused. */
@@ -68,8 +68,8 @@ export function createFrameWriter(raw: Connection, watched: Connection, idleMs: 
     return lastSent;
   }
 
-  function send(message: ControlMessage): Promise<void> {
-    const frame = encodeControl(message);
+  function send(message: ControlMessage | ZerosMessage): Promise<void> {
+    const frame = message.type === 'zeros' ? encodeZeros(message) : encodeControl(message);
     if (message.type === 'status') {
       unsent += frame.length;
       void note(raw.write([frame]), frame.length);

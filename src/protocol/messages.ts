@@ -4,8 +4,11 @@ import type { ErrorCode } from '../core/errors.js';
 import type { Entry } from '../core/entry.js';
 import type { Capacity } from '../core/sink.js';
 import type { ReceiverShares } from '../core/events.js';
+import type { DataMessage, HaveMessage, ZerosMessage } from './content-messages.js';
 import { cutMessage, offerToJson, verdictToJson, type Verdict } from './item-json.js';
 import * as schemas from './schemas.js';
+
+export type { DataMessage, HaveMessage, ZerosMessage };
 
 export interface Hello {
   /** Program and version, for people: `ftx/0.1.0`. */
@@ -117,28 +120,9 @@ export type ControlMessage =
 /** The steps of pairing, in order: the sender takes the first, then both take turns. */
 export type PairStep = (typeof schemas.PAIR_STEPS)[number];
 
-/** The head of a data frame; `length` bytes of content follow it. */
-export interface DataMessage {
-  readonly type: 'data';
-  readonly id: number;
-  /** Bytes from the start of the file. */
-  readonly offset: number;
-  /** Of the block's content. */
-  readonly digest: bigint;
-  /** Bytes of content. */
-  readonly length: number;
-}
-
-/** Digests of the blocks that the receiver has from an earlier session, from the first on. */
-export interface HaveMessage {
-  readonly type: 'have';
-  readonly id: number;
-  readonly digests: readonly bigint[];
-}
-
 export type StoredMessage = Extract<ControlMessage, { type: 'stored' }>;
 export type StatusMessage = Extract<ControlMessage, { type: 'status' }>;
-export type Message = ControlMessage | DataMessage | HaveMessage;
+export type Message = ControlMessage | DataMessage | HaveMessage | ZerosMessage;
 export type MessageType = Message['type'];
 
 function toOffer({ pin, ...entry }: v.InferOutput<typeof schemas.offer>): Pick<OfferMessage, 'entry' | 'pin'> {

@@ -196,7 +196,7 @@ function change(dice: Dice, frame: Buffer): Buffer[] {
       return [sealFrame(changed)];
     }
     default:
-      frame.writeUInt8(dice.below(17), 0);
+      frame.writeUInt8(dice.below(19), 0);
       return [sealFrame(frame)];
   }
 }

@@ -3,7 +3,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestBlock } from '../../src/core/checksum.js';
 import { FtxError } from '../../src/core/errors.js';
-import { decodeHeader, decodeMessage, encodeControl, encodeDataHead, encodeHave } from '../../src/protocol/codec.js';
+import {
+  decodeHeader,
+  decodeMessage,
+  encodeControl,
+  encodeDataHead,
+  encodeHave,
+  encodeZeros,
+} from '../../src/protocol/codec.js';
 import { HEADER_BYTES, MAX_CONTROL_BYTES, MAX_DATA_BYTES } from '../../src/protocol/constants.js';
 import { encodeItem } from '../../src/protocol/item-json.js';
 import type { CheckMessage, HaveMessage, Message } from '../../src/protocol/messages.js';
@@ -12,6 +19,7 @@ import { WIRE_MESSAGES } from '../support/wire-messages.js';
 
 function encode(message: Message): Uint8Array {
   if (message.type === 'data') return encodeDataHead(message);
+  if (message.type === 'zeros') return encodeZeros(message);
   return message.type === 'have' ? encodeHave(message.id, message.digests)[0]! : encodeControl(message);
 }
 
@@ -72,13 +80,17 @@ describe('fixtures', () => {
 describe('decodeHeader', () => {
   it.each([
     ['type 0', forge(0, 0, Buffer.alloc(0))],
-    ['type 17', forge(17, 0, Buffer.alloc(0))],
+    ['type 18', forge(18, 0, Buffer.alloc(0))],
     ['a hello with an id', forge(1, 1, json({}))],
     ['a step of pairing with an id', forge(16, 1, json({ step: 'paired' }))],
     ['an offer without an id', forge(2, 0, json(OFFER))],
     ['a control payload over the limit', forge(2, 1, Buffer.alloc(0), MAX_CONTROL_BYTES + 1)],
     ['a block over the limit', forge(4, 1, Buffer.alloc(16), MAX_DATA_BYTES + 1)],
     ['a block without content', forge(4, 1, Buffer.alloc(16), 16)],
+    ['zeros without an id', forge(17, 0, Buffer.alloc(12))],
+    ['zeros of no bytes', forge(17, 1, Buffer.alloc(0))],
+    ['zeros with half a length', forge(17, 1, Buffer.alloc(10))],
+    ['zeros with content', forge(17, 1, Buffer.alloc(13))],
     ['a ping with a payload', forge(10, 0, Buffer.alloc(1))],
   ])('refuses %s', (_, frame) => {
     expect(codeOf(() => decodeHeader(frame.subarray(0, HEADER_BYTES)))).toBe('protocol');
@@ -187,6 +199,53 @@ describe('decodeMessage', () => {
         `bit ${bit}`,
       ).toBe('protocol');
     }
+  });
+});
+
+/** The payload of a frame of zeros. */
+function zeros(offset: bigint, length: number): Buffer {
+  const payload = Buffer.alloc(12);
+  payload.writeBigUInt64BE(offset);
+  payload.writeUInt32BE(length, 8);
+  return payload;
+}
+
+describe('a run of zeros', () => {
+  const MOST = 1024 ** 3;
+  it.each([
+    ['no byte', 0n, 0],
+    ['one byte more than 1024 blocks', 0n, MOST + 1],
+    ['1025 blocks', 0n, MOST + 1024 ** 2],
+    ['all that 32 bits hold', 0n, 2 ** 32 - 1],
+    ['an offset over 2^53-1', 2n ** 53n, 1],
+    ['the last offset of all', 2n ** 64n - 1n, 1],
+  ])('is refused with %s', (_, offset, length) => {
+    expect(codeOf(() => decode(forge(17, 1, zeros(offset, length))))).toBe('protocol');
+  });
+
+  it.each([
+    [0n, 1],
+    [2n ** 53n - 1n, MOST],
+    [5n, 1024 ** 2],
+  ])('at %s of %i bytes is taken', (offset, length) => {
+    expect(decode(forge(17, 1, zeros(offset, length)))).toEqual({
+      type: 'zeros',
+      id: 1,
+      offset: Number(offset),
+      length,
+    });
+  });
+
+  it('survives the way there, and no bit of it can be flipped', () => {
+    fc.assert(
+      fc.property(fc.maxSafeNat(), fc.integer({ min: 1, max: MOST }), fc.nat(28 * 8 - 1), (offset, length, bit) => {
+        const message = { type: 'zeros' as const, id: 7, offset, length };
+        const frame = Buffer.from(encodeZeros(message));
+        expect(decode(frame)).toEqual(message);
+        frame[bit >> 3]! ^= 1 << (bit & 7);
+        expect(codeOf(() => decode(frame))).toBe('protocol');
+      }),
+    );
   });
 });
 

@@ -148,7 +148,7 @@ describe('a receiver', () => {
 
   it('that asks for one block again without end loses the sender', async () => {
     const [left, right] = connectionPair();
-    const sender = runSender(left, [createMemorySource('a', new Uint8Array(BLOCK_BYTES))]);
+    const sender = runSender(left, [createMemorySource('a', new Uint8Array(BLOCK_BYTES).fill(1))]);
     const channel = await greetAs('receiver', right);
     channels.push(channel);
     await channel.receive();

@@ -137,7 +137,7 @@ describe('a sender', () => {
   it('stops sending an entry that has failed, and goes on with the next', async () => {
     receiver.destroy(lost());
     await connect([
-      createMemorySource('a', new Uint8Array(50 * 1024 ** 2)),
+      createMemorySource('a', new Uint8Array(50 * 1024 ** 2).fill(1)),
       createMemorySource('b', Buffer.from('hello')),
     ]);
     await expectSequence('offer', 'offer');

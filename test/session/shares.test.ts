@@ -194,10 +194,10 @@ async function transfer(sources: readonly Source[], slow: Slowness) {
 
 const same = <T>(value: T): T => value;
 const contents = {
-  'a large file': () => [createMemorySource('a', new Uint8Array(8 * BLOCK_BYTES))],
+  'a large file': () => [createMemorySource('a', new Uint8Array(8 * BLOCK_BYTES).fill(1))],
   'many small files': () =>
-    Array.from({ length: 60 }, (_, number) => createMemorySource(`${number}`, new Uint8Array(2000))),
-  'a stream': () => [createMemorySource('a', new Uint8Array(8 * BLOCK_BYTES), { size: null })],
+    Array.from({ length: 60 }, (_, number) => createMemorySource(`${number}`, new Uint8Array(2000).fill(1))),
+  'a stream': () => [createMemorySource('a', new Uint8Array(8 * BLOCK_BYTES).fill(1), { size: null })],
 };
 
 describe.each([
@@ -220,7 +220,7 @@ describe.each([
   });
 
   it('a tiny file over a long line is limited by the network', async () => {
-    const tiny = [createMemorySource('a', new Uint8Array(3))];
+    const tiny = [createMemorySource('a', new Uint8Array(3).fill(1))];
     expect((await transfer(tiny, { ...clocks, link: delayLink })).limitedBy).toBe('network');
   });
 });

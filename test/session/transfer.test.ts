@@ -141,10 +141,10 @@ describe('damage on the way', () => {
 
 describe('a source', () => {
   const failing = (code: 'changed' | 'unreadable'): Source => ({
-    ...createMemorySource('bad', new Uint8Array(2 * BLOCK_BYTES)),
+    ...createMemorySource('bad', new Uint8Array(2 * BLOCK_BYTES).fill(1)),
     async *blocks() {
       await Promise.resolve();
-      yield new Uint8Array(BLOCK_BYTES);
+      yield new Uint8Array(BLOCK_BYTES).fill(1);
       throw new FtxError(code, 'bad: broke');
     },
   });

@@ -152,6 +152,7 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
         content = growTo(content, offset + block.length);
         content.set(block, offset);
       },
+      writeZeros: (length, offset) => part.write(new Uint8Array(length), offset),
       async commit(size) {
         await Promise.resolve();
         if (ended) throw new FtxError('aborted', `${offer.path}: is no longer being received.`);

@@ -97,6 +97,7 @@ export const WIRE_MESSAGES: Readonly<Record<string, Message>> = {
     end: true,
     room: { needed: 8_388_608, free: 5_000_000_000 },
   },
+  zeros: { type: 'zeros', id: 1, offset: 2_097_152, length: 1_073_741_824 },
   ping: { type: 'ping', id: 0 },
   goodbye: { type: 'goodbye', id: 0 },
 };

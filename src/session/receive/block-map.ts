@@ -19,8 +19,8 @@ export interface ArrivedBlock extends BlockPlace {
 }
 
 export interface BlockMap {
-  /** Throws FtxError `protocol` unless a block may come at this place now. */
-  assertDue(place: BlockPlace): void;
+  /** Throws FtxError `protocol` unless a block may come at this place now. With `digest`, a durable block may be replaced only by another one. */
+  assertDue(place: BlockPlace, digest?: bigint): void;
   /**
    * Notes a block that was due and has arrived. Returns whether to `keep` it or
    * to ask the sender for it `again`. Throws FtxError `checksum` when it has
@@ -54,17 +54,20 @@ export function createBlockMap(size: number | null, durable: readonly bigint[] =
   let next = durableEnd;
   let bytes = durableEnd;
 
-  function isDue({ offset, length }: BlockPlace): boolean {
+  function isDue({ offset, length }: BlockPlace, digest: bigint | undefined): boolean {
     const requested = requests.lengthAt(offset);
     if (requested !== undefined) return length === requested;
     if (offset % BLOCK_BYTES !== 0) return false;
-    const isInOrder = offset === next || (offset < durableEnd && !replaced.has(offset));
-    return isInOrder && (size === null ? length <= BLOCK_BYTES : length === Math.min(BLOCK_BYTES, size - offset));
+    const mayReplace = offset < durableEnd && !replaced.has(offset) && digests[offset / BLOCK_BYTES] !== digest;
+    return (
+      (offset === next || mayReplace) &&
+      (size === null ? length <= BLOCK_BYTES : length === Math.min(BLOCK_BYTES, size - offset))
+    );
   }
 
   return {
-    assertDue(place) {
-      if (!isDue(place)) throw undueError(place);
+    assertDue(place, digest) {
+      if (!isDue(place, digest)) throw undueError(place);
     },
     note(block) {
       const { offset, length } = block;

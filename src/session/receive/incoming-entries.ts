@@ -6,7 +6,7 @@ import { BLOCK_BYTES } from '../../core/entry.js';
 import type { PartFile } from '../../core/sink.js';
 import type { SessionSlots } from '../../core/slots.js';
 import { NONCE_BYTES } from '../../protocol/constants.js';
-import type { DataMessage, Hello, OfferMessage } from '../../protocol/messages.js';
+import type { DataMessage, Hello, OfferMessage, ZerosMessage } from '../../protocol/messages.js';
 import { createCommits, type Commits } from './background.js';
 import { BlockIntake } from './block-intake.js';
 import type { BlockPool } from './block-pool.js';
@@ -80,10 +80,10 @@ export class IncomingEntries {
     void this.#endings.run(id, opened);
   }
 
-  async receiveBlock(head: DataMessage): Promise<void> {
+  async receiveBlock(head: DataMessage | ZerosMessage): Promise<void> {
     const { channel } = this.#options;
     const entry = this.#open.find(head.id);
-    if (!entry) return channel.skipContent(head.length);
+    if (!entry) return head.type === 'data' ? channel.skipContent(head.length) : undefined;
     if (entry.state !== 'receiving') throw new FtxError('protocol', 'The peer sent data that was not asked for.');
     const verdict = await this.#takeBlock(head, entry.file);
     if (verdict === 'again') await channel.send({ type: 'again', id: head.id, offset: head.offset });
@@ -194,8 +194,9 @@ export class IncomingEntries {
   }
 
   /** Undefined if the entry has ended: a block that stays damaged ends its entry, any other failure the session. */
-  async #takeBlock(head: DataMessage, file: IncomingFile): Promise<'keep' | 'again' | undefined> {
+  async #takeBlock(head: DataMessage | ZerosMessage, file: IncomingFile): Promise<'keep' | 'again' | undefined> {
     try {
+      if (head.type === 'zeros') return file.arriveZeros(head);
       file.assertDue(head);
       return await this.#intake.take(head, file, () => this.#open.has(head.id));
     } catch (error) {

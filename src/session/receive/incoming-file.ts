@@ -6,6 +6,8 @@ import type { DataMessage } from '../../protocol/messages.js';
 import { createBlockMap, type BlockPlace } from './block-map.js';
 import type { Lease } from './block-pool.js';
 import { createRecheck } from './recheck.js';
+import { createWrites, type Writes } from './writes.js';
+import { noteZeros } from './zero-blocks.js';
 
 /** What the sender says in `end`. */
 export interface FileEnd {
@@ -30,6 +32,8 @@ export interface IncomingFile {
   arrive(head: DataMessage, lease: Lease): 'keep' | 'again';
   /** As arrive(), for a block that was written piece by piece and whose content has this digest. */
   arriveInPieces(head: DataMessage, digest: bigint): 'keep' | 'again';
+  /** Takes a run of whole blocks of zeros. Throws FtxError `protocol` unless each of them may come now. */
+  arriveZeros(run: BlockPlace): 'keep';
   /** The sender has sent all blocks, though some may come again. Throws FtxError `protocol` at a second `end`. */
   end(end: FileEnd): void;
   /** Reads the durable blocks again if somebody may have touched them. `isWanted`: the file is still being received. Calls `onBlock` after each. Never rejects. */
@@ -83,6 +87,10 @@ export function createIncomingFile(
         else lease.release();
       }
     },
+    arriveZeros(run) {
+      writes.startZeros(run, noteZeros(map, run));
+      return 'keep';
+    },
     end(end) {
       if (announced || end.size !== (size ?? end.size) || end.size !== map.reached()) throw endError();
       announced = end;
@@ -118,44 +126,4 @@ function digestError(): FtxError {
 /** The peer ended a file twice, or at a wrong size. */
 export function endError(): FtxError {
   return new FtxError('protocol', 'The peer ended a file twice, or at another size than it announced and sent.');
-}
-
-interface Writes {
-  /** Resolves when the write is over. A failure is kept for whenDone(). */
-  start(bytes: Uint8Array, offset: number): Promise<void>;
-  /** Writes a verified block and releases its memory. */
-  startWhole(lease: Lease, head: DataMessage): void;
-  /** Resolves when all of them are over; throws the first failure. */
-  whenDone(): Promise<void>;
-}
-
-function createWrites(part: PartFile, onFailure: (error: FtxError) => void): Writes {
-  const running = new Set<Promise<void>>();
-  let failure: FtxError | undefined;
-
-  function start(bytes: Uint8Array, offset: number): Promise<void> {
-    const done = part
-      .write(bytes, offset)
-      .catch((error: unknown) => {
-        failure ??= toFtxError(error);
-        onFailure(failure);
-      })
-      .finally(() => running.delete(done));
-    running.add(done);
-    return done;
-  }
-
-  return {
-    start,
-    startWhole(lease, { offset, digest }) {
-      void start(lease.bytes, offset).then(() => {
-        lease.release();
-        if (!failure) part.confirm(offset, digest);
-      });
-    },
-    async whenDone() {
-      await Promise.all(running);
-      if (failure) throw failure;
-    },
-  };
 }

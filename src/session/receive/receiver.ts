@@ -46,6 +46,7 @@ import {
   PROOF_CAPABILITY,
   STATUS_CAPABILITY,
   STATUS_INTERVAL_MS,
+  ZEROS_CAPABILITY,
   type Timeouts,
 } from '../../protocol/constants.js';
 import type { Message, ReceiverLimits } from '../../protocol/messages.js';
@@ -143,7 +144,8 @@ async function serve(session: Session): Promise<void> {
   const { channel, entries, sink, tally, watch, bringer, limits, timeouts, pair } = session;
   // A size without a limit is Infinity here, and has to be a number on the wire.
   const size = Math.floor(Math.min(limits.size, Number.MAX_SAFE_INTEGER));
-  const capabilities = [CHECK_CAPABILITY, PROOF_CAPABILITY, PIN_CAPABILITY, ...(pair ? [PAIR_CAPABILITY] : [])];
+  const capabilities = [CHECK_CAPABILITY, PROOF_CAPABILITY, PIN_CAPABILITY, ZEROS_CAPABILITY];
+  if (pair) capabilities.push(PAIR_CAPABILITY);
   const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities, limits: { ...limits, size } });
   entries.takeHello(hello);
   if (pair && !(await pair(channel))) return;
@@ -213,6 +215,7 @@ async function handle({ entries, list, onList, onUse }: Session, message: Messag
       list.assertOver();
       return entries.receiveOffer(message);
     case 'data':
+    case 'zeros':
       return entries.receiveBlock(message);
     case 'end':
       return entries.receiveEnd(message.id, message);

@@ -4,6 +4,7 @@ import { BLOCK_BYTES } from '../../core/entry.js';
 import { FtxError, toFtxError } from '../../core/errors.js';
 import type { CreateSha256, Sha256 } from '../../core/sha256.js';
 import type { Source } from '../../core/source.js';
+import { digestZeros, isZeros } from '../../core/zeros.js';
 import type { Channel } from '../../protocol/channel.js';
 import type { SenderTask, SenderWatch } from '../shares.js';
 import type { Condition } from './condition.js';
@@ -11,6 +12,7 @@ import type { OutgoingEntries } from './outgoing-entries.js';
 import type { OpenEntry, Task } from './outgoing-entry.js';
 import { readContent, SourceFailure } from './read-content.js';
 import type { SendQueue } from './send-queue.js';
+import { createZeroRun } from './zero-run.js';
 
 /** Opening a file of up to this many bytes takes longer than sending it, so that several are opened and sent at the same time. */
 const SMALL_FILE_BYTES = 256 * 1024;
@@ -25,6 +27,8 @@ export interface ContentSenderOptions {
   readonly changed: Condition;
   readonly watch: SenderWatch;
   readonly createSha256: CreateSha256;
+  /** Whether the receiver takes runs of zeros. */
+  readonly sendsZeros: boolean;
 }
 
 /** Empties the queue. Blocks that the receiver asks for again go first, then the next entry. */
@@ -138,8 +142,9 @@ export class ContentSender {
     onBlock: (bytes: Uint8Array, digest: bigint) => void,
     time: SenderTask,
   ): Promise<number> {
-    const { entries, queue } = this.#options;
+    const { channel, entries, queue } = this.#options;
     const { source } = entry;
+    const run = createZeroRun(channel, entry.id);
     const from = Math.min(first * BLOCK_BYTES, source.entry.size ?? 0);
     let block = first;
     let end = from;
@@ -148,13 +153,18 @@ export class ContentSender {
     let sending = Promise.resolve();
     for await (const bytes of readContent(source, first * BLOCK_BYTES, time)) {
       if (!entries.isWanted(entry)) break;
-      const own = digestBlock(bytes);
+      const isZero = this.#isZero(bytes);
+      const own = isZero ? digestZeros(bytes.length) : digestBlock(bytes);
       onBlock(bytes, own);
       await waitFor(sending, time);
       if (!entries.isWanted(entry)) break;
       source.journal?.note(block, own);
       const isLacking = have.length > 0 ? own !== have[block] : block * BLOCK_BYTES >= offset;
-      if (isLacking) sending = this.#sendBlock(entry, block * BLOCK_BYTES, own, bytes);
+      if (isLacking && isZero) sending = run.add(end, bytes.length);
+      else if (isLacking) {
+        run.flush().catch(() => undefined);
+        sending = this.#sendBlock(entry, end, own, bytes);
+      }
       // The next round, or the line after the loop, awaits the block. If it fails before that, it is no unhandled rejection.
       sending.catch(() => undefined);
       block += 1;
@@ -165,6 +175,7 @@ export class ContentSender {
       if (queue.hasAgain) await this.#sendAgain();
     }
     await waitFor(sending, time);
+    if (entries.isWanted(entry)) await waitFor(run.flush(), time);
     return end;
   }
 
@@ -173,8 +184,17 @@ export class ContentSender {
     const { path, size } = entry.source.entry;
     if (size === null) throw new SourceFailure(secondReadingError(path));
     for await (const block of readContent(entry.source, offset, time))
-      return await waitFor(this.#sendBlock(entry, offset, digestBlock(block), block), time);
+      return await waitFor(this.#sendOne(entry, offset, block), time);
     throw new FtxError('protocol', `The receiver asked for a block at offset ${offset}, past the end.`);
+  }
+
+  #sendOne(entry: OpenEntry, offset: number, block: Uint8Array): Promise<void> {
+    if (!this.#isZero(block)) return this.#sendBlock(entry, offset, digestBlock(block), block);
+    return this.#options.channel.send({ type: 'zeros', id: entry.id, offset, length: block.length });
+  }
+
+  #isZero(block: Uint8Array): boolean {
+    return this.#options.sendsZeros && isZeros(block);
   }
 
   #sendBlock({ id }: OpenEntry, offset: number, digest: bigint, block: Uint8Array): Promise<void> {

@@ -22,7 +22,13 @@ import type { CreateSha256 } from '../../core/sha256.js';
 import type { Source } from '../../core/source.js';
 import type { Totals } from '../../core/events.js';
 import type { Channel } from '../../protocol/channel.js';
-import { CHECK_CAPABILITY, MAX_OPEN_OFFERS, PIN_CAPABILITY, type Timeouts } from '../../protocol/constants.js';
+import {
+  CHECK_CAPABILITY,
+  MAX_OPEN_OFFERS,
+  PIN_CAPABILITY,
+  ZEROS_CAPABILITY,
+  type Timeouts,
+} from '../../protocol/constants.js';
 import type { Hello, StatusMessage } from '../../protocol/messages.js';
 import { within } from '../../protocol/watch.js';
 import { withLastWord, type Greeted } from './greet.js';
@@ -83,7 +89,11 @@ async function converse({ channel, hello }: Greeted, sources: Sources, options: 
   const maxOpen = Math.min(hello.limits.offers, MAX_OPEN_OFFERS);
   const tellsPins = hello.capabilities.includes(PIN_CAPABILITY);
   const entries = new OutgoingEntries({ channel, tally, maxOpen, timeouts, queue, changed, shares, tellsPins });
-  const contents = new ContentSender({ channel, entries, queue, changed, watch: shares.watch, createSha256 });
+  const sendsZeros = hello.capabilities.includes(ZEROS_CAPABILITY);
+  const contents = new ContentSender({
+    ...{ channel, entries, queue, changed, createSha256, sendsZeros },
+    watch: shares.watch,
+  });
   const deadlines = watchDeadlines(channel, entries, timeouts.controlMs / 4);
   try {
     const arrival = createArrival(channel, timeouts.idleMs);

@@ -28,8 +28,8 @@ export interface BlockJournal {
   append(digests: Iterable<readonly [block: number, digest: bigint]>): Promise<void>;
   /** Makes all records durable, so that they survive a power cut. */
   sync(): Promise<void>;
-  /** Forgets the digest of a block, durably. */
-  forget(block: number): Promise<void>;
+  /** Forgets the digests of these blocks, durably. */
+  forget(blocks: readonly number[]): Promise<void>;
   /** Closes the file and keeps it. */
   close(): Promise<void>;
   /** Closes the file and removes it. */
@@ -146,9 +146,9 @@ function createJournal({ path, handle, known, pin, headerBytes, ...begin }: Open
       return inTurn(() => write(records));
     },
     sync: () => inTurn(() => handle.datasync()),
-    forget: (block) =>
+    forget: (blocks) =>
       inTurn(async () => {
-        await write(encodeRecord(block, 0n, KIND_FORGOTTEN));
+        await write(Buffer.concat(blocks.map((block) => encodeRecord(block, 0n, KIND_FORGOTTEN))));
         await handle.datasync();
       }),
     close: () => inTurn(() => handle.close()),

@@ -1,4 +1,5 @@
 /** Records from time to time which blocks of a part file are durable, so that a later session can go on from there. */
+import { BLOCK_BYTES } from '../../core/entry.js';
 import type { BlockJournal } from '../disk/block-journal.js';
 import type { DiskPart } from './part-file.js';
 
@@ -10,8 +11,11 @@ const CHECKPOINT_MS = 1_000;
 export interface Checkpoints {
   /** Notes that a block has been written whole and has this digest. Starts a checkpoint when one is due. */
   note(block: number, digest: bigint): void;
-  /** Takes a block out of the record. Call it before the block is written over: a crash must not leave the old digest with new bytes. */
-  forget(block: number): Promise<void>;
+  /**
+   * Runs `write`, which writes to these bytes, once no block of them is in the record: a crash must not leave the old
+   * digest with new bytes. Where none is, as nearly always, it runs at once and in the order of the calls.
+   */
+  writing(offset: number, length: number, write: () => Promise<void>): Promise<void>;
   /** Starts no more checkpoints, and waits for the one that is running. Never fails. */
   stop(): Promise<void>;
   /** Records everything that was noted. Resolves with whether block 0 is durable, without which nothing is worth keeping. Never fails. */
@@ -59,10 +63,10 @@ export function createCheckpoints(part: DiskPart, journal: BlockJournal, isOurs:
       if (isRunning || broken) return;
       if (noted.length >= CHECKPOINT_BLOCKS || performance.now() - last >= CHECKPOINT_MS) start();
     },
-    async forget(block) {
-      if (!recorded.delete(block)) return;
-      await running;
-      await journal.forget(block);
+    writing(offset, length, write) {
+      const forgotten = findBlocks(offset, length).filter((block) => recorded.delete(block));
+      if (forgotten.length === 0) return write();
+      return running.then(() => journal.forget(forgotten)).then(write);
     },
     async stop() {
       noted = [];
@@ -76,4 +80,10 @@ export function createCheckpoints(part: DiskPart, journal: BlockJournal, isOurs:
       return recorded.has(0);
     },
   };
+}
+
+/** The numbers of the blocks that these bytes are in. */
+function findBlocks(offset: number, length: number): number[] {
+  const first = Math.floor(offset / BLOCK_BYTES);
+  return Array.from({ length: Math.ceil((offset + length) / BLOCK_BYTES) - first }, (_, at) => first + at);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { BLOCK_BYTES } from '../../core/entry.js';
 import { FtxError } from '../../core/errors.js';
 import type { PartFile, Placed } from '../../core/sink.js';
+import { pieceZeros } from '../../core/zeros.js';
 import { diskError, showPath } from '../disk/disk-error.js';
 import { existsError } from '../names/conflict.js';
 import type { HeldPlace } from './place.js';
@@ -29,6 +30,7 @@ export function createComparingPart(options: ComparingOptions): PartFile {
     state: 'part',
     durable: [],
     write: (block, offset) => part.write(block, offset),
+    writeZeros: (length, offset) => part.writeZeros(length, offset),
     confirm: (offset, digest) => part.confirm(offset, digest),
     commit: (size) => part.commit(size),
     discard: () => part.close(discard).then(nothing),
@@ -60,9 +62,24 @@ class ComparingPart {
   }
 
   write(block: Uint8Array, offset: number): Promise<void> {
+    return this.#attempt(() => this.#writeOnce(block, offset));
+  }
+
+  writeZeros(length: number, offset: number): Promise<void> {
+    return this.#attempt(async () => {
+      for (const piece of pieceZeros(length, offset)) {
+        // Once something differs, the rest takes no room, and one call.
+        const rest = offset + length - piece.offset;
+        if (this.#state.state === 'received') return this.#state.part.writeZeros(rest, piece.offset);
+        await this.#writeOnce(piece.bytes, piece.offset);
+      }
+    });
+  }
+
+  #attempt(work: () => Promise<void>): Promise<void> {
     return this.#inTurn(async () => {
       try {
-        await this.#writeOnce(block, offset);
+        await work();
       } catch (error) {
         // Without the part that was to take the content, nothing can come of the file any more.
         if (this.#state.state === 'equal' && !this.#isRefused) await this.#end(discard);

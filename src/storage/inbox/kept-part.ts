@@ -68,10 +68,8 @@ export function createKeptPart(part: DiskPart, journal: BlockJournal, claimed: C
       doubtful.delete(offset / BLOCK_BYTES);
       checkpoints.note(offset / BLOCK_BYTES, digest);
     },
-    async write(block, offset) {
-      await checkpoints.forget(Math.floor(offset / BLOCK_BYTES));
-      await part.write(block, offset);
-    },
+    write: (block, offset) => checkpoints.writing(offset, block.length, () => part.write(block, offset)),
+    writeZeros: (length, offset) => checkpoints.writing(offset, length, () => part.writeZeros(length, offset)),
     async commit(size) {
       const placed = commit(size);
       await end(() => placed.then(nothing, nothing).then(() => part.isLeft));

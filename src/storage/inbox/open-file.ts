@@ -159,7 +159,7 @@ async function limitPart(
 ): Promise<PartFile> {
   const disk = space?.at(place.ground);
   const cost = disk?.cost ?? roundUp;
-  const counted = quota ? withQuota(part, quota, { path, size, cost, isKept }) : part;
+  const counted = quota ? withQuota(part, quota, { path, size, cost, isKept, countsZeros: !isKeptWhenFull }) : part;
   try {
     const missing = size && Math.max(0, size - part.durable.length * BLOCK_BYTES);
     await quota?.assertRoom(path, cost(missing ?? 0));

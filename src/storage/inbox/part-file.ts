@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { FtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
 import type { PartFile, Placed } from '../../core/sink.js';
+import { pieceZeros } from '../../core/zeros.js';
 import { openDiskFile, type DiskFile } from '../disk/disk-file.js';
 import { createBlockWriter, type BlockWriter } from '../disk/block-writer.js';
-import { createExtent, type Extent } from '../disk/extent.js';
+import { createExtent, type Extent, type Piece } from '../disk/extent.js';
 import { commitFile } from './commit.js';
 import type { ConflictPolicy } from '../names/conflict.js';
 import { diskError, showPath } from '../disk/disk-error.js';
@@ -54,6 +55,10 @@ export function createPartFile(options: PartFileOptions): PartFile {
       signs.begin();
       return part.write(block, offset);
     },
+    writeZeros(length, offset) {
+      signs.begin();
+      return part.writeZeros(length, offset);
+    },
     commit: (size) => part.commit(size).finally(() => signs.end()),
     discard,
     suspend: () => discard().then(() => false),
@@ -89,13 +94,20 @@ export class DiskPart {
 
   /** Writes the block but for pages of zeros where nothing was written before. */
   write(block: Uint8Array, offset: number): Promise<void> {
+    return this.#writeAll(this.#extent.take(block, offset) ?? [{ bytes: block, offset }], offset + block.length);
+  }
+
+  /** As write(). What was written before is written over. */
+  writeZeros(length: number, offset: number): Promise<void> {
+    return this.#writeAll(pieceZeros(this.#extent.takeZeros(length, offset), offset), offset + length);
+  }
+
+  #writeAll(pieces: Iterable<Piece>, end: number): Promise<void> {
     const { place, maxSize } = this.#options;
-    if (offset + block.length > maxSize) this.#failure ??= tooLargeError(place.path.text, maxSize);
-    const pieces = this.#extent.take(block, offset);
+    if (end > maxSize) this.#failure ??= tooLargeError(place.path.text, maxSize);
     return this.#attempt(async ({ writer }) => {
       if (this.#stretching) await this.#stretching;
-      if (pieces) for (const piece of pieces) await writer.write(piece.bytes, piece.offset);
-      else await writer.write(block, offset);
+      for (const { bytes, offset } of pieces) await writer.write(bytes, offset);
     });
   }
 

@@ -4,6 +4,7 @@ import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
+import { digestZeros } from '../../core/zeros.js';
 import type { PartFile } from '../../core/sink.js';
 import { MIN_BLOCK_BYTES } from '../disk/disk-figures.js';
 import { PART_SUFFIX } from '../names/part-name.js';
@@ -40,6 +41,8 @@ export interface Quota {
   noteUnfinished(bytes: number): void;
   /** Notes that `bytes` were removed from the folder. */
   release(bytes: number): void;
+  /** How often the folder was counted again. A count sees what is on the disk, and not what zeros were counted for. */
+  counts(): number;
 }
 
 /** What a folder holds, in bytes, and how much of that belongs to unfinished transfers. */
@@ -57,6 +60,7 @@ export async function createQuota(dir: string, limit: number, count = countBytes
   let counting: Promise<void> | undefined;
   /** Bytes given back since the running recount began. */
   let released = 0;
+  let counts = 0;
 
   /** Bytes that may still come. 0 when the folder already holds more than the quota. */
   const free = () => Math.max(0, limit - used);
@@ -64,6 +68,7 @@ export async function createQuota(dir: string, limit: number, count = countBytes
   async function countAgain(): Promise<void> {
     const before = used - onTheWay;
     released = 0;
+    counts += 1;
     const started = performance.now();
     const counted = await count(dir);
     // Bytes that came or went during the count may be counted twice until the next recount, and never too little.
@@ -85,6 +90,7 @@ export async function createQuota(dir: string, limit: number, count = countBytes
 
   return {
     limit,
+    counts: () => counts,
     left,
     assertRoom,
     unfinished: () => unfinished,
@@ -162,21 +168,25 @@ export interface Counted extends Pick<Entry, 'path' | 'size'> {
   readonly cost: (bytes: number) => number;
   /** Whether it stays in the folder when it is suspended. */
   readonly isKept: boolean;
+  /** Whether zeros count as content, although they take no room. */
+  readonly countsZeros: boolean;
 }
 
 /** Returns the part file; what it adds to the folder counts against the quota. */
-export function withQuota(part: PartFile, quota: Quota, { path, size, cost, isKept }: Counted): PartFile {
+export function withQuota(part: PartFile, quota: Quota, { path, size, cost, isKept, countsZeros }: Counted): PartFile {
   /** The offset up to which bytes are there or being written. A write below it adds nothing to the folder. */
   let end = Math.min(part.durable.length * BLOCK_BYTES, size ?? Infinity);
-  let counted = end > 0 ? cost(end) : 0;
-  let asked = counted;
+  let asked = end > 0 ? cost(end) : 0;
+  let counted = Math.max(0, asked - countZeros(part));
+  let hollowSince: number | undefined;
   const keep = (): void => void (counted = 0);
   const finish = (): void => {
     quota.noteUnfinished(-counted);
     keep();
   };
   const release = (): void => {
-    quota.release(counted);
+    // What a count since then has seen as less is not given back: the next count finds out.
+    if (hollowSince === undefined || quota.counts() === hollowSince) quota.release(counted);
     finish();
   };
 
@@ -193,8 +203,18 @@ export function withQuota(part: PartFile, quota: Quota, { path, size, cost, isKe
     return quota.add(path, more, write, counted);
   }
 
+  function writeZeros(length: number, offset: number): Promise<void> {
+    hollowSince ??= quota.counts();
+    if (countsZeros) return growTo(offset + length, () => part.writeZeros(length, offset));
+    const before = cost(end);
+    end = Math.max(end, offset + length);
+    asked += cost(end) - before;
+    return part.writeZeros(length, offset);
+  }
+
   return {
     ...part,
+    writeZeros,
     write: (block, offset) => growTo(offset + block.length, () => part.write(block, offset)),
     async commit(bytes) {
       try {
@@ -208,4 +228,9 @@ export function withQuota(part: PartFile, quota: Quota, { path, size, cost, isKe
     discard: () => part.discard().finally(release),
     suspend: () => part.suspend().finally(isKept ? keep : release),
   };
+}
+
+/** Bytes of durable blocks of zeros. They take no room. */
+function countZeros({ durable }: PartFile): number {
+  return BLOCK_BYTES * durable.filter((digest) => digest === digestZeros(BLOCK_BYTES)).length;
 }

@@ -117,34 +117,36 @@ export function createPromised(sums: readonly Promised[], bytes: number): Promis
 }
 
 /**
- * The part file. Each write takes some of the reservation, and the end releases the rest. `isKeptWhenFull`: what has
- * arrived may be kept although there is no room for the rest.
+ * The part file. Each write takes some of the reservation, and the end releases the rest. `isKnown`: the sender is known.
+ * Zeros of it take no room, and what has arrived may be kept although there is no room for the rest.
  */
-export function withReservation(part: PartFile, reservation: Reservation, isKeptWhenFull: boolean): PartFile {
+export function withReservation(part: PartFile, reservation: Reservation, isKnown: boolean): PartFile {
   let isFull = false;
+  let isTold = false;
 
-  async function write(block: Uint8Array, offset: number): Promise<void> {
+  async function take(bytes: number, write: () => Promise<void>): Promise<void> {
+    isTold = true;
     try {
-      const asked = reservation.take(block.length);
+      const asked = reservation.take(bytes);
       if (asked) await asked;
-      await part.write(block, offset);
+      await write();
     } catch (error) {
       isFull ||= error instanceof FtxError && error.code === 'no-space';
       throw error;
     } finally {
-      reservation.settle(block.length);
+      reservation.settle(bytes);
     }
   }
 
   async function suspend(): Promise<boolean> {
-    if (isKeptWhenFull || !isFull) return part.suspend();
+    if (isKnown || !isFull) return part.suspend();
     await part.discard();
     return false;
   }
 
   async function commit(size: number): Promise<Placed> {
-    // An empty file takes room too, and no write has told so.
-    if (size > 0) return part.commit(size);
+    // A file that is empty, or of zeros, takes room too, and no write has told so.
+    if (isTold) return part.commit(size);
     try {
       await reservation.take(0);
       return await part.commit(size);
@@ -155,7 +157,8 @@ export function withReservation(part: PartFile, reservation: Reservation, isKept
 
   return {
     ...part,
-    write,
+    write: (block, offset) => take(block.length, () => part.write(block, offset)),
+    ...(!isKnown && { writeZeros: (length, offset) => take(length, () => part.writeZeros(length, offset)) }),
     commit: (size) => commit(size).finally(() => reservation.release()),
     discard: () => part.discard().finally(() => reservation.release()),
     suspend: () => suspend().finally(() => reservation.release()),

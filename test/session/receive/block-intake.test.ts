@@ -26,6 +26,7 @@ function createSlowPart() {
       if (gated) await new Promise<void>((resolve) => pending.push(resolve));
       stored.set(block, offset);
     },
+    writeZeros: () => Promise.resolve(),
     commit: () => Promise.resolve({ as: 'x' }),
     discard: () => Promise.resolve(),
   };

@@ -39,6 +39,7 @@ async function sendFile(isWanted: () => boolean, sendBlock: () => Promise<void>,
     changed: createCondition(),
     watch: createSenderWatch(),
     createSha256,
+    sendsZeros: false,
   }).run();
   return calls;
 }

@@ -39,7 +39,7 @@ describe('a journal', () => {
       [0, 1n],
       [1, 2n],
     ]);
-    await journal.forget(1);
+    await journal.forget([1]);
     await journal.append([[0, 3n]]);
     await journal.close();
     expect(await readKnown(dir)).toEqual({ 0: 3n });
@@ -131,7 +131,7 @@ it('a journal loses nothing of what is written to it at the same time', async ()
     Array.from({ length: 10 }, (_, block): [number, bigint] => [block, 1n]),
   );
   const { journal } = await journalIn(dir);
-  await Promise.all([journal.forget(0), journal.append([[20, 2n]]), journal.forget(1), journal.forget(2)]);
+  await Promise.all([journal.forget([0]), journal.append([[20, 2n]]), journal.forget([1, 2])]);
   await journal.close();
   const known = await readKnown(dir);
   expect(Object.keys(known)).toEqual(['3', '4', '5', '6', '7', '8', '9', '20']);

@@ -338,7 +338,8 @@ function fakePart(): PartFile {
   const done = () => Promise.resolve();
   const commit = () => Promise.resolve({ as: 'x' });
   const suspend = () => Promise.resolve(false);
-  return { state: 'part', durable: [], confirm: () => undefined, write: done, commit, discard: done, suspend };
+  const ends = { commit, discard: done, suspend };
+  return { state: 'part', durable: [], confirm: () => undefined, write: done, writeZeros: done, ...ends };
 }
 
 describe('a sink', () => {

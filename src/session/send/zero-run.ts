@@ -1,0 +1,35 @@
+/** Blocks of zeros of one file on their way out: neighbours go together, in one frame. */
+import type { Channel } from '../../protocol/channel.js';
+import { MAX_RUN_BYTES } from '../../protocol/constants.js';
+
+/** A run goes out after so many milliseconds, so that the receiver sees the file move while the sender reads. */
+const MAX_WAIT_MS = 250;
+
+export interface ZeroRun {
+  /** Adds the block of zeros at this byte offset. Resolves when more may come. */
+  add(offset: number, length: number): Promise<void>;
+  /** Sends what is left. Call it before any other block of the file. */
+  flush(): Promise<void>;
+}
+
+export function createZeroRun(channel: Channel, id: number): ZeroRun {
+  let run = { offset: 0, length: 0 };
+  let began = 0;
+
+  function flush(): Promise<void> {
+    if (run.length === 0) return Promise.resolve();
+    const sent = channel.send({ type: 'zeros', id, ...run });
+    run = { offset: 0, length: 0 };
+    return sent;
+  }
+
+  return {
+    flush,
+    async add(offset, length) {
+      if (offset !== run.offset + run.length) await flush();
+      if (run.length === 0) [run, began] = [{ offset, length: 0 }, performance.now()];
+      run.length += length;
+      if (run.length >= MAX_RUN_BYTES || performance.now() - began >= MAX_WAIT_MS) await flush();
+    },
+  };
+}
