@@ -17,7 +17,7 @@ export const PROOF_CAPABILITY = 'proof';
 export const PIN_CAPABILITY = 'pin';
 /** Section 5, error: the sender offers a file again that another transfer of it goes on with, and waits for the answer. */
 export const FOLLOW_CAPABILITY = 'follow';
-/** Section 5, hello: the receiver takes runs of zeros, and judges the room for a file by its `allocated`. */
+/** Section 5, hello: the receiver takes runs of zeros. */
 export const ZEROS_CAPABILITY = 'zeros';
 /** Section 5, ready: random bytes that a proof begins with. */
 export const NONCE_BYTES = 32;
