@@ -73,7 +73,7 @@ async function sendOver(
 ) {
   const [left, right] = connectionPair();
   const receiver = runReceiver(right, sink, PATIENT);
-  const sender = runSender(change(left), [createMemorySource('a', new Uint8Array(bytes))], HASTY);
+  const sender = runSender(change(left), [createMemorySource('a', new Uint8Array(bytes).fill(1))], HASTY);
   let ended: Awaited<typeof sender.result> | undefined;
   void sender.result.then((result) => (ended = result));
   // In steps, because each side also needs turns of the event loop.
