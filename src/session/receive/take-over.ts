@@ -39,7 +39,7 @@ interface Current extends TurnOptions {
   movedAt: number | undefined;
   hasGivenWay: boolean;
   /** Called when the turn is released. */
-  readonly waiting: Set<() => void>;
+  readonly waiting: (() => void)[];
 }
 
 /** Process-wide, by bringer and offer: the entries that arrive. */
@@ -70,13 +70,13 @@ function isToGiveWay({ session, transfer, movedAt }: Current, newer: TurnOptions
 }
 
 function begin(key: string, options: TurnOptions): Turn {
-  const current: Current = { ...options, movedAt: undefined, hasGivenWay: false, waiting: new Set() };
+  const current: Current = { ...options, movedAt: undefined, hasGivenWay: false, waiting: [] };
   arriving.set(key, current);
   return {
     noteMoved: () => void (current.movedAt = performance.now()),
     release() {
       if (arriving.get(key) === current) arriving.delete(key);
-      for (const goOn of current.waiting) goOn();
+      for (const goOn of [...current.waiting]) goOn();
     },
   };
 }
@@ -86,11 +86,11 @@ async function waitFor({ waiting }: Current, signal: AbortSignal): Promise<void>
   let stop: () => void = () => undefined;
   const stopped = new Promise<void>((resolve) => (stop = resolve));
   const timer = setTimeout(stop, LOOK_MS);
-  waiting.add(stop);
+  waiting.push(stop);
   signal.addEventListener('abort', stop);
   await stopped;
   signal.removeEventListener('abort', stop);
-  waiting.delete(stop);
+  waiting.splice(waiting.indexOf(stop), 1);
   clearTimeout(timer);
 }
 

@@ -1,6 +1,6 @@
 /** The records of the delivery ledger, and the lines of text that hold them. */
-import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { hashText } from '../../core/checksum.js';
 
 /** What a bringer has brought, and what became of it. */
 export interface Delivery {
@@ -66,9 +66,9 @@ export function bringerOf(record: LedgerRecord): string {
 export type Key = readonly [high: number, low: number];
 
 export function keyOf(bringer: string, path: string): Key {
-  const digest = hash('sha256', `${bringer}\0${path}`, 'buffer');
+  const digest = hashText(`${bringer}\0${path}`, 0n);
   // 0 is the mark of an empty slot.
-  return [digest.readUInt32BE(0) || 1, digest.readUInt32BE(4)];
+  return [Number(digest >> 32n) || 1, Number(digest & 0xffff_ffffn)];
 }
 
 export function keyOfRecord(record: LedgerRecord): Key {

@@ -9,15 +9,16 @@
  * is read when it is first asked for: an index of numbers stays in memory, and the record itself is read again for each
  * answer. Each process life appends to files of its own, without a sync. Lines that are torn or damaged are skipped.
  */
-import { hash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hashText } from '../../core/checksum.js';
 import { LedgerShard } from './ledger-shard.js';
 import { ANYBODY, bringerOf, type Delivery, type LedgerRecord, type Making } from './ledger-record.js';
 
 export const LEDGER_FOLDER = '.ftx-ledger';
-const SHARDS = 64;
+const SHARDS = 64n;
 const DEFAULT_MAX_BYTES = 1024 ** 3;
 /** Milliseconds, several ticks of the clock that the system takes the times of files from. */
 const TICK_MS = 30;
@@ -61,7 +62,7 @@ export function openLedger(dir: string, maxBytes = DEFAULT_MAX_BYTES): Ledger {
     const known = shards.get(number);
     if (known) return known;
     const prefix = `.ftx-${number.toString(16).padStart(2, '0')}-`;
-    const options = { dir: folder, prefix, own: prefix + life, maxBytes: maxBytes / SHARDS, isOld };
+    const options = { dir: folder, prefix, own: prefix + life, maxBytes: maxBytes / Number(SHARDS), isOld };
     const opened = LedgerShard.open(options).catch(async () => {
       await mkdir(folder, { mode: 0o700 }).catch(() => undefined);
       return LedgerShard.open(options);
@@ -162,7 +163,7 @@ function createShardFinder(): (bringer: string, path: string) => number {
   let last: { readonly text: string; readonly shard: number } | undefined;
   return (bringer, path) => {
     const text = `${bringer}\0${path.slice(0, path.lastIndexOf('/') + 1)}`;
-    if (last?.text !== text) last = { text, shard: (hash('sha256', text, 'buffer')[0] ?? 0) % SHARDS };
+    if (last?.text !== text) last = { text, shard: Number(hashText(text, 0n) % SHARDS) };
     return last.shard;
   };
 }
