@@ -10,6 +10,8 @@ const KIND_KNOWN = 1;
 const KIND_FORGOTTEN = 2;
 /** In place of a block and its digest: a number that no block has, and the pin. Counts only as the last record. */
 const KIND_PIN = 3;
+/** In place of a block and its digest: a number that no block has, and 0. Counts only as the last record. */
+const KIND_FULL = 4;
 const NO_BLOCK = Number.MAX_SAFE_INTEGER;
 const MAX_HEADER_BYTES = 64 * 1024;
 
@@ -22,6 +24,8 @@ export interface BlockJournal {
   readonly pin: bigint | undefined;
   /** Records how the file of the blocks looks now, durably. */
   recordPin(pin: bigint): Promise<void>;
+  /** Records that there was no room to go on, as isMarkedFull() tells. What recordPin() has recorded stays. */
+  recordFull(): Promise<void>;
   /** Forgets everything. */
   clear(): Promise<void>;
   /** Adds records. They are durable after the next sync. */
@@ -87,6 +91,22 @@ export async function readJournal(path: string): Promise<{ binding: string; bloc
   }
 }
 
+/** Whether nothing was recorded in the journal at `path` after recordFull(). Never fails. */
+export async function isMarkedFull(path: string): Promise<boolean> {
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const record = Buffer.alloc(RECORD_BYTES);
+      const { bytesRead } = await handle.read(record, 0, RECORD_BYTES, (await handle.stat()).size - RECORD_BYTES);
+      return bytesRead === RECORD_BYTES && record.equals(encodeRecord(NO_BLOCK, 0n, KIND_FULL));
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    return false;
+  }
+}
+
 /** Counts the blocks that are known from block 0 on, up to the first gap. */
 export function countFromStart(known: ReadonlyMap<number, bigint>): number {
   let count = 0;
@@ -135,6 +155,7 @@ function createJournal({ path, handle, known, pin, headerBytes, ...begin }: Open
         await write(encodeRecord(NO_BLOCK, now, KIND_PIN));
         await handle.datasync();
       }),
+    recordFull: () => inTurn(() => write(encodeRecord(NO_BLOCK, 0n, KIND_FULL))),
     clear: () =>
       inTurn(async () => {
         known.clear();
@@ -178,6 +199,7 @@ function readRecords(content: Buffer, from: number) {
     const record = content.subarray(end, end + RECORD_BYTES);
     const kind = record.readUInt32BE(CHECKED_BYTES + 4);
     if (crc32(record.subarray(0, CHECKED_BYTES), kind) !== record.readUInt32BE(CHECKED_BYTES)) break;
+    if (kind === KIND_FULL) continue;
     const block = Number(record.readBigUInt64BE(0));
     pin = kind === KIND_PIN ? record.readBigUInt64BE(8) : undefined;
     if (kind === KIND_KNOWN) known.set(block, record.readBigUInt64BE(8));

@@ -1,5 +1,5 @@
 /** What a disk tells of its room: bytes and inodes, and how it counts them. */
-import type { StatsFs } from 'node:fs';
+import { lstatSync, type StatsFs } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
 import type { Ground } from './held-folder.js';
 
@@ -13,6 +13,8 @@ const KEPT_BYTES = 64 * MIB;
 /** Inodes that stay free, of a disk that has enough of them. */
 const KEPT_FILES = 1024;
 const KEPT_SHARE = 16;
+/** The unit in which the system counts the blocks of a file, whatever the disk's own is. */
+const STAT_BLOCK_BYTES = 512;
 
 export interface DiskFigures {
   /** Bytes that are free; Infinity where the system does not tell. */
@@ -58,4 +60,17 @@ function isCount(free: number, all: number): boolean {
 /** Bytes that a disk takes for an entry of so many bytes: whole blocks, and at least one. */
 export function roundUp(bytes: number, blockBytes = MIN_BLOCK_BYTES): number {
   return Math.max(1, Math.ceil(bytes / blockBytes)) * blockBytes;
+}
+
+/** What an entry takes: the blocks that the disk has given it, and never nothing, because it has an inode. */
+export function measureOnDisk(path: string): number {
+  try {
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    if (!stats) return 0;
+    // Some file systems tell no blocks at all.
+    const bytes = stats.blocks > 0 || !stats.isFile() ? stats.blocks * STAT_BLOCK_BYTES : stats.size;
+    return Math.max(MIN_BLOCK_BYTES, bytes);
+  } catch {
+    return 0;
+  }
 }

@@ -1,6 +1,7 @@
 /** The running figure of one disk: what the system said last, less what was written since. No write has to ask the system. */
 import { MIN_BLOCK_BYTES, roundUp, type DiskFigures } from '../disk/disk-figures.js';
 import type { Ground } from '../disk/held-folder.js';
+import type { YieldedRoom, YieldingParts } from './yielding-parts.js';
 
 /** Milliseconds after which the system is asked again, because other programs write to the disk too. */
 const RENEW_MS = 1_000;
@@ -35,10 +36,12 @@ export class DiskAccount {
   #underWay = { bytes: 0, files: 0 };
   #lookedAt = -Infinity;
   #looking: Promise<void> | undefined;
+  readonly #parts: YieldingParts | undefined;
 
-  constructor(ground: Ground, read: (ground: Ground) => Promise<DiskFigures>) {
+  constructor(ground: Ground, read: (ground: Ground) => Promise<DiskFigures>, parts?: YieldingParts) {
     this.ground = ground;
     this.#read = read;
+    this.#parts = parts;
   }
 
   get figures(): DiskFigures {
@@ -76,6 +79,22 @@ export class DiskAccount {
   /** Asks the system now. Asks at most once at a time. Never fails. */
   look(): Promise<void> {
     return (this.#looking ??= this.#lookOnce().finally(() => (this.#looking = undefined)));
+  }
+
+  /** What parts would leave free that give way. `except`: the stems of those that do not count. */
+  async yielded(except?: ReadonlySet<string>): Promise<YieldedRoom> {
+    return (await this.#parts?.room(this.ground.device, except)) ?? { bytes: 0, files: 0 };
+  }
+
+  /** Has parts give way until no bytes are missing. Resolves with whether there is room. */
+  async makeRoom(missing: () => number): Promise<boolean> {
+    if (!this.#parts) return missing() <= 0;
+    return this.#parts.makeRoom(async () => {
+      // A look that has begun before a part has gone may not see the room.
+      await this.#looking;
+      await this.look();
+      return missing();
+    }, this.ground.device);
   }
 
   /** Asks the system unless it was asked a moment ago. */

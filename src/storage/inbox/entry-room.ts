@@ -3,6 +3,7 @@ import { roundUp } from '../disk/disk-figures.js';
 import type { Ground } from '../disk/held-folder.js';
 import type { Quota } from './quota.js';
 import type { SenderSpace } from './space.js';
+import type { YieldingParts } from './yielding-parts.js';
 
 /** The room of one session. */
 export interface EntryRoom {
@@ -17,6 +18,8 @@ export interface Limits {
   readonly space?: SenderSpace | undefined;
   /** Without it, the folder may fill the disk. */
   readonly quota?: Quota | undefined;
+  /** What gives way. Without it, nothing does. Space and quota know it too. */
+  readonly parts?: YieldingParts | undefined;
 }
 
 export function createEntryRoom({ space, quota }: Limits): EntryRoom {

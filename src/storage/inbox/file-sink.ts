@@ -21,6 +21,7 @@
  *    32 blocks or every second, and only then records them in the journal. After a failed write the file can no longer
  *    be committed; `discard` removes it, `suspend` keeps what the journal knows. A killed process leaves part, journal
  *    and lock: the same peer goes on with them, or left-parts.ts removes them.
+ *    Parts that were kept because the room had ended give way to a write that finds none (yielding-parts.ts).
  * 6. Commit. A file that stands there with the very content that has arrived is `already` there (same-content.ts), and
  *    the part file goes. Otherwise commit.ts sets mode and time, syncs the file, checks that the part's name still leads
  *    to it, and closes it: the content is durable, under a name that no entry can have. It then links the final name,
@@ -67,6 +68,7 @@ import { placeDirectory, placeLink } from './placing.js';
 import { createPlan, tooManyError } from './plan.js';
 import type { Quota } from './quota.js';
 import type { Space } from './space.js';
+import type { YieldingParts } from './yielding-parts.js';
 
 export type { ConflictPolicy } from '../names/conflict.js';
 
@@ -90,6 +92,8 @@ export interface FileSinkOptions {
   readonly sync?: boolean | undefined;
   /** The bytes that the folder may hold. Without it, the folder may fill the disk. */
   readonly quota?: Quota | undefined;
+  /** Parts that give way. Without it, none does. */
+  readonly parts?: YieldingParts | undefined;
   /** Files, links and folders that one session may bring. Default: any number. */
   readonly maxFiles?: number;
   /** The permission bits of all new files. Without it, those of the offers count. */

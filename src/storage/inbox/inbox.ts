@@ -13,6 +13,7 @@ import { prepareFolder } from './prepare-folder.js';
 import { createQuota } from './quota.js';
 import { watchInbox } from './same-inbox.js';
 import { createSpace } from './space.js';
+import { createYieldingParts } from './yielding-parts.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -46,10 +47,12 @@ export async function openFolderInbox(options: FolderInboxOptions): Promise<Fold
   const { maxSize, maxFiles, sync, keepPartsMs, fileMode, dirMode } = options;
   const dir = await prepareFolder(options.dir);
   closeLeftOpen(dir);
-  const quota = options.quota === undefined ? undefined : await createQuota(dir, options.quota);
+  const parts = createYieldingParts(dir);
+  const quota = options.quota === undefined ? undefined : await createQuota(dir, options.quota, undefined, parts);
   const ledger = options.ledger ? openLedger(dir) : undefined;
   const modes = { fileMode, dirMode };
-  const shared = { dir, maxSize, maxFiles, sync, ...modes, quota, fold: await probeFold(dir), space: createSpace() };
+  const space = createSpace(undefined, parts);
+  const shared = { dir, maxSize, maxFiles, sync, ...modes, quota, fold: await probeFold(dir), space, parts };
   const assertSameInbox = await watchInbox(dir, options.ledger);
   const stopCleaning = startCleaning(dir, keepPartsMs);
   return {

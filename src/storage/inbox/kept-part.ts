@@ -16,12 +16,13 @@ interface Claimed {
   /** The part file. */
   readonly file: string;
   readonly held: Lock;
-  readonly options: Pick<PartFileOptions, 'offer' | 'isKeptWhenFull'>;
+  readonly options: Pick<PartFileOptions, 'offer' | 'isKeptWhenFull' | 'onKeptFull'>;
 }
 
 /** Makes a part file that stays for a later session when it is suspended. */
 export function createKeptPart(part: DiskPart, journal: BlockJournal, claimed: Claimed): PartFile {
   const { durable, isExact, held, file, options } = claimed;
+  const mark = createMark(journal, held, options.onKeptFull);
   const checkpoints = createCheckpoints(part, journal, () => held.isHeld());
   /** Durable blocks that have not been read again. */
   const doubtful = new Set(isExact ? [] : durable.keys());
@@ -31,7 +32,7 @@ export function createKeptPart(part: DiskPart, journal: BlockJournal, claimed: C
    * Ends the part file by the first call of commit, discard or suspend. Later calls wait for the same end. Resolves with
    * whether the part stays.
    */
-  const end = (work: () => Promise<boolean>) => (ending ??= work().finally(() => held.release()));
+  const end = (work: () => Promise<boolean>) => (ending ??= work().finally(() => held.release().finally(mark.tell)));
 
   /** Leaves the files alone: they may belong to another process by now. */
   const close = () => part.close().then(() => journal.close().catch(() => undefined));
@@ -45,9 +46,10 @@ export function createKeptPart(part: DiskPart, journal: BlockJournal, claimed: C
     return false;
   }
 
-  async function keep(): Promise<true> {
+  async function keep(isFull: boolean): Promise<true> {
     const pin = doubtful.size === 0 ? readPin(file) : undefined;
     if (pin !== undefined && (await held.isHeld())) await journal.recordPin(pin).catch(nothing);
+    if (isFull) await mark.set();
     await close();
     return true;
   }
@@ -55,7 +57,8 @@ export function createKeptPart(part: DiskPart, journal: BlockJournal, claimed: C
   async function commit(size: number): Promise<Placed> {
     // The system reports a lost write only once. A running fsync may be the one to which it is reported.
     await checkpoints.stop();
-    if (await held.isHeld()) return part.commit(size, options.isKeptWhenFull).finally(() => endJournal(part, journal));
+    const endIt = () => endJournal(part, journal, mark);
+    if (await held.isHeld()) return part.commit(size, options.isKeptWhenFull).finally(endIt);
     await close();
     throw busyError(options.offer.path);
   }
@@ -76,13 +79,33 @@ export function createKeptPart(part: DiskPart, journal: BlockJournal, claimed: C
       return placed;
     },
     discard: () => end(discard).then(nothing),
-    suspend: () => end(async () => ((await checkpoints.finish()) ? keep() : discard())),
+    suspend: (isFull = false) => end(async () => ((await checkpoints.finish()) ? keep(isFull) : discard())),
+  };
+}
+
+/** The mark of a part that stays because there is no room for the rest. */
+function createMark(journal: BlockJournal, held: Lock, onKeptFull: (() => void) | undefined) {
+  let isSet = false;
+  return {
+    /** Call it last, because the mark counts only as the last record. */
+    async set(): Promise<void> {
+      isSet = true;
+      if (await held.isHeld()) await journal.recordFull().catch(nothing);
+    },
+    tell: (): void => {
+      if (isSet) onKeptFull?.();
+    },
   };
 }
 
 /** Without its part, the journal goes too. If the disk is full, both may be left. */
-function endJournal({ isLeft }: DiskPart, journal: BlockJournal): Promise<void> {
-  return (isLeft ? journal.close() : journal.discard()).catch(nothing);
+async function endJournal(
+  { isLeft }: DiskPart,
+  journal: BlockJournal,
+  mark: ReturnType<typeof createMark>,
+): Promise<void> {
+  if (isLeft) await mark.set();
+  await (isLeft ? journal.close() : journal.discard()).catch(nothing);
 }
 
 /** How a file looks now: no content can change without it. Undefined where the disk's times are too coarse for that. */

@@ -154,7 +154,7 @@ interface Leftover {
  * Finds part files, journals and locks. Follows no link, not even one that takes the place of a folder meanwhile. A folder
  * that is closed for writing is open until the next one is asked for. Folders that cannot be read are passed over.
  */
-async function* findLeftovers(root: string): AsyncGenerator<Leftover> {
+export async function* findLeftovers(root: string): AsyncGenerator<Leftover> {
   const ways: string[][] = [[]];
   for (let components; (components = ways.pop()) !== undefined;) {
     const folder = tryToHold({ root, components });

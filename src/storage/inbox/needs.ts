@@ -7,8 +7,8 @@ import { quotaError, totalError, totalFilesError } from './room-errors.js';
 import type { SenderDisk } from './space.js';
 
 export interface Needs {
-  /** One more entry is to be made on this ground, and so many bytes of it have to come. */
-  add(ground: Ground, bytes: number): void;
+  /** One more entry is to be made on this ground, and so many bytes of it have to come. `stem`: the part that it goes on with, which does not give way to the list. */
+  add(ground: Ground, bytes: number, stem?: string): void;
   /** Compares the needs with what is free. Throws FtxError `no-space`. */
   total(): Promise<Capacity>;
 }
@@ -25,10 +25,11 @@ export function createNeeds({ space, quota }: Limits, findRoot: () => Ground | u
   /** Without what disks need to round up. */
   let needed = 0;
   let ofQuota = 0;
+  const own = new Set<string>();
 
   /** Resolves with the bytes that would still be free on the disk. */
   async function compare({ disk, bytes, files }: OnDisk): Promise<number> {
-    const left = await disk.left({ bytes, files });
+    const left = await disk.left({ bytes, files }, own);
     if (left.files < files) throw totalFilesError(files, left.files);
     if (left.bytes < bytes) throw totalError(bytes, left.bytes, left.keptBytes);
     return left.bytes - bytes;
@@ -41,8 +42,9 @@ export function createNeeds({ space, quota }: Limits, findRoot: () => Ground | u
   }
 
   return {
-    add(ground, bytes) {
+    add(ground, bytes, stem) {
       needed += bytes;
+      if (stem !== undefined) own.add(stem);
       const onDisk = find(ground);
       const cost = onDisk?.disk.cost(bytes) ?? roundUp(bytes);
       ofQuota += cost;
@@ -51,7 +53,7 @@ export function createNeeds({ space, quota }: Limits, findRoot: () => Ground | u
       onDisk.files += 1;
     },
     async total() {
-      const left = await quota?.left(ofQuota);
+      const left = await quota?.left(ofQuota, own);
       if (quota && left !== undefined && left < ofQuota)
         throw quotaError('What is sent', ofQuota, quota.limit, left, quota.unfinished());
       const root = byDevice.size === 0 ? findRoot() : undefined;

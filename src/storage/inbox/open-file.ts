@@ -75,7 +75,7 @@ interface Offering {
 
 /** The ways in which an offered file can be received. */
 function createOpening(session: OpenOptions, offer: Entry, { vouched, isKnown, signal }: Offering) {
-  const { onConflict, maxSize, peer, deliveries } = session;
+  const { onConflict, maxSize, peer, deliveries, parts } = session;
   const note = (as: string, digest: string | undefined, stats: BigIntStats | undefined) => {
     if (digest !== undefined) deliveries?.note(offer, vouched, { as, digest, stats });
   };
@@ -84,7 +84,11 @@ function createOpening(session: OpenOptions, offer: Entry, { vouched, isKnown, s
     place.makeWritable();
     let digest: string | undefined;
     const onStored = (as: string, stats: BigIntStats | undefined) => note(as, digest, stats);
-    const options = { offer, onConflict, maxSize, place, isKeptWhenFull: isKnown, onStored };
+    const { device } = place.ground;
+    const options = {
+      ...{ offer, onConflict, maxSize, place, isKeptWhenFull: isKnown, onStored },
+      ...(parts && { onKeptFull: () => parts.noteKept(), makeRoom: () => parts.dropOldest(device) }),
+    };
     const part = await openPart(options, session, by, signal);
     return { ...part, commit: (size, ofFile) => ((digest = ofFile), part.commit(size)) };
   }
@@ -165,7 +169,8 @@ async function limitPart(
     await quota?.assertRoom(path, cost(missing ?? 0));
     return disk ? withReservation(counted, await disk.reserve(path, missing), isKeptWhenFull) : counted;
   } catch (error) {
-    await part.suspend();
+    // A stranger's part from before stays, and is not marked: what ends now is the offer.
+    await part.suspend(isKeptWhenFull && error instanceof FtxError && error.code === 'no-space');
     throw error;
   }
 }

@@ -7,12 +7,12 @@ import { FtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
 import type { PartFile, Placed } from '../../core/sink.js';
 import { pieceZeros } from '../../core/zeros.js';
-import { openDiskFile, type DiskFile } from '../disk/disk-file.js';
-import { createBlockWriter, type BlockWriter } from '../disk/block-writer.js';
+import type { DiskFile } from '../disk/disk-file.js';
 import { createExtent, type Extent, type Piece } from '../disk/extent.js';
 import { commitFile } from './commit.js';
 import type { ConflictPolicy } from '../names/conflict.js';
 import { diskError, showPath } from '../disk/disk-error.js';
+import { openPart, type OpenPart } from './open-part.js';
 import type { Place } from './place.js';
 import { LOCK_SUFFIX } from '../disk/lock.js';
 import { createPartSigns } from './part-signs.js';
@@ -29,6 +29,10 @@ export interface PartFileOptions {
   readonly maxSize: number;
   /** Whether what has arrived stays for a later session when the disk or the quota gets full. */
   readonly isKeptWhenFull: boolean;
+  /** Told that what has arrived stays because there is no room for the rest. */
+  readonly onKeptFull?: (() => void) | undefined;
+  /** Makes room on the disk when a write finds it full. Resolves with whether there is more than before. */
+  readonly makeRoom?: (() => Promise<boolean>) | undefined;
   /** Told where the file stands, and how ftx left it; without stats if somebody took it away at once. */
   readonly onStored?: ((as: string, stats: BigIntStats | undefined) => void) | undefined;
 }
@@ -149,7 +153,7 @@ export class DiskPart {
   }
 
   #open(): Promise<OpenPart> {
-    return (this.#opening ??= openPart(this.#path, this.#isThere ? OLD_FILE : NEW_FILE));
+    return (this.#opening ??= openPart(this.#path, this.#isThere ? OLD_FILE : NEW_FILE, this.#options.makeRoom));
   }
 
   /** Gives the file the length of zeros that were left out at its end. */
@@ -220,16 +224,6 @@ export class DiskPart {
 
 function ignore(): undefined {
   return undefined;
-}
-
-interface OpenPart {
-  readonly file: DiskFile;
-  readonly writer: BlockWriter;
-}
-
-async function openPart(path: string, flags: number): Promise<OpenPart> {
-  const file = await openDiskFile(path, flags, 0o600);
-  return { file, writer: createBlockWriter(file) };
 }
 
 function assertSize({ fd }: DiskFile, size: number, path: string): void {

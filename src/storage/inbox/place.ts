@@ -135,6 +135,6 @@ export function withPlace(part: PartFile, place: HeldPlace): PartFile {
     ...part,
     commit: (size) => commit(size).finally(discard),
     discard: () => part.discard().finally(discard),
-    suspend: () => part.suspend().finally(discard),
+    suspend: (isFull) => part.suspend(isFull).finally(discard),
   };
 }

@@ -16,7 +16,7 @@ import { assertWritable, createParentFinder, type Parent } from './list-parents.
 import { createNeeds } from './needs.js';
 import { findFreeName } from '../names/free-name.js';
 import { tooLargeError } from './part-file.js';
-import { findDurableBytes } from './resumable-part.js';
+import { findDurableBytes, findStem } from './resumable-part.js';
 import { assertLinkTarget, parsePath, type EntryPath } from '../names/safe-path.js';
 import { NameSet, type Fold } from '../names/same-names.js';
 
@@ -55,7 +55,9 @@ export function createPlan(options: PlanOptions, isDryRun: boolean): Plan {
     const outlook = await look({ ...options, isDryRun, findDurable }, offer, path, parent).finally(() =>
       parent.close(),
     );
-    if (outlook.fate !== 'already') needs.add(parent.ground, (offer.size ?? 0) - outlook.offset);
+    const { peer } = options;
+    const stem = outlook.offset > 0 && peer !== undefined ? findStem(offer, peer) : undefined;
+    if (outlook.fate !== 'already') needs.add(parent.ground, (offer.size ?? 0) - outlook.offset, stem);
     return outlook;
   }
 

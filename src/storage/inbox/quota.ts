@@ -1,26 +1,10 @@
 /** The quota of a receive folder: the bytes that it may hold in all (`--quota`). */
-import { lstatSync, type Dirent } from 'node:fs';
-import { opendir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
 import { digestZeros } from '../../core/zeros.js';
 import type { PartFile } from '../../core/sink.js';
-import { MIN_BLOCK_BYTES } from '../disk/disk-figures.js';
-import { PART_SUFFIX } from '../names/part-name.js';
-import { RESERVED_PREFIX } from '../names/safe-path.js';
-import { JOURNAL_SUFFIX } from './resumable-part.js';
+import { countBytes, createFolderCount } from './folder-count.js';
 import { quotaError } from './room-errors.js';
-
-/** A full folder is counted again after this time at the earliest, or after RECOUNT_FACTOR times as long as a count takes. */
-const RECOUNT_MS = 5_000;
-const RECOUNT_FACTOR = 10;
-/** Milliseconds for which a count keeps other work waiting. */
-const TURN_MS = 10;
-/** The unit in which the system counts the blocks of a file, whatever the disk's own is. */
-const STAT_BLOCK_BYTES = 512;
-/** Names of a folder that are read at a time. */
-const BATCH = 256;
+import type { YieldingParts } from './yielding-parts.js';
 
 /** The quota of one folder. All sessions that write to the folder share it. */
 export interface Quota {
@@ -28,14 +12,15 @@ export interface Quota {
   readonly limit: number;
   /**
    * Resolves with the bytes that may still come. If they are fewer than `wanted`, the folder is counted again first,
-   * because something may have been taken out of it. This is skipped if the last count was a moment ago.
+   * because something may have been taken out of it. This is skipped if the last count was a moment ago. Then parts that
+   * would give way count as free, but for those with the stems `except`.
    */
-  left(wanted: number): Promise<number>;
+  left(wanted: number, except?: ReadonlySet<string>): Promise<number>;
   /** Bytes of transfers that have not come to their end, whether a session is receiving them or not. */
   unfinished(): number;
   /** Throws FtxError `no-space` when `bytes` more would go over the quota. `own`: what the same file has brought. */
   assertRoom(path: string, bytes: number, own?: number): Promise<void>;
-  /** Runs `write`, which adds `bytes` to the folder. Throws FtxError `no-space` when they would go over the quota. */
+  /** Runs `write`, which adds `bytes` to the folder. Parts give way to them before. Throws FtxError `no-space` when they would go over the quota. */
   add<T>(path: string, bytes: number, write: () => Promise<T>, own?: number): Promise<T>;
   /** Notes that so many more bytes, or fewer, are those of unfinished transfers. */
   noteUnfinished(bytes: number): void;
@@ -45,121 +30,59 @@ export interface Quota {
   counts(): number;
 }
 
-/** What a folder holds, in bytes, and how much of that belongs to unfinished transfers. */
-export interface Count {
-  readonly bytes: number;
-  readonly unfinished: number;
-}
-
-/** Counts the folder, and resolves with its quota. `limit`: bytes. */
-export async function createQuota(dir: string, limit: number, count = countBytes): Promise<Quota> {
-  let { bytes: used, unfinished } = await count(dir);
-  /** Bytes of `used` whose write is still running, which a recount may miss. */
-  let onTheWay = 0;
-  let mayCountAt = 0;
-  let counting: Promise<void> | undefined;
-  /** Bytes given back since the running recount began. */
-  let released = 0;
-  let counts = 0;
+/** Counts the folder, and resolves with its quota. `limit`: bytes. `parts`: what gives way in it. */
+export async function createQuota(
+  dir: string,
+  limit: number,
+  count = countBytes,
+  parts?: YieldingParts,
+): Promise<Quota> {
+  const held = await createFolderCount(() => count(dir));
 
   /** Bytes that may still come. 0 when the folder already holds more than the quota. */
-  const free = () => Math.max(0, limit - used);
+  const free = () => Math.max(0, limit - held.bytes());
 
-  async function countAgain(): Promise<void> {
-    const before = used - onTheWay;
-    released = 0;
-    counts += 1;
-    const started = performance.now();
-    const counted = await count(dir);
-    // Bytes that came or went during the count may be counted twice until the next recount, and never too little.
-    used = counted.bytes + (used - before) + released;
-    unfinished = counted.unfinished;
-    const now = performance.now();
-    mayCountAt = now + Math.max(RECOUNT_MS, RECOUNT_FACTOR * (now - started));
+  async function freshen(wanted: number): Promise<void> {
+    if (free() < wanted) await held.countAgain();
   }
 
-  async function left(wanted: number): Promise<number> {
-    if (free() < wanted && performance.now() >= mayCountAt)
-      await (counting ??= countAgain().finally(() => (counting = undefined)));
-    return free();
+  async function left(wanted: number, except?: ReadonlySet<string>): Promise<number> {
+    await freshen(wanted);
+    if (free() >= wanted || !parts) return free();
+    const { bytes } = await parts.room(undefined, except);
+    return Math.max(0, limit - held.bytes() + bytes);
   }
 
   async function assertRoom(path: string, bytes: number, own = 0): Promise<void> {
-    if ((await left(bytes)) < bytes) throw quotaError(path, bytes, limit, free(), unfinished - own);
+    const most = await left(bytes);
+    if (most < bytes) throw quotaError(path, bytes, limit, most, held.unfinished() - own);
   }
+
+  async function makeRoom(path: string, bytes: number, own = 0): Promise<void> {
+    await freshen(bytes);
+    if (free() >= bytes || (await parts?.makeRoom(() => held.bytes() + bytes - limit))) return;
+    throw quotaError(path, bytes, limit, free(), held.unfinished() - own);
+  }
+
+  parts?.onDropped((bytes) => {
+    held.release(bytes);
+    held.noteUnfinished(-bytes);
+  });
 
   return {
     limit,
-    counts: () => counts,
     left,
     assertRoom,
-    unfinished: () => unfinished,
-    noteUnfinished: (bytes) => void (unfinished = Math.max(0, unfinished + bytes)),
+    counts: () => held.counts(),
+    unfinished: () => held.unfinished(),
+    noteUnfinished: (bytes) => held.noteUnfinished(bytes),
     async add(path, bytes, write, own) {
       // A loop, because other sessions may add bytes during each wait.
-      while (free() < bytes) await assertRoom(path, bytes, own);
-      used += bytes;
-      onTheWay += bytes;
-      try {
-        return await write();
-      } finally {
-        onTheWay -= bytes;
-      }
+      while (free() < bytes) await makeRoom(path, bytes, own);
+      return held.add(bytes, write);
     },
-    release(bytes) {
-      used -= bytes;
-      released += bytes;
-    },
+    release: (bytes) => held.release(bytes),
   };
-}
-
-/** Adds up what everything below the folder takes of its disk. What cannot be read counts as nothing. */
-async function countBytes(dir: string): Promise<Count> {
-  let bytes = 0;
-  let unfinished = 0;
-  let turnBegan = performance.now();
-  const folders = [dir];
-  for (let folder; (folder = folders.pop()) !== undefined;) {
-    for await (const entry of readFolder(folder)) {
-      const path = join(folder, entry.name);
-      if (entry.isDirectory()) folders.push(path);
-      // Synchronous, as in tree.ts: a trip to another thread takes ten times as long as the look.
-      const taken = measure(path);
-      bytes += taken;
-      if (isUnfinished(entry.name)) unfinished += taken;
-      // Senders wait while a large folder is counted, unless they get their turn in between.
-      if (performance.now() - turnBegan < TURN_MS) continue;
-      await setImmediate();
-      turnBegan = performance.now();
-    }
-  }
-  return { bytes, unfinished };
-}
-
-function isUnfinished(name: string): boolean {
-  return name.startsWith(RESERVED_PREFIX) && (name.endsWith(PART_SUFFIX) || name.endsWith(JOURNAL_SUFFIX));
-}
-
-/** Yields the entries of a folder, and has few of them in memory at a time. */
-async function* readFolder(folder: string): AsyncGenerator<Dirent> {
-  try {
-    yield* await opendir(folder, { bufferSize: BATCH });
-  } catch {
-    // The folder is gone, or closed to this user.
-  }
-}
-
-/** What an entry takes: the blocks that the disk has given it, and never nothing, because it has an inode. */
-function measure(path: string): number {
-  try {
-    const stats = lstatSync(path, { throwIfNoEntry: false });
-    if (!stats) return 0;
-    // Some file systems tell no blocks at all.
-    const bytes = stats.blocks > 0 || !stats.isFile() ? stats.blocks * STAT_BLOCK_BYTES : stats.size;
-    return Math.max(MIN_BLOCK_BYTES, bytes);
-  } catch {
-    return 0;
-  }
 }
 
 /** What withQuota has to know of an offered file. */
@@ -226,7 +149,7 @@ export function withQuota(part: PartFile, quota: Quota, { path, size, cost, isKe
       }
     },
     discard: () => part.discard().finally(release),
-    suspend: () => part.suspend().finally(isKept ? keep : release),
+    suspend: (isFull) => part.suspend(isFull).finally(isKept ? keep : release),
   };
 }
 

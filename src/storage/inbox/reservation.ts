@@ -34,7 +34,8 @@ export function createOpenEntry(account: DiskAccount, path: string): Reservation
 
   async function askAgain(): Promise<void> {
     await account.look();
-    if (!hasRoom()) throw fullError(path, account.figures.keptBytes);
+    if (!hasRoom() && !(await account.makeRoom(() => account.all.claimed - account.spareBytes())))
+      throw fullError(path, account.figures.keptBytes);
   }
 
   return {
@@ -55,14 +56,14 @@ export function createReservation(account: DiskAccount, path: string, promised: 
   let used = 0;
   let isAsking = false;
   const due = (factor = CLAIM_FACTOR) => Math.min(promised.left, used * factor);
-  const hasRoom = () => account.spareBytes() - (account.all.claimed - promised.claimed) >= due();
+  const missing = () => due() - (account.spareBytes() - (account.all.claimed - promised.claimed));
   const claim = () => promised.set(promised.left, due());
 
   async function askAgain(): Promise<void> {
     isAsking = true;
     try {
       await account.look();
-      if (!hasRoom()) throw restError(path, account.figures.keptBytes);
+      if (missing() > 0 && !(await account.makeRoom(missing))) throw restError(path, account.figures.keptBytes);
       claim();
     } finally {
       isAsking = false;
@@ -78,7 +79,7 @@ export function createReservation(account: DiskAccount, path: string, promised: 
       void account.renew();
       // Not every block makes a claim: what is claimed in full is not asked for again.
       if (isAsking || promised.claimed >= due(CLAIM_FACTOR / 2)) return undefined;
-      if (!hasRoom()) return askAgain();
+      if (missing() > 0) return askAgain();
       claim();
       return undefined;
     },
@@ -139,7 +140,7 @@ export function withReservation(part: PartFile, reservation: Reservation, isKnow
   }
 
   async function suspend(): Promise<boolean> {
-    if (isKnown || !isFull) return part.suspend();
+    if (isKnown || !isFull) return part.suspend(isFull);
     await part.discard();
     return false;
   }

@@ -34,6 +34,11 @@ export function parseBinding(text: string): PartBinding {
   return { path, size, mtime, peer };
 }
 
+/** The name of the part of an offer and of its journal, without their suffixes. */
+export function findStem(offer: Entry, peer: string): string {
+  return bindTo(offer, peer).stem;
+}
+
 function bindTo({ path, size, mtimeNs }: Entry, peer: string): { binding: string; stem: string } {
   const binding = JSON.stringify([path, size, mtimeNs.toString(), peer]);
   return { binding, stem: RESERVED_PREFIX + createHash('sha256').update(binding).digest('hex').slice(0, 16) };
@@ -52,14 +57,18 @@ export async function discardResumablePart(
   await removePart(path);
 }
 
-/** Removes a part file with its journal; `stem` is their path without suffixes. Resolves with false when a session has them open. */
-export async function removePart(stem: string): Promise<boolean> {
+/** Removes a part file with its journal; `stem` is their path without suffixes. Resolves with false when a session has them open, or `isMeant`, asked under their lock, tells so. */
+export async function removePart(stem: string, isMeant = () => Promise.resolve(true)): Promise<boolean> {
   if (isClaimed(stem + PART_SUFFIX)) return false;
   const lock = await takeLock(stem + LOCK_SUFFIX);
   if (!lock) return false;
-  await removeFiles(stem);
-  await lock.release();
-  return true;
+  try {
+    if (!(await isMeant())) return false;
+    await removeFiles(stem);
+    return true;
+  } finally {
+    await lock.release();
+  }
 }
 
 /**

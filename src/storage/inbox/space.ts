@@ -8,9 +8,12 @@ import type { Ground } from '../disk/held-folder.js';
 import { DiskAccount, type Promised } from './disk-account.js';
 import { createOpenEntry, createPromised, createReservation, type Reservation } from './reservation.js';
 import { noFilesError, noSpaceError } from './room-errors.js';
+import type { YieldedRoom, YieldingParts } from './yielding-parts.js';
 
 /** Smaller files reserve nothing, because their bytes are there in a moment. Each write of theirs is judged. */
 const MIN_RESERVED_BYTES = BLOCK_BYTES;
+
+const NOTHING: YieldedRoom = { bytes: 0, files: 0 };
 
 /** The free space of all disks. All sessions that write to them share it. */
 export interface Space {
@@ -30,8 +33,11 @@ export interface SenderDisk {
   reserve(path: string, bytes: number | null): Promise<Reservation>;
   /** Takes the room of a folder or link. Throws FtxError `no-space`. */
   takeEntry(path: string): Promise<void>;
-  /** Resolves with what the sender may still reserve; Infinity where the system does not tell. Less than `wanted` is what the system says now. */
-  left(wanted: Wanted): Promise<Left>;
+  /**
+   * Resolves with what the sender may still reserve; Infinity where the system does not tell. If that is less than
+   * `wanted`, it is what the system says now, and parts that would give way count as free, but for the stems `except`.
+   */
+  left(wanted: Wanted, except?: ReadonlySet<string>): Promise<Left>;
 }
 
 export interface Wanted {
@@ -44,15 +50,15 @@ export interface Left extends Wanted {
   readonly keptBytes: number;
 }
 
-/** `read` gives the figures of the disk under a folder. */
-export function createSpace(read = readDisk): Space {
+/** `read` gives the figures of the disk under a folder. `parts`: what gives way on all disks. */
+export function createSpace(read = readDisk, parts?: YieldingParts): Space {
   const accounts = new Map<string, DiskAccount>();
   return {
     join() {
       const disks = new Map<string, SenderDisk>();
       return {
         at(ground) {
-          const account = accounts.get(ground.device) ?? new DiskAccount(ground, read);
+          const account = accounts.get(ground.device) ?? new DiskAccount(ground, read, parts);
           account.ground = ground;
           accounts.set(ground.device, account);
           const disk = disks.get(ground.device) ?? createSenderDisk(account);
@@ -64,22 +70,51 @@ export function createSpace(read = readDisk): Space {
   };
 }
 
+/** What is left of the disk for a sender to whom `own` is promised. */
+function createShare(account: DiskAccount, own: Promised) {
+  const { all } = account;
+  const restBytes = () => account.spareBytes() - all.claimed + own.claimed - own.left;
+  const isShort = ({ bytes, files }: Wanted) => restBytes() < bytes || account.spareFiles() < files;
+  return {
+    isShort,
+    /** What is left together with what would give way. */
+    sumUp(more: YieldedRoom): Left {
+      const files = Math.max(0, account.spareFiles() + more.files);
+      return { bytes: Math.max(0, restBytes() + more.bytes), files, keptBytes: account.figures.keptBytes };
+    },
+    /** Asks the system anew. Resolves with what would give way if there is still less left than `wanted`. */
+    async lookFor(wanted: Wanted, except?: ReadonlySet<string>): Promise<YieldedRoom> {
+      await account.look();
+      return isShort(wanted) ? account.yielded(except) : NOTHING;
+    },
+    /** Has parts give way to one entry as far as it needs their inodes, or `isComing`, their bytes. Resolves as lookFor(). */
+    async makeWay(wanted: Wanted, isComing: boolean): Promise<YieldedRoom> {
+      const files = () => (account.spareFiles() < wanted.files ? 1 : 0);
+      const missing = () => Math.max(files(), isComing ? wanted.bytes - restBytes() : 0);
+      if (missing() > 0) await account.makeRoom(missing);
+      return isShort(wanted) ? account.yielded() : NOTHING;
+    },
+  };
+}
+
 function createSenderDisk(account: DiskAccount): SenderDisk {
   const { all } = account;
   const own: Promised = { left: 0, claimed: 0 };
-  const leftBytes = () => Math.max(0, account.spareBytes() - all.claimed + own.claimed - own.left);
+  const share = createShare(account, own);
 
   /**
    * Grants one more entry of so many bytes if there is room for it, by the running figure or by the next look. Of two that
    * want the last room, one gets it.
    */
-  async function ask<T>(path: string, bytes: number, grant: () => T): Promise<T> {
+  async function ask<T>(path: string, bytes: number, grant: () => T, isComing = false): Promise<T> {
     const first = account.renew();
     if (first) await first;
-    if (leftBytes() < account.cost(bytes) || account.spareFiles() < 1) await account.look();
-    const { keptBytes, keptFiles } = account.figures;
-    if (account.spareFiles() < 1) throw noFilesError(path, keptFiles);
-    if (leftBytes() < account.cost(bytes)) throw noSpaceError(path, account.cost(bytes), leftBytes(), keptBytes);
+    const wanted = { bytes: account.cost(bytes), files: 1 };
+    let more = share.isShort(wanted) ? await share.lookFor(wanted) : NOTHING;
+    if (more.files > 0) more = await share.makeWay(wanted, isComing);
+    const left = share.sumUp(more);
+    if (left.files < 1) throw noFilesError(path, account.figures.keptFiles);
+    if (left.bytes < wanted.bytes) throw noSpaceError(path, wanted.bytes, left.bytes, left.keptBytes);
     return grant();
   }
 
@@ -92,15 +127,18 @@ function createSenderDisk(account: DiskAccount): SenderDisk {
       return ask(path, bytes, () => createReservation(account, path, createPromised([all, own], account.cost(bytes))));
     },
     takeEntry: (path) =>
-      ask(path, 0, () => {
-        account.begin(account.cost(0), 1);
-        account.arrive(account.cost(0), 1);
-      }),
-    async left(wanted) {
+      ask(
+        path,
+        0,
+        () => {
+          account.begin(account.cost(0), 1);
+          account.arrive(account.cost(0), 1);
+        },
+        true,
+      ),
+    async left(wanted, except) {
       await account.freshen();
-      if (leftBytes() < wanted.bytes || account.spareFiles() < wanted.files) await account.look();
-      const { keptBytes } = account.figures;
-      return { bytes: leftBytes(), files: Math.max(0, account.spareFiles()), keptBytes };
+      return share.sumUp(share.isShort(wanted) ? await share.lookFor(wanted, except) : NOTHING);
     },
   };
 }
