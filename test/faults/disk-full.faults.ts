@@ -111,6 +111,31 @@ describe('a large file of a sender that is known', () => {
     await expectWhole(receiver.dir, file);
     expect(await readNames(receiver.dir)).toEqual(['file.bin']);
   });
+
+  it('is kept when somebody else fills the disk, and gives way to another file that needs the room', async (context) => {
+    const { receiver, env } = await startKnowing(await mountMemory(context, 'size=200m'));
+    const { identity } = receiver.listening;
+    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 40 * MIB } });
+    const args = ['--retry', '0', '--json', '--peer', identity!];
+    const sender = startFtx(['send', await makeFile(80 * MIB), ...args, '--to', proxy.address], { env });
+    await proxy.struck;
+    const filler = join(receiver.dir, 'filler');
+    await writeFile(filler, Buffer.alloc(200 * MIB)).catch(() => undefined);
+    proxy.resume();
+    const exit = await sender.exit;
+    expect(exit.stderr).toMatch(/What has arrived is kept; the same command goes on\./);
+    await rm(filler);
+    // 64 MiB stay free.
+    expect(await readFreeBytes(receiver.dir)).toBeLessThan((64 + 110) * MIB);
+    const other = await makeFile(110 * MIB, 'other.bin');
+    const planned = await runFtx(['send', other, ...args, '--dry-run', '--to', receiver.address], { env });
+    expect(planned.status, planned.stderr).toBe(0);
+    expect(await readNames(receiver.dir)).toHaveLength(2);
+    const sent = await runFtx(['send', other, ...args, '--to', receiver.address], { env });
+    expect(sent.status, sent.stderr).toBe(0);
+    expect(await readNames(receiver.dir)).toEqual(['other.bin']);
+    await expectWhole(receiver.dir, other);
+  });
 });
 
 describe('a disk without inodes', () => {
