@@ -22,4 +22,6 @@ export interface Entry {
   readonly mode: number | null;
   /** The text of a symlink, as it is stored in the link. */
   readonly target?: string;
+  /** Bytes of the disk that a sparse file takes, at most `size`. */
+  readonly allocated?: number | undefined;
 }

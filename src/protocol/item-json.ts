@@ -13,9 +13,10 @@ export type Verdict = { readonly index: number } & (
 /** What an offer says of a file that has no mode of its own. */
 const MODE_OF_NONE = 0o644;
 
-export function offerToJson({ path, kind, size, mtimeNs, mode, target }: Entry): object {
+export function offerToJson({ path, kind, size, mtimeNs, mode, target, allocated }: Entry): object {
   const octal = (mode ?? MODE_OF_NONE).toString(8).padStart(3, '0');
-  return { path, kind, size: size?.toString(), mtime: clampTime(mtimeNs).toString(), mode: octal, target };
+  const mtime = clampTime(mtimeNs).toString();
+  return { path, kind, size: size?.toString(), allocated: allocated?.toString(), mtime, mode: octal, target };
 }
 
 export function verdictToJson(verdict: Verdict): unknown {

@@ -57,8 +57,13 @@ export const offer = v.pipe(
     mode: octalMode,
     target: v.optional(v.string()),
     pin: v.optional(hex16),
+    allocated: v.optional(bytes),
   }),
   v.check(({ kind, size }) => kind === 'file' || size === 0, 'only a file has a size'),
+  v.check(
+    ({ kind, size = -1, allocated }) => allocated === undefined || (kind === 'file' && allocated <= size),
+    'only a file has bytes allocated, and no more than its size',
+  ),
   v.check(({ kind, target }) => (kind === 'symlink') === (target !== undefined), 'a symlink and only it has a target'),
 );
 export const offset = v.object({ offset: bytes });

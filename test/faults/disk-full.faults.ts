@@ -5,7 +5,7 @@ import { describe, expect, it, type TestContext } from 'vitest';
 import { expectFailure, expectTaken, expectWhole } from '../support/aftermath.js';
 import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
-import { newHome, sendWithCode, startPairing } from '../support/homes.js';
+import { startKnowing } from '../support/homes.js';
 import { mountMemory, remount } from '../support/mounts.js';
 import { endOf, runFtx, startFtx } from '../support/processes.js';
 import { startProxy } from '../support/proxy.js';
@@ -73,17 +73,6 @@ describe('a disk that is full in the middle', () => {
     expect(await readNames(receiver.dir)).toEqual(['file.bin']);
   });
 });
-
-/** A receiver on a folder, and the environment of a sender that it knows. */
-async function startKnowing(dir: string): Promise<{ receiver: Mailbox; env: NodeJS.ProcessEnv }> {
-  const [there, here] = [await newHome(), await newHome()];
-  const { code, address, program } = await startPairing(there.env);
-  expect((await sendWithCode(here.env, address, code, '--quiet')).status).toBe(0);
-  program.kill('SIGTERM');
-  await program.exit;
-  const receiver = await startReceiver(['--dir', dir, '--no-ledger'], { env: there.env });
-  return { receiver: { ...receiver, dir }, env: here.env };
-}
 
 describe('a large file of a sender that is known', () => {
   it.for(['ENOSPC', 'EDQUOT'])('is kept as far as it has come (%s), and gone on with', async (errno, context) => {

@@ -1,5 +1,5 @@
 /** Room is counted as each disk counts it: disks that tell nothing, two disks in one folder, inodes, and senders that bring what is nearly nothing. */
-import { mkdir, statfs, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, open, statfs, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Sink } from '../../src/core/sink.js';
@@ -8,9 +8,11 @@ import { createQuota } from '../../src/storage/inbox/quota.js';
 import { createSpace } from '../../src/storage/inbox/space.js';
 import { expectPart, offerDirectory, offerFile, offerLink, receiveFile } from '../contract/sink.contract.js';
 import { expectFailure, expectTaken, expectWhole } from '../support/aftermath.js';
-import { readNames, tempDir, writeContent } from '../support/folders.js';
+import { makeContent, readNames, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
+import { startKnowing } from '../support/homes.js';
 import { mountExt4, mountMemory, mountMemoryAt } from '../support/mounts.js';
+import { runFtx } from '../support/processes.js';
 import { needStrace, traceProcess } from '../support/strace.js';
 
 const MIB = 1024 * 1024;
@@ -76,6 +78,37 @@ describe('a folder with another disk in it', () => {
     await expectTaken(receiver, join(tree, 'b'), before);
   });
 });
+
+describe('a sparse image that is larger than the disk', () => {
+  const IMAGE = 8 * 1024 ** 3;
+
+  it('is stored, with its holes, also in a list', async (context) => {
+    const dir = await mountMemory(context, 'size=64m');
+    const { receiver, env } = await startKnowing(dir, ['--max-size', '10G']);
+    const bring = (...args: string[]) => runFtx(['send', '--retry', '0', ...args, '--to', receiver.address], { env });
+    const folder = await tempDir();
+    const [image, small] = [join(folder, 'image'), join(folder, 'small')];
+    await writeFile(image, makeContent(4096, 1));
+    await truncate(image, IMAGE);
+    await writeFile(small, 'small');
+    const dry = await bring(image, '--dry-run');
+    expect([dry.status, dry.stdout]).toEqual([0, expect.stringContaining('1 file (4 KiB) would go to')]);
+    const exit = await bring(image, small);
+    expect(exit.status, exit.stderr).toBe(0);
+    const [own, theirs] = [await lstat(image), await lstat(join(dir, 'image'))];
+    expect(theirs.size).toBe(IMAGE);
+    expect(theirs.blocks).toBeLessThanOrEqual(own.blocks * 1.05);
+    const head = await readHead(join(dir, 'image'), 4097);
+    expect(head.equals(Buffer.concat([makeContent(4096, 1)], 4097))).toBe(true);
+  });
+});
+
+async function readHead(file: string, bytes: number): Promise<Buffer> {
+  const handle = await open(file);
+  const { buffer } = await handle.read(Buffer.alloc(bytes), 0, bytes, 0);
+  await handle.close();
+  return buffer;
+}
 
 /** Brings this over and over, as a sender does that sends no list, until it is refused. Resolves with how often it was taken. */
 async function flood(bring: (n: number) => Promise<unknown>, most: number): Promise<number> {

@@ -114,6 +114,35 @@ describe('the time of an offer', () => {
   });
 });
 
+describe('the allocated bytes of an offer', () => {
+  it.each(['0', '1', '4', '5'])('of 5 bytes may be %s', (allocated) => {
+    const entry = { size: 5, allocated: Number(allocated) };
+    expect(decode(forge(2, 1, json({ ...OFFER, allocated })))).toMatchObject({ entry });
+    const list = forge(14, 0, json({ entries: [OFFER, { ...OFFER, allocated }] }));
+    expect(decode(list)).toMatchObject({ entries: [{ size: 5 }, entry] });
+  });
+
+  it.each<[string, object]>([
+    ['one more than the size', { allocated: '6' }],
+    ['of an empty file more than nothing', { size: '0', allocated: '1' }],
+    ['those of a stream', { size: undefined, allocated: '0' }],
+    ['those of a folder', { kind: 'directory', size: '0', allocated: '0' }],
+    ['those of a link', { kind: 'symlink', size: '0', target: 'x', allocated: '0' }],
+    ['a number', { allocated: 4 }],
+    ['less than nothing', { allocated: '-1' }],
+    ['a fraction', { allocated: '1.5' }],
+    ['an exponent', { allocated: '4e0' }],
+    ['a zero too many', { allocated: '04' }],
+    ['nothing', { allocated: '' }],
+    ['null', { allocated: null }],
+    ['more than can be counted', { size: '9007199254740991', allocated: '9007199254740992' }],
+  ])('may not be %s', (_, fields) => {
+    const offer = { ...OFFER, ...fields };
+    expect(codeOf(() => decode(forge(2, 1, json(offer))))).toBe('protocol');
+    expect(codeOf(() => decode(forge(14, 0, json({ entries: [OFFER, offer] }))))).toBe('protocol');
+  });
+});
+
 describe('decodeMessage', () => {
   it.each([
     ['no JSON', 2, json('{')],

@@ -72,7 +72,7 @@ async function send(sources: readonly Source[], sink?: MemorySink, capabilities?
     sources,
   );
   const [sent, received] = [await sender.result, await receiver.result];
-  return { sent, received, receiver, sender, frames: listContent(said), entries: receiver.sink.entries };
+  return { sent, received, receiver, sender, said, frames: listContent(said), entries: receiver.sink.entries };
 }
 
 /** Whether the stored file has this content. To let the test compare it would take very long. */
@@ -133,6 +133,40 @@ describe('a file', () => {
     for (const { events } of [sender, receiver])
       expect(events).toContainEqual(expect.objectContaining({ type: 'stored', digest: digest.value() }));
   });
+});
+
+/** What a sender has said of the allocated bytes of its entries, in the list and in the offers. */
+function listAllocated(said: readonly Uint8Array[]): unknown[] {
+  const bytes = Buffer.concat(said).subarray(GREETING_BYTES);
+  const found: unknown[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const [type, length] = [bytes.readUInt8(at), bytes.readUInt32BE(at + 8)];
+    const begin = at + HEADER_BYTES;
+    at = begin + length;
+    if (type !== 2 && type !== 14) continue;
+    const message = JSON.parse(bytes.toString('utf8', begin, at)) as { entries?: object[] };
+    for (const entry of message.entries ?? [message]) found.push('allocated' in entry ? entry.allocated : 'none');
+  }
+  return found;
+}
+
+it('the allocated bytes are told to a receiver that takes runs of zeros, and to no other', async () => {
+  const content = makeBlocks('0x');
+  const sources = [
+    createMemorySource('a', content, { allocated: BLOCK_BYTES }),
+    createMemorySource('b', Buffer.alloc(1), { allocated: 0 }),
+    createMemorySource('c', Buffer.alloc(1)),
+  ];
+  const own = await send(sources);
+  const told = [BLOCK_BYTES.toString(), '0', 'none'];
+  expect(listAllocated(own.said)).toEqual([...told, ...told]);
+  for (const capabilities of [['check', 'proof', 'pin'], []]) {
+    const older = await send(sources, undefined, capabilities);
+    expect(older.sent).toMatchObject({ stored: 3 });
+    expect(holds(older.entries, content)).toBe(true);
+    const none = listAllocated(older.said);
+    expect(none).toEqual(Array(capabilities.length > 0 ? 6 : 3).fill('none'));
+  }
 });
 
 it('a run has at most 1024 blocks', async () => {

@@ -56,6 +56,21 @@ export async function startPairing(env: NodeJS.ProcessEnv, args: readonly string
   return { ...receiver, code: /code: (\d{4}-\d{4})/.exec(screen)![1]! };
 }
 
+/** A receiver on a folder, and the environment of a sender that it knows. */
+export async function startKnowing(
+  dir: string,
+  args: readonly string[] = [],
+): Promise<{ receiver: Mailbox; env: NodeJS.ProcessEnv }> {
+  const [there, here] = [await newHome(), await newHome()];
+  const { code, address, program } = await startPairing(there.env);
+  const { status, stderr } = await sendWithCode(here.env, address, code, '--quiet');
+  if (status !== 0) throw new Error(`The sender did not pair: ${stderr}`);
+  program.kill('SIGTERM');
+  await program.exit;
+  const receiver = await startReceiver(['--dir', dir, '--no-ledger', ...args], { env: there.env });
+  return { receiver: { ...receiver, dir }, env: here.env };
+}
+
 /** Another code than that one. */
 export function wrongCode(code: string): string {
   return code.replace(/\d/g, (digit) => String((Number(digit) + 1) % 10));

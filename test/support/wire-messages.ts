@@ -23,6 +23,18 @@ export const WIRE_MESSAGES: Readonly<Record<string, Message>> = {
     id: 1,
     entry: { path: 'photo.jpg', kind: 'file', size: 5, mtimeNs: 1_700_000_000_123_456_789n, mode: 0o644 },
   },
+  'offer-sparse': {
+    type: 'offer',
+    id: 8,
+    entry: {
+      path: 'disk.img',
+      kind: 'file',
+      size: 8 * 1024 ** 3,
+      mtimeNs: 1_700_000_000_123_456_789n,
+      mode: 0o600,
+      allocated: 4096,
+    },
+  },
   'offer-stream': {
     type: 'offer',
     id: 2,

@@ -82,14 +82,14 @@ export function sendSession(greeted: Greeted, sources: Sources, options: SenderS
 async function converse({ channel, hello }: Greeted, sources: Sources, options: SenderSessionOptions): Promise<void> {
   const { tally, timeouts, createSha256, busyMs } = options;
   tally.emit({ type: 'connected', peer: formatAddress(channel.address), protocol: 'ftx/1' });
-  const accepted = await checkAll(channel, sources, hello, options);
+  const sendsZeros = hello.capabilities.includes(ZEROS_CAPABILITY);
+  const accepted = await checkAll(channel, sendsZeros ? sources : () => tellSizesOnly(sources()), hello, options);
   const changed = createCondition();
   const queue = new SendQueue();
   const shares = createSessionShares(busyMs);
   const maxOpen = Math.min(hello.limits.offers, MAX_OPEN_OFFERS);
   const tellsPins = hello.capabilities.includes(PIN_CAPABILITY);
   const entries = new OutgoingEntries({ channel, tally, maxOpen, timeouts, queue, changed, shares, tellsPins });
-  const sendsZeros = hello.capabilities.includes(ZEROS_CAPABILITY);
   const contents = new ContentSender({
     ...{ channel, entries, queue, changed, createSha256, sendsZeros },
     watch: shares.watch,
@@ -166,6 +166,14 @@ async function* takeListed(
     }
   } finally {
     list.close();
+  }
+}
+
+/** The sources as a receiver gets them that takes no runs of zeros: to it a sparse file is as large as its size. */
+async function* tellSizesOnly(sources: AsyncIterable<Source>): AsyncGenerator<Source> {
+  for await (const source of sources) {
+    const isSparse = source.entry.allocated !== undefined;
+    yield isSparse ? { ...source, entry: { ...source.entry, allocated: undefined } } : source;
   }
 }
 

@@ -14,7 +14,7 @@ const KEPT_BYTES = 64 * MIB;
 const KEPT_FILES = 1024;
 const KEPT_SHARE = 16;
 /** The unit in which the system counts the blocks of a file, whatever the disk's own is. */
-const STAT_BLOCK_BYTES = 512;
+export const STAT_BLOCK_BYTES = 512;
 
 export interface DiskFigures {
   /** Bytes that are free; Infinity where the system does not tell. */

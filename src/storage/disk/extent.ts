@@ -53,6 +53,11 @@ export function createExtent(bytes: number): Extent {
   };
 }
 
+/** Bytes of a block for this byte offset that have to be written where nothing was written before. */
+export function measureContent(block: Uint8Array, offset: number): number {
+  return findPieces(block, offset)?.reduce((sum, { bytes }) => sum + bytes.length, 0) ?? block.length;
+}
+
 /** Cuts the pages of zeros out of a block. Undefined if it has none. */
 function findPieces(block: Uint8Array, offset: number): Piece[] | undefined {
   let pieces: Piece[] | undefined;

@@ -1,4 +1,5 @@
 /** Room for folders and links. They have no content, and take a block and an inode of the disk all the same. */
+import type { Entry } from '../../core/entry.js';
 import { roundUp } from '../disk/disk-figures.js';
 import type { Ground } from '../disk/held-folder.js';
 import type { Quota } from './quota.js';
@@ -20,6 +21,14 @@ export interface Limits {
   readonly quota?: Quota | undefined;
   /** What gives way. Without it, nothing does. Space and quota know it too. */
   readonly parts?: YieldingParts | undefined;
+}
+
+/**
+ * Bytes that there has to be room for before the missing ones of an offered file come. What a known sender says is
+ * allocated counts; its writes are judged beyond. To a stranger zeros would be a way to make large files for nothing.
+ */
+export function needOf({ allocated = Infinity }: Entry, missing: number, isKnown: boolean): number {
+  return isKnown ? Math.min(allocated, missing) : missing;
 }
 
 export function createEntryRoom({ space, quota }: Limits): EntryRoom {

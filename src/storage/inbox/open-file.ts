@@ -10,7 +10,7 @@ import { parsePath } from '../names/safe-path.js';
 import { createComparingPart } from './comparing-part.js';
 import type { Deliveries } from './deliveries.js';
 import { readExisting } from './existing.js';
-import type { Limits } from './entry-room.js';
+import { needOf, type Limits } from './entry-room.js';
 import type { Folders } from './folders.js';
 import { createPartFile, tooLargeError, type PartFileOptions } from './part-file.js';
 import { withPlace, type HeldPlace } from './place.js';
@@ -158,16 +158,20 @@ async function openPart(
 async function limitPart(
   part: PartFile,
   { space, quota }: Limits,
-  { offer: { path, size }, place, isKeptWhenFull }: PartFileOptions,
+  { offer, place, isKeptWhenFull }: PartFileOptions,
   isKept: boolean,
 ): Promise<PartFile> {
+  const { path, size, allocated } = offer;
   const disk = space?.at(place.ground);
   const cost = disk?.cost ?? roundUp;
-  const counted = quota ? withQuota(part, quota, { path, size, cost, isKept, countsZeros: !isKeptWhenFull }) : part;
+  const file = { path, size, allocated, cost, isKept, countsZeros: !isKeptWhenFull };
+  const counted = quota ? withQuota(part, quota, file) : part;
   try {
-    const missing = size && Math.max(0, size - part.durable.length * BLOCK_BYTES);
-    await quota?.assertRoom(path, cost(missing ?? 0));
-    return disk ? withReservation(counted, await disk.reserve(path, missing), isKeptWhenFull) : counted;
+    const missing = Math.max(0, (size ?? 0) - part.durable.length * BLOCK_BYTES);
+    const need = needOf(offer, missing, isKeptWhenFull);
+    await quota?.assertRoom(path, cost(need));
+    const reserved = await disk?.reserve(path, size === null ? null : need);
+    return reserved ? withReservation(counted, reserved, isKeptWhenFull) : counted;
   } catch (error) {
     // A stranger's part from before stays, and is not marked: what ends now is the offer.
     await part.suspend(isKeptWhenFull && error instanceof FtxError && error.code === 'no-space');

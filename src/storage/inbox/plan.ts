@@ -9,7 +9,7 @@ import { diskError, showPath } from '../disk/disk-error.js';
 import type { Ground } from '../disk/held-folder.js';
 import { lstatIfAny } from '../disk/attributes.js';
 import type { Delivered, Deliveries } from './deliveries.js';
-import type { Limits } from './entry-room.js';
+import { needOf, type Limits } from './entry-room.js';
 import { readExisting } from './existing.js';
 import { assertLength } from './folders.js';
 import { assertWritable, createParentFinder, type Parent } from './list-parents.js';
@@ -55,9 +55,10 @@ export function createPlan(options: PlanOptions, isDryRun: boolean): Plan {
     const outlook = await look({ ...options, isDryRun, findDurable }, offer, path, parent).finally(() =>
       parent.close(),
     );
-    const { peer } = options;
+    const { peer, isKnown } = options;
     const stem = outlook.offset > 0 && peer !== undefined ? findStem(offer, peer) : undefined;
-    if (outlook.fate !== 'already') needs.add(parent.ground, (offer.size ?? 0) - outlook.offset, stem);
+    const missing = (offer.size ?? 0) - outlook.offset;
+    if (outlook.fate !== 'already') needs.add(parent.ground, needOf(offer, missing, isKnown), stem);
     return outlook;
   }
 

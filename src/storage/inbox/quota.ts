@@ -2,7 +2,9 @@
 import { BLOCK_BYTES, type Entry } from '../../core/entry.js';
 import { digestZeros } from '../../core/zeros.js';
 import type { PartFile } from '../../core/sink.js';
+import { measureContent } from '../disk/extent.js';
 import { countBytes, createFolderCount } from './folder-count.js';
+import { createGrowth } from './growth.js';
 import { quotaError } from './room-errors.js';
 import type { YieldingParts } from './yielding-parts.js';
 
@@ -86,7 +88,7 @@ export async function createQuota(
 }
 
 /** What withQuota has to know of an offered file. */
-export interface Counted extends Pick<Entry, 'path' | 'size'> {
+export interface Counted extends Pick<Entry, 'path' | 'size' | 'allocated'> {
   /** Bytes that a file of so many bytes takes of its disk. */
   readonly cost: (bytes: number) => number;
   /** Whether it stays in the folder when it is suspended. */
@@ -96,12 +98,14 @@ export interface Counted extends Pick<Entry, 'path' | 'size'> {
 }
 
 /** Returns the part file; what it adds to the folder counts against the quota. */
-export function withQuota(part: PartFile, quota: Quota, { path, size, cost, isKept, countsZeros }: Counted): PartFile {
-  /** The offset up to which bytes are there or being written. A write below it adds nothing to the folder. */
-  let end = Math.min(part.durable.length * BLOCK_BYTES, size ?? Infinity);
-  let asked = end > 0 ? cost(end) : 0;
-  let counted = Math.max(0, asked - countZeros(part));
-  let hollowSince: number | undefined;
+export function withQuota(part: PartFile, quota: Quota, offered: Counted): PartFile {
+  const { path, size, cost, isKept, countsZeros } = offered;
+  const isSparse = offered.allocated !== undefined && !countsZeros;
+  const there = Math.min(part.durable.length * BLOCK_BYTES, size ?? Infinity);
+  const hollow = countZeros(part);
+  const growth = createGrowth(cost, there, hollow);
+  let counted = growth.taken;
+  let hollowSince = isSparse || hollow > 0 ? quota.counts() : undefined;
   const keep = (): void => void (counted = 0);
   const finish = (): void => {
     quota.noteUnfinished(-counted);
@@ -113,11 +117,8 @@ export function withQuota(part: PartFile, quota: Quota, { path, size, cost, isKe
     finish();
   };
 
-  /** Runs `work`, which makes the file as long as `bytes`. */
-  function growTo<T>(bytes: number, work: () => Promise<T>): Promise<T> {
-    end = Math.max(end, bytes);
-    const more = Math.max(0, cost(end) - asked);
-    asked += more;
+  /** Runs `work`, which takes `more` bytes of the disk. */
+  function grow<T>(more: number, work: () => Promise<T>): Promise<T> {
     const write = () => {
       counted += more;
       quota.noteUnfinished(more);
@@ -128,20 +129,21 @@ export function withQuota(part: PartFile, quota: Quota, { path, size, cost, isKe
 
   function writeZeros(length: number, offset: number): Promise<void> {
     hollowSince ??= quota.counts();
-    if (countsZeros) return growTo(offset + length, () => part.writeZeros(length, offset));
-    const before = cost(end);
-    end = Math.max(end, offset + length);
-    asked += cost(end) - before;
-    return part.writeZeros(length, offset);
+    const more = growth.add(offset + length, length, countsZeros ? 0 : length);
+    return countsZeros ? grow(more, () => part.writeZeros(length, offset)) : part.writeZeros(length, offset);
   }
 
   return {
     ...part,
     writeZeros,
-    write: (block, offset) => growTo(offset + block.length, () => part.write(block, offset)),
+    write(block, offset) {
+      // Room for all pages of a sparse file was not asked for.
+      const zeros = isSparse ? block.length - measureContent(block, offset) : 0;
+      return grow(growth.add(offset + block.length, block.length, zeros), () => part.write(block, offset));
+    },
     async commit(bytes) {
       try {
-        const placed = await growTo(bytes, () => part.commit(bytes));
+        const placed = await grow(growth.add(bytes, 0), () => part.commit(bytes));
         if (!placed.already) finish();
         return placed;
       } finally {

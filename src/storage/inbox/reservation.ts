@@ -74,11 +74,13 @@ export function createReservation(account: DiskAccount, path: string, promised: 
     take(bytes) {
       inode.make();
       used += bytes;
+      // A file may be less sparse than its offer says: beyond what was promised, each write is judged.
+      const isBeyond = bytes > promised.left;
       promised.set(Math.max(0, promised.left - bytes), Math.max(0, promised.claimed - bytes));
       account.begin(bytes, 0);
       void account.renew();
       // Not every block makes a claim: what is claimed in full is not asked for again.
-      if (isAsking || promised.claimed >= due(CLAIM_FACTOR / 2)) return undefined;
+      if (!isBeyond && (isAsking || promised.claimed >= due(CLAIM_FACTOR / 2))) return undefined;
       if (missing() > 0) return askAgain();
       claim();
       return undefined;

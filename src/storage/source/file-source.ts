@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { MIN_RESUMABLE_BYTES } from '../../core/entry.js';
 import type { Source } from '../../core/source.js';
+import { STAT_BLOCK_BYTES } from '../disk/disk-figures.js';
 import { createLatencyGuard } from '../disk/latency.js';
 import { assertLength, assertUnchanged, readError, READ_FLAGS, readFile, type FoundFile } from '../disk/read-file.js';
 import { pinOf } from './pin.js';
@@ -19,10 +20,13 @@ const disk = createLatencyGuard();
  */
 export function createFileSource(known: FoundFile, stateDir?: string, pinKey?: Buffer): Source {
   const { path, stats } = known;
+  const size = Number(stats.size);
+  const allocated = Number(stats.blocks) * STAT_BLOCK_BYTES;
   const entry = {
     path,
     kind: 'file',
-    size: Number(stats.size),
+    size,
+    allocated: allocated < size ? allocated : undefined,
     mtimeNs: stats.mtimeNs,
     mode: Number(stats.mode & 0o777n),
   } as const;

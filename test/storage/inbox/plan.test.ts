@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { BLOCK_BYTES } from '../../../src/core/entry.js';
+import { BLOCK_BYTES, type Entry } from '../../../src/core/entry.js';
 import { createFileSink, type FileSinkOptions } from '../../../src/storage/inbox/file-sink.js';
 import { createQuota } from '../../../src/storage/inbox/quota.js';
 import { createFold } from '../../../src/storage/names/same-names.js';
@@ -205,6 +205,45 @@ describe('room for all', () => {
       "What is sent: 12 KiB is more than the 8 KiB left of the 12 KiB that the receiver's folder may hold.",
     );
   });
+
+  it.each<[string, isKnown: boolean, offer: Partial<Entry>, needed: number]>([
+    ['a sparse file of a known sender needs what is allocated', true, { allocated: 4096 }, 4096],
+    ['a file of nothing but a hole needs no content', true, { allocated: 0 }, 0],
+    ['a sparse file of a stranger needs its size', false, { allocated: 4096 }, 9 * MIB],
+    ['a file of which nothing is told needs its size', true, {}, 9 * MIB],
+  ])('%s', async (_, isKnown, offer, needed) => {
+    const plans = async (free: number) => {
+      const dir = await tempDir();
+      const quota = await createQuota(dir, free);
+      const space = createFakeSpace(() => ({ freeBytes: KEPT + free }));
+      return [true, false].flatMap((isDryRun) =>
+        [{ quota }, { space }].map((limit) => makeSink(dir, { ...limit, isKnown }).plan(isDryRun)),
+      );
+    };
+    const cost = Math.max(4096, needed);
+    for (const plan of await plans(cost)) {
+      expect(await plan.add(offerFile('x', 9 * MIB, offer))).toEqual({ fate: 'new', offset: 0 });
+      expect(await plan.total()).toEqual({ needed, free: needed });
+    }
+    for (const plan of await plans(cost - 1)) {
+      await plan.add(offerFile('x', 9 * MIB, offer));
+      await expect(plan.total()).rejects.toThrow(refusal('no-space'));
+    }
+  });
+
+  it.each([
+    [8 * MIB, 6 * MIB],
+    [5 * MIB, 5 * MIB],
+  ])(
+    'is needed for a part of which %i bytes are allocated and 6 MiB are missing: %i bytes',
+    async (allocated, needed) => {
+      const dir = await tempDir();
+      await leavePart(dir, 3);
+      const plan = makeSink(dir, { isKnown: true }).plan(false);
+      await plan.add(offerFile('d/large', 9 * MIB, { allocated }));
+      expect(await plan.total()).toMatchObject({ needed });
+    },
+  );
 
   it('is that of the whole disk for a list that needs nothing', async () => {
     const dir = await tempDir();

@@ -257,3 +257,22 @@ function countOpenFiles(file: string): number {
     }
   }).length;
 }
+
+describe('the allocated bytes', () => {
+  const allocatedOf = async (size: number, blocks: number) => {
+    const stats = await lstat(await makeFile(new Uint8Array()), { bigint: true });
+    const known = Object.assign(stats, { size: BigInt(size), blocks: BigInt(blocks) });
+    return createFileSource({ file: 'x', path: 'x', stats: known }).entry.allocated;
+  };
+
+  it.each<[string, size: number, blocks: number, allocated: number | undefined]>([
+    ['of a file of nothing but a hole', 8 * BLOCK_BYTES, 0, 0],
+    ['of a file with holes', 8 * 1024 ** 3, 8, 4096],
+    ['of a file that lacks one byte of its size', 513, 1, 512],
+    ['of a file that is whole', 512, 1, undefined],
+    ['of a file in whole blocks of the disk', 5, 8, undefined],
+    ['of an empty file', 0, 0, undefined],
+  ])('%s are told if they are fewer than its size', async (_, size, blocks, allocated) => {
+    expect(await allocatedOf(size, blocks)).toBe(allocated);
+  });
+});
