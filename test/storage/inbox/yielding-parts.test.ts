@@ -29,10 +29,15 @@ interface Room {
   readonly start: (options?: Partial<FileSinkOptions>) => Promise<Sink>;
 }
 
+/** A block that goes through DiskFile.write, because its memory is not aligned for direct writes. */
+function makeBlock(seed: number): Buffer {
+  return makeContent(MIB + 1, seed).subarray(1);
+}
+
 /** Writes half of the file, with digests that nobody verifies. */
 async function writeHalf(part: PartFile): Promise<void> {
   for (let offset = 0; offset < HALF; offset += MIB) {
-    await part.write(makeContent(MIB, offset + 1), offset);
+    await part.write(makeBlock(offset + 1), offset);
     part.confirm(offset, BigInt(offset));
   }
 }
@@ -42,7 +47,7 @@ async function keepFull(sink: Sink, path: string): Promise<void> {
   const part = expectPart(await sink.open(offerFile(path, SIZE)));
   await writeHalf(part);
   vi.spyOn(DiskFile.prototype, 'write').mockRejectedValueOnce(Object.assign(new Error('full'), { code: 'ENOSPC' }));
-  await expect(part.write(makeContent(MIB), HALF)).rejects.toThrow(full);
+  await expect(part.write(makeBlock(1), HALF)).rejects.toThrow(full);
   expect(await part.suspend()).toBe(true);
 }
 
@@ -137,7 +142,7 @@ describe.each(ROOMS)('what was kept because there was no room on %s', (_, limit)
     expect(part.durable).toHaveLength(HALF / MIB);
     const other = await start({ peer: 'q', isKnown: false });
     await expect(other.open(offerFile('new', SIZE))).rejects.toThrow(full);
-    await part.write(makeContent(MIB), HALF);
+    await part.write(makeBlock(1), HALF);
     part.confirm(HALF, 1n);
     expect(await part.suspend()).toBe(true);
     await expect((await start({ peer: 'q' })).open(offerFile('new', SIZE))).rejects.toThrow(full);
@@ -155,16 +160,17 @@ describe.each(ROOMS)('what was kept because there was no room on %s', (_, limit)
   });
 
   it('counts as free in a list, but for the part that the list itself goes on with', async () => {
-    const { dir, start } = await openRoom(limit, 2 * HALF);
+    const { dir, start } = await openRoom(limit, 3 * HALF);
     await leaveFull(dir, 'film');
-    const ask = async (sink: Sink, ...paths: string[]) => {
+    const ask = async (sink: Sink, path: string, size: number, other?: string) => {
       const plan = sink.plan(true);
-      for (const path of paths) await plan.add(offerFile(path, SIZE));
+      await plan.add(offerFile(path, size));
+      if (other !== undefined) await plan.add(offerFile(other, SIZE));
       return plan.total();
     };
-    expect(await ask(await start({ peer: 'q' }), 'new')).toMatchObject({ needed: SIZE });
-    expect(await ask(await start(), 'film')).toMatchObject({ needed: SIZE - HALF });
-    await expect(ask(await start(), 'film', 'new')).rejects.toThrow(full);
+    expect(await ask(await start({ peer: 'q' }), 'new', 3 * HALF)).toMatchObject({ needed: 3 * HALF });
+    expect(await ask(await start(), 'film', SIZE)).toMatchObject({ needed: SIZE - HALF });
+    await expect(ask(await start(), 'film', SIZE, 'new')).rejects.toThrow(full);
     expect(await list(dir)).toEqual(['film']);
   });
 
@@ -191,7 +197,7 @@ describe('a write that finds the disk full although the system told of room', ()
     const sink = sinkOf(dir, { peer: 'q', parts: createYieldingParts(dir), space: createSpace() });
     const part = expectPart(await sink.open(offerFile('new', SIZE)));
     vi.spyOn(DiskFile.prototype, 'write').mockRejectedValueOnce(Object.assign(new Error('full'), { code }));
-    await part.write(makeContent(MIB), 0);
+    await part.write(makeBlock(1), 0);
     expect(await list(dir)).toEqual(['new']);
     await part.discard();
   });
@@ -204,7 +210,7 @@ describe('a write that finds the disk full although the system told of room', ()
     const part = expectPart(await sink.open(offerFile('new', SIZE)));
     const error = Object.assign(new Error('full'), { code: 'ENOSPC' });
     vi.spyOn(DiskFile.prototype, 'write').mockRejectedValueOnce(error).mockRejectedValueOnce(error);
-    await expect(part.write(makeContent(MIB), 0)).rejects.toThrow(full);
+    await expect(part.write(makeBlock(1), 0)).rejects.toThrow(full);
     await part.discard();
     expect(await list(dir)).toEqual(['other']);
   });
