@@ -98,7 +98,7 @@ describe('a connection that stalls', () => {
     const proxy = await startProxy(receiver.port, { toReceiver: { stall } });
     const { status, stderr } = await send(proxy.address, await makeFile(size), '--timeout', TIMEOUT_S);
     expect(status, stderr).toBe(75);
-    expect(stderr).toMatch(/^ftx: \S+ answers, but has got nothing of what was sent for 2 s\. [^\n]*\n$/m);
+    expect(stderr).toMatch(/^ftx: \S+ answers, but has got nothing of what was sent for 2 s\. /m);
     await receiver.program.event('done');
     await expectUnharmed(receiver);
   });

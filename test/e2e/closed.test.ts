@@ -217,8 +217,8 @@ describe('a folder that is closed for writing', () => {
     await sender.make('d/ro/film', 12 * MIB);
     const proxy = await startProxy(receiver.port, { toReceiver: { cut: 4 * MIB } });
     await sender.send({ ...receiver, address: proxy.address }, 'd/ro/film', '--name', 'd/ro/film');
+    await expect.poll(() => readNames(join(receiver.dir, 'd/ro'))).not.toEqual(['old']);
     await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe('555');
-    expect(await readNames(join(receiver.dir, 'd/ro'))).not.toEqual(['old']);
     const dropped = await runFtx(['parts', '--dir', receiver.dir, '--drop', 'all'], { uid: NOBODY });
     expect(dropped.status, dropped.stderr).toBe(0);
     expect(await readNames(join(receiver.dir, 'd/ro'))).toEqual(['old']);

@@ -2,7 +2,7 @@
 import type { Channel } from '../../protocol/channel.js';
 import { MAX_RUN_BYTES } from '../../protocol/constants.js';
 
-/** A run goes out after so many milliseconds, so that the receiver sees the file move while the sender reads. */
+/** A run goes out after so many milliseconds, so that the receiver sees the file move while the sender reads or waits. */
 const MAX_WAIT_MS = 250;
 
 export interface ZeroRun {
@@ -14,9 +14,11 @@ export interface ZeroRun {
 
 export function createZeroRun(channel: Channel, id: number): ZeroRun {
   let run = { offset: 0, length: 0 };
-  let began = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
 
   function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
     if (run.length === 0) return Promise.resolve();
     const sent = channel.send({ type: 'zeros', id, ...run });
     run = { offset: 0, length: 0 };
@@ -27,9 +29,11 @@ export function createZeroRun(channel: Channel, id: number): ZeroRun {
     flush,
     async add(offset, length) {
       if (offset !== run.offset + run.length) await flush();
-      if (run.length === 0) [run, began] = [{ offset, length: 0 }, performance.now()];
+      if (run.length === 0) run = { offset, length: 0 };
+      // A failure of the channel ends the session anyway.
+      timer ??= setTimeout(() => void flush().catch(() => undefined), MAX_WAIT_MS);
       run.length += length;
-      if (run.length >= MAX_RUN_BYTES || performance.now() - began >= MAX_WAIT_MS) await flush();
+      if (run.length >= MAX_RUN_BYTES) await flush();
     },
   };
 }
