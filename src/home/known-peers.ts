@@ -1,11 +1,12 @@
 /** The peers an installation knows: one JSON file, replaced as a whole under a lock. */
-import { mkdir, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nameHost, parseAddress } from '../core/address.js';
 import { FtxError } from '../core/errors.js';
 import { isFingerprint, type Fingerprint } from '../core/fingerprint.js';
 import { homeError, placeFile, readPrivateFile, removeOrphaned } from './private-file.js';
 import { withLock } from '../storage/disk/lock.js';
+import { makePrivateFolder } from '../storage/disk/private-folder.js';
 
 const PEERS_FILE = 'peers.json';
 const VERSION = 1;
@@ -106,7 +107,7 @@ interface ChangingPeers {
 async function changePeers<T>(home: string, change: (peers: ChangingPeers) => T): Promise<T> {
   const path = join(home, PEERS_FILE);
   try {
-    await mkdir(home, { recursive: true, mode: 0o700 });
+    makePrivateFolder(home);
     await removeOrphaned(home);
     return await withLock(`${path}.lock`, async () => {
       const known = await readKnownPeers(home);

@@ -1,9 +1,10 @@
 /** This installation's identity: read from its home, or made there on first use. */
-import { link, mkdir } from 'node:fs/promises';
+import { link } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, FtxError } from '../core/errors.js';
 import { createIdentity, formatIdentity, parseIdentity, type Identity } from '../identity/identity.js';
 import { homeError, placeFile, readPrivateFile, removeOrphaned } from './private-file.js';
+import { makePrivateFolder } from '../storage/disk/private-folder.js';
 
 const IDENTITY_FILE = 'identity.pem';
 const READ_BY_OTHERS = 0o077;
@@ -26,7 +27,7 @@ async function readIdentity(path: string): Promise<Identity | undefined> {
 async function makeIdentity(home: string, path: string): Promise<Identity> {
   const identity = createIdentity();
   try {
-    await mkdir(home, { recursive: true, mode: 0o700 });
+    makePrivateFolder(home);
     await removeOrphaned(home);
     await placeFile(path, formatIdentity(identity), link);
   } catch (error) {

@@ -1,9 +1,10 @@
 /** The key with which this installation vouches for the files on its disk. */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir } from 'node:fs/promises';
+import { link } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../core/errors.js';
 import { homeError, placeFile, readPrivateFile } from './private-file.js';
+import { makePrivateFolder } from '../storage/disk/private-folder.js';
 
 const KEY_FILE = 'pin.key';
 const KEY_BYTES = 32;
@@ -26,7 +27,7 @@ async function readKey(path: string): Promise<Buffer | undefined> {
 async function makeKey(home: string, path: string): Promise<Buffer> {
   const key = randomBytes(KEY_BYTES);
   try {
-    await mkdir(home, { recursive: true, mode: 0o700 });
+    makePrivateFolder(home);
     await placeFile(path, `${key.toString('hex')}\n`, link);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw homeError(path, 'cannot be written', error);

@@ -9,6 +9,8 @@ import { createFailedProofs } from './failed-proofs.js';
 
 /** Process-wide: files that are read for a proof at the same time. What arrives needs the disk more than what is compared. */
 const readings = createTurns(2);
+/** Blocks that are read before other networks get their turn, so that large files do not keep small ones waiting. */
+const BLOCKS_A_TURN = 16;
 
 interface Claim {
   /** What the proof begins with; undefined for a sender that can prove nothing. */
@@ -43,7 +45,7 @@ export function createProofs({ bringer, host, onBlock }: ProofOptions): Proofs {
     // An older sender proves nothing. Its digest is enough where it has brought that very file itself.
     if (!nonce) return digest === present.digest;
     if (proof === undefined) throw new FtxError('protocol', 'The peer proved nothing of a file that is there.');
-    const expected = await readings.run(network, () => hashFile(present, nonce, onBlock));
+    const expected = await hashFile(present, nonce, { network, onBlock });
     return expected !== undefined && timingSafeEqual(expected, Buffer.from(proof, 'hex'));
   }
 
@@ -58,16 +60,30 @@ export function createProofs({ bringer, host, onBlock }: ProofOptions): Proofs {
 }
 
 /** SHA-256 of the nonce and the content. Undefined when another file took the place of the file meanwhile. */
-async function hashFile(present: PresentFile, nonce: Uint8Array, onBlock: () => void): Promise<Buffer | undefined> {
+async function hashFile(
+  present: PresentFile,
+  nonce: Uint8Array,
+  { network, onBlock }: { readonly network: string; readonly onBlock: () => void },
+): Promise<Buffer | undefined> {
   const hash = createHash('sha256').update(nonce);
-  try {
-    for await (const block of present.blocks()) {
+  const blocks = present.blocks()[Symbol.asyncIterator]();
+  /** Resolves with whether the file is at its end. */
+  async function readOn(): Promise<boolean> {
+    for (let count = 0; count < BLOCKS_A_TURN; count += 1) {
+      const next = await blocks.next();
+      if (next.done) return true;
       onBlock();
-      hash.update(block);
+      hash.update(next.value);
     }
+    return false;
+  }
+  try {
+    while (!(await readings.run(network, readOn)));
+    return hash.digest();
   } catch (error) {
     if (error instanceof FtxError && error.code === 'changed') return undefined;
     throw error;
+  } finally {
+    await blocks.return?.();
   }
-  return hash.digest();
 }

@@ -153,8 +153,9 @@ async function serve(session: Session): Promise<void> {
   tally.emit({ type: 'connected', peer: formatAddress(channel.address), protocol: 'ftx/1', ...identity });
   const reports = hello.capabilities.includes(STATUS_CAPABILITY) ? startReports(channel, entries, watch) : undefined;
   const patience = startPatience(channel, entries, timeouts.offerMs);
+  let isGoodbye: boolean;
   try {
-    await takeMessages(session, patience.renew);
+    isGoodbye = await takeMessages(session, patience.renew);
   } finally {
     clearInterval(reports);
     patience.stop();
@@ -163,12 +164,13 @@ async function serve(session: Session): Promise<void> {
   await entries.whenIdle();
   if (entries.openCount > 0)
     throw new FtxError('protocol', `${formatAddress(channel.address)} said goodbye before everything was sent.`);
-  sink.finish();
+  // Whoever was cut off may still have meant to close the folders that it has made.
+  if (isGoodbye) sink.finish();
   await channel.send({ type: 'goodbye', id: 0 });
 }
 
-/** Takes messages until the goodbye of the sender, or the end of the connection. */
-async function takeMessages(session: Session, onRequest: () => void): Promise<void> {
+/** Takes messages until the goodbye of the sender, or the end of the connection. Resolves with whether it was a goodbye. */
+async function takeMessages(session: Session, onRequest: () => void): Promise<boolean> {
   const { channel, entries, watch } = session;
   for (;;) {
     watch.enter('network');
@@ -177,7 +179,8 @@ async function takeMessages(session: Session, onRequest: () => void): Promise<vo
     watch.enter('cpu');
     if (message === undefined && entries.openCount > 0)
       throw new FtxError('lost', `${formatAddress(channel.address)} left before everything was stored.`);
-    if (message === undefined || message.type === 'goodbye') return;
+    if (message === undefined) return false;
+    if (message.type === 'goodbye') return true;
     await handle(session, message);
     // Other frames may be about entries that have ended: they ask for nothing, and are thrown away.
     if (message.type === 'check' || message.type === 'offer') onRequest();

@@ -29,7 +29,7 @@ const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 export async function commitFile(part: Part, place: Place, policy: ConflictPolicy, offer: Entry): Promise<Committed> {
   if (policy === 'overwrite') {
     // Any other policy looks when it finds the name taken.
-    const same = await findSameContent(part.path, place, false);
+    const same = await findSameContent(part.path, place, { isNumbered: false, signal: part.comparing });
     if (same) return giveUp(part, place, same);
   }
   const mode = offer.mode ?? findUsualFileMode(place.folder);
@@ -40,7 +40,7 @@ export async function commitFile(part: Part, place: Place, policy: ConflictPolic
     await place.durability.file(part.file);
     assertOwnName(part, place, kept);
     await part.file.close();
-    return await moveFile(part.path, place, policy, kept);
+    return await moveFile(part, place, policy, kept);
   } finally {
     kept.close();
   }
@@ -63,9 +63,16 @@ export interface Committed extends Placed {
 interface Part {
   readonly file: DiskFile;
   readonly path: string;
+  /** Ends comparisons with files that are there. */
+  readonly comparing?: AbortSignal | undefined;
 }
 
-async function moveFile(from: string, place: Place, policy: ConflictPolicy, kept: KeptFile): Promise<Committed> {
+async function moveFile(
+  { path: from, comparing }: Part,
+  place: Place,
+  policy: ConflictPolicy,
+  kept: KeptFile,
+): Promise<Committed> {
   let isRenamed = policy === 'overwrite';
   let sameStats: BigIntStats | undefined;
   const placed = await moveToFinalName(place, policy, {
@@ -77,7 +84,7 @@ async function moveFile(from: string, place: Place, policy: ConflictPolicy, kept
     },
     // A file of the same content may have got the name since the first look.
     async findSame() {
-      const same = await findSameContent(from, place, policy === 'rename');
+      const same = await findSameContent(from, place, { isNumbered: policy === 'rename', signal: comparing });
       sameStats = same?.stats;
       return same?.name;
     },

@@ -2,7 +2,7 @@
 import { fstatSync, type BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { BLOCK_BYTES } from '../../core/entry.js';
-import { FtxError } from '../../core/errors.js';
+import { abortReason, FtxError } from '../../core/errors.js';
 import type { PartFile, Placed } from '../../core/sink.js';
 import { pieceZeros } from '../../core/zeros.js';
 import { diskError, showPath } from '../disk/disk-error.js';
@@ -19,6 +19,8 @@ export interface ComparingOptions {
   readonly isKept: boolean;
   /** Begins to receive the file, because its content differs. It takes the place over. */
   readonly receive: () => Promise<PartFile>;
+  /** Ends the comparison: the session is over. */
+  readonly signal: AbortSignal | undefined;
   /** Told that the content is there already, in a file of these attributes. */
   readonly onSame: (stats: BigIntStats) => void;
 }
@@ -168,6 +170,8 @@ class ComparingPart {
   }
 
   async #read(offset: number, length: number): Promise<Buffer> {
+    const { signal } = this.#options;
+    if (signal?.aborted) throw abortReason(signal);
     const buffer = Buffer.allocUnsafe(length);
     const { bytesRead } = await this.#options.there.handle.read(buffer, 0, length, offset);
     return buffer.subarray(0, bytesRead);

@@ -87,6 +87,7 @@ function createOpening(session: OpenOptions, offer: Entry, { vouched, isKnown, s
     const { device } = place.ground;
     const options = {
       ...{ offer, onConflict, maxSize, place, isKeptWhenFull: isKnown, onStored },
+      comparing: isKnown ? undefined : signal,
       ...(parts && { onKeptFull: () => parts.noteKept(), makeRoom: () => parts.dropOldest(device) }),
     };
     const part = await openPart(options, session, by, signal);
@@ -100,7 +101,7 @@ function createOpening(session: OpenOptions, offer: Entry, { vouched, isKnown, s
     if (!there) return receive(place);
     let digest: string | undefined;
     const onSame = (stats: BigIntStats) => note(place.path.text, digest, stats);
-    const options = { place, there, isKept: isKept(onConflict), receive: () => receive(place), onSame };
+    const options = { place, there, isKept: isKept(onConflict), receive: () => receive(place), signal, onSame };
     const part = createComparingPart(options);
     return { ...part, commit: (size, ofFile) => ((digest = ofFile), part.commit(size, ofFile)) };
   }

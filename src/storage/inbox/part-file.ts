@@ -33,6 +33,8 @@ export interface PartFileOptions {
   readonly onKeptFull?: (() => void) | undefined;
   /** Makes room on the disk when a write finds it full. Resolves with whether there is more than before. */
   readonly makeRoom?: (() => Promise<boolean>) | undefined;
+  /** Ends comparisons with files that are there, and so the commit: the session of a stranger is over. */
+  readonly comparing?: AbortSignal | undefined;
   /** Told where the file stands, and how ftx left it; without stats if somebody took it away at once. */
   readonly onStored?: ((as: string, stats: BigIntStats | undefined) => void) | undefined;
 }
@@ -186,14 +188,14 @@ export class DiskPart {
   }
 
   async #commitOnce(size: number, isKeptWhenFull: boolean): Promise<Placed> {
-    const { place, onConflict, offer, onStored } = this.#options;
+    const { place, onConflict, offer, comparing, onStored } = this.#options;
     try {
       if (this.#failure) throw this.#failure;
       const { file, writer } = await this.#open();
       await writer.close();
       await this.#stretch(file);
       assertSize(file, size, place.path.text);
-      const { as, already, stats } = await commitFile({ file, path: this.#path }, place, onConflict, offer);
+      const { as, already, stats } = await commitFile({ file, path: this.#path, comparing }, place, onConflict, offer);
       onStored?.(as, stats);
       return already ? { as, already } : { as };
     } catch (error) {

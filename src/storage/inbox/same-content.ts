@@ -2,7 +2,7 @@
 import { fstatSync, lstatSync, type BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errnoOf } from '../../core/errors.js';
+import { abortReason, errnoOf } from '../../core/errors.js';
 import { READ_FLAGS } from '../disk/read-file.js';
 import { createTurns } from '../../core/turns.js';
 import type { Close } from './open-up.js';
@@ -12,6 +12,8 @@ import type { Place } from './place.js';
 /** Numbered forms of a name, from `(1)` on, that are compared too: a file that was sent before may have got one of them. */
 const NUMBERS = 8;
 const BUFFER_BYTES = 256 * 1024;
+/** Bytes that are compared before other comparisons get their turn. */
+const TURN_BYTES = 16 * 1024 * 1024;
 /** How often a file is compared that somebody touches meanwhile. Another receiver that commits it touches it three times. */
 const MAX_LOOKS = 5;
 
@@ -29,7 +31,11 @@ export interface SameFile {
  * Finds a regular file that has the name of the entry, or with `isNumbered` one of the first numbered forms of it, and
  * exactly the content of the part file. Resolves once it is durable; with undefined if there is none.
  */
-export async function findSameContent(part: string, place: Place, isNumbered: boolean): Promise<SameFile | undefined> {
+export async function findSameContent(
+  part: string,
+  place: Place,
+  { isNumbered, signal }: { readonly isNumbered: boolean; readonly signal?: AbortSignal | undefined },
+): Promise<SameFile | undefined> {
   const { name } = place.path;
   const own = lstatSync(part, { bigint: true });
   const isCandidate = (candidate: string): boolean => {
@@ -40,14 +46,19 @@ export async function findSameContent(part: string, place: Place, isNumbered: bo
   if (!isTaken) return undefined;
   const numbered = isNumbered ? Array.from({ length: NUMBERS }, (_, index) => numberName(name, index + 1)) : [];
   for (const candidate of [name, ...numbered].filter(isCandidate)) {
-    const stats = await comparisons.run(place.folder, () => compareContent(part, candidate, place));
+    const stats = await compareContent(part, candidate, place, signal);
     if (stats) return { name: candidate, stats };
   }
   return undefined;
 }
 
 /** Resolves with the file that is there if both have the same content. It is then durable, and still has its name. */
-async function compareContent(part: string, candidate: string, place: Place): Promise<BigIntStats | undefined> {
+async function compareContent(
+  part: string,
+  candidate: string,
+  place: Place,
+  signal: AbortSignal | undefined,
+): Promise<BigIntStats | undefined> {
   const path = join(place.folder, candidate);
   const readable = await openIfReadable(place, candidate);
   if (!readable) return undefined;
@@ -57,7 +68,7 @@ async function compareContent(part: string, candidate: string, place: Place): Pr
     try {
       for (let looks = 0; looks < MAX_LOOKS; looks += 1) {
         const before = fstatSync(there.fd, { bigint: true });
-        if (!(await hasSameBytes(arrived, there, Number(before.size)))) return undefined;
+        if (!(await hasSameBytes(arrived, there, { size: Number(before.size), key: part, signal }))) return undefined;
         await place.durability.file(there);
         await place.durability.folder(place.folder);
         const after = fstatSync(there.fd, { bigint: true });
@@ -104,10 +115,31 @@ async function openClosed(place: Place, name: string): Promise<ReadableFile | un
   }
 }
 
-async function hasSameBytes(one: FileHandle, other: FileHandle, size: number): Promise<boolean> {
-  const [mine, theirs] = [one, other].map(() => Buffer.allocUnsafe(Math.min(size, BUFFER_BYTES))) as [Buffer, Buffer];
-  for (let offset = 0; offset < size;) {
-    const length = Math.min(mine.length, size - offset);
+/** Compares in turn with the others under way. `key` stands for this comparison. Throws the reason of the signal. */
+async function hasSameBytes(
+  one: FileHandle,
+  other: FileHandle,
+  { size, key, signal }: { readonly size: number; readonly key: string; readonly signal: AbortSignal | undefined },
+): Promise<boolean> {
+  for (let offset = 0; offset < size; offset += TURN_BYTES) {
+    if (signal?.aborted) throw abortReason(signal);
+    const range = { from: offset, to: Math.min(size, offset + TURN_BYTES) };
+    if (!(await comparisons.run(key, () => hasSameRange(one, other, range)))) return false;
+  }
+  return true;
+}
+
+async function hasSameRange(
+  one: FileHandle,
+  other: FileHandle,
+  { from, to }: { readonly from: number; readonly to: number },
+): Promise<boolean> {
+  const [mine, theirs] = [one, other].map(() => Buffer.allocUnsafe(Math.min(to - from, BUFFER_BYTES))) as [
+    Buffer,
+    Buffer,
+  ];
+  for (let offset = from; offset < to;) {
+    const length = Math.min(mine.length, to - offset);
     const reads = [one.read(mine, 0, length, offset), other.read(theirs, 0, length, offset)] as const;
     const [left, right] = await Promise.all(reads);
     const read = Math.min(left.bytesRead, right.bytesRead);

@@ -1,8 +1,9 @@
 /** The names of a long list. They lie in a file without a name, so that memory does not grow with the list. */
-import { closeSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { createNameList as createInMemory, type NameList } from '../../core/name-list.js';
+import { makePrivateFolder } from '../disk/private-folder.js';
 
 /** Names that stay in memory. */
 const FEW = 10_000;
@@ -39,7 +40,7 @@ function openRest(stateDir: string | undefined): NameList {
 
 /** A file that is gone when it is closed, whatever becomes of the process. */
 function openUnnamed(stateDir: string): number {
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  makePrivateFolder(stateDir);
   const path = join(stateDir, `list-${randomBytes(8).toString('hex')}`);
   const file = openSync(path, 'wx+', 0o600);
   unlinkSync(path);

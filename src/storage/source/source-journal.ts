@@ -1,10 +1,11 @@
 /** The digests of a large file's blocks, which the sender keeps until the file is stored. */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
+import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SourceJournal } from '../../core/source.js';
 import { countFromStart, openJournal, type BlockJournal } from '../disk/block-journal.js';
 import type { FoundFile } from '../disk/read-file.js';
+import { makePrivateFolder } from '../disk/private-folder.js';
 
 const FOLDER = 'digests';
 const SUFFIX = '.digests';
@@ -68,7 +69,7 @@ export function createSourceJournal({ file, stats }: FoundFile, stateDir: string
 async function openIn(stateDir: string, name: string, binding: string): Promise<BlockJournal | undefined> {
   try {
     const dir = join(stateDir, FOLDER);
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+    makePrivateFolder(dir);
     await removeOld(dir);
     return await openJournal(join(dir, name), binding);
   } catch {
