@@ -79,3 +79,13 @@ it('a user whom the system knows has the home of the system where HOME is no abs
   for (const exit of others) expect([exit.status, exit.stdout]).toEqual([first!.status, first!.stdout]);
   expect(await readdir(cwd)).toEqual(['a.txt']);
 });
+
+it.each(['id', 'receive --dir in --port 0'])(
+  'a home in which nothing can be made ends ftx %s with 78',
+  async (args) => {
+    await mkdir(join(cwd, 'in'));
+    const { status, stderr } = await run(args, { env: { ...UNSET, HOME: '/proc' } });
+    expect(status, stderr).toBe(78);
+    expect(stderr).toContain('Set FTX_HOME to a folder of your own');
+  },
+);

@@ -68,3 +68,19 @@ it('a disk that is mounted below the receive folder and taken away in the middle
   expect((await send(receiver.address, file, '--name', 'disk/file.bin')).status).toBe(0);
   expect(await readdir(disk.dir)).toContain('file.bin');
 });
+
+it('a disk of the receive folder that is taken away in the middle of a file is told as gone, and the file goes on', async (context) => {
+  const disk = await mountDisk(context);
+  const receiver = await startOn(join(disk.dir, 'in'));
+  const file = await makeFile(40 * MIB);
+  const proxy = await startProxy(receiver.port, { toReceiver: { stall: 20 * MIB } });
+  const sending = send(proxy.address, file, '--retry', '0');
+  await proxy.struck;
+  await disk.take(true);
+  proxy.resume();
+  expectFailure(await sending, 74, GONE);
+  expect(await readdir(disk.dir)).toEqual([]);
+  await disk.giveBack();
+  const { status, stderr } = await send(receiver.address, file);
+  expect([status, stderr]).toEqual([0, expect.stringContaining('going on with file.bin')]);
+});

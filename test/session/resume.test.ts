@@ -23,7 +23,7 @@ import { createFileSink, type ConflictPolicy } from '../../src/storage/inbox/fil
 import { createFileSource } from '../../src/storage/source/file-source.js';
 import { makeContent, tempDir } from '../support/folders.js';
 import { connectionPair, lost } from '../support/memory-connection.js';
-import { pool, runReceiver, runSender, tamperWith } from '../support/session.js';
+import { pool, greetAs, runReceiver, runSender, tamperWith } from '../support/session.js';
 import { createMemorySink, type MemoryEntry } from '../support/memory-sink.js';
 import { createMemoryDirectory, createMemorySource } from '../support/memory-source.js';
 
@@ -269,6 +269,20 @@ describe('a folder whose transfer broke off', () => {
     const usual = (await lstat(join(dir, 'usual'))).mode;
     expect(await sendOnce(dir, createMemorySource('tree/x', Buffer.from('1')))).toMatchObject({ stored: true });
     expect((await lstat(join(dir, 'tree'))).mode).toBe(usual);
+  });
+
+  it('stays private when the connection ends between two entries, without a goodbye', async () => {
+    const { dir } = await setUp();
+    const [left, right] = connectionPair();
+    const sink: Sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'peer' });
+    const receiver = runReceiver(right, { ...createMemorySink(), ...sink });
+    const sender = await greetAs('sender', left);
+    const entry = { path: 'tree/l', kind: 'symlink', size: 0, mtimeNs: time, mode: 0o777, target: 'x' } as const;
+    await sender.send({ type: 'offer', id: 1, entry });
+    expect(await sender.receive()).toMatchObject({ type: 'stored' });
+    left.end();
+    await receiver.result;
+    expect(await describeFolder(dir)).toMatchObject({ mode: 0o700 });
   });
 });
 

@@ -54,6 +54,8 @@ export interface EntranceOptions {
   /** Learns of the folders that the session makes, and of those that it finds. */
   readonly made: MadeFolders;
   readonly room: EntryRoom;
+  /** Throws FtxError `io` when the receive folder is another one than at the start. */
+  readonly assertSameInbox?: (() => void) | undefined;
 }
 
 export function createEntrance(options: EntranceOptions): Entrance {

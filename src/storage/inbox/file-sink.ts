@@ -118,7 +118,13 @@ export function createFileSink(options: FileSinkOptions): Sink {
   const made = createMadeFolders(dir, peer ?? randomUUID(), { dirMode, ...(peer !== undefined && { ledger }) });
   const limits = { space: options.space?.join(), quota: options.quota };
   const room = createEntryRoom(limits);
-  const folders = createFolders({ root: dir, durability: sync ? DURABLE : LEFT_TO_THE_SYSTEM, made, room });
+  const folders = createFolders({
+    root: dir,
+    durability: sync ? DURABLE : LEFT_TO_THE_SYSTEM,
+    made,
+    room,
+    assertSameInbox: options.assertSameInbox,
+  });
   const session = { ...options, ...limits, isKnown, maxFiles, folders, room };
   const countEntry = createCounter(maxFiles, folders);
   let lastFolder: Promise<unknown> = Promise.resolve();

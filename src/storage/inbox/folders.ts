@@ -49,7 +49,7 @@ function notePlace(folder: string): () => void {
 }
 
 export function createFolders(options: EntranceOptions): Folders {
-  const { root, durability, made, room } = options;
+  const { root, durability, made, room, assertSameInbox } = options;
   const entrance = createEntrance(options);
   /** The parents of the last entry: as long as they are the same, there is nothing new to note of them. */
   let lastParents: string | undefined;
@@ -70,7 +70,7 @@ export function createFolders(options: EntranceOptions): Folders {
       forget();
       if (!isUsed) removeUnused(path.parents);
     };
-    return createPlace({ root, path, folder, closes, durability, onClose });
+    return createPlace({ root, path, folder, closes, durability, assertSameInbox, onClose });
   }
 
   return {

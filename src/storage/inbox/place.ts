@@ -34,7 +34,7 @@ export interface Place {
 }
 
 export interface HeldPlace extends Place {
-  /** Throws FtxError `bad-parent` unless the peer's path still leads to the folder that is held. */
+  /** Throws FtxError `bad-parent` unless the peer's path still leads to the folder that is held, and `io` when the receive folder is gone. */
   assertUnmoved(): void;
   /** Releases the folder if many are held. Call it while no path into the folder is in use; `folder` holds it again. */
   releaseDescriptor(): void;
@@ -50,6 +50,8 @@ export interface PlaceOptions {
   readonly path: EntryPath;
   /** The entry's folder, which the caller has held and the place releases. */
   readonly folder: HeldFolder;
+  /** Throws FtxError `io` when the receive folder is another one than at the start. */
+  readonly assertSameInbox?: (() => void) | undefined;
   /** What is called when the place has ended. The place adds to it. */
   readonly closes: Close[];
   readonly durability: Durability;
@@ -57,7 +59,8 @@ export interface PlaceOptions {
   readonly onClose: (isUsed: boolean) => void;
 }
 
-export function createPlace({ root, path, folder, closes, durability, onClose }: PlaceOptions): HeldPlace {
+export function createPlace(options: PlaceOptions): HeldPlace {
+  const { root, path, folder, closes, durability, assertSameInbox, onClose } = options;
   const way = { root, components: path.parents };
   let held: HeldFolder | undefined = folder;
   let isOver = false;
@@ -93,15 +96,10 @@ export function createPlace({ root, path, folder, closes, durability, onClose }:
     makeReadable: (name, stats) => openFile(way, `${hold().path}/${name}`, name, stats),
     assertUnmoved() {
       if (!HOLDS_BY_DESCRIPTOR || !held) return;
-      try {
-        if (isStillAt(way, held)) return;
-      } catch (error) {
-        throw diskError(error, path.text);
-      }
-      throw new FtxError(
-        'bad-parent',
-        `${showPath(path.text)}: the folder it was to be in has been moved, replaced or removed meanwhile.`,
-      );
+      const why = findMove(way, held, path.text);
+      if (!why) return;
+      assertSameInbox?.();
+      throw why;
     },
     releaseDescriptor() {
       if (isCrowded()) unhold();
@@ -115,6 +113,17 @@ function openFile({ root, components }: Way, path: string, name: string, stats: 
   return openUp({ root, components: [...components, name], path, stats, hold: () => holdAnything(path) }, MAY_READ);
 }
 
+/** Why the way no longer leads to the folder that is held; undefined if it does. */
+function findMove(way: Way, held: HeldFolder, path: string): FtxError | undefined {
+  try {
+    if (isStillAt(way, held)) return undefined;
+  } catch (error) {
+    return diskError(error, path);
+  }
+  const what = 'the folder it was to be in has been moved, replaced or removed meanwhile.';
+  return new FtxError('bad-parent', `${showPath(path)}: ${what}`);
+}
+
 /** Returns the part file; its place ends with it. Its commit throws FtxError `bad-parent` if the folder has been moved. */
 export function withPlace(part: PartFile, place: HeldPlace): PartFile {
   const discard = (): void => place.discard();
@@ -124,8 +133,10 @@ export function withPlace(part: PartFile, place: HeldPlace): PartFile {
       // The folder may have been closed while the file came.
       place.makeWritable();
     } catch (error) {
-      await part.discard();
-      throw diskError(error, place.path.text);
+      const failure = diskError(error, place.path.text);
+      // A receive folder that is gone comes back with its disk, and the sender goes on.
+      await (failure.code === 'io' ? part.suspend() : part.discard());
+      throw failure;
     }
     const placed = await part.commit(size);
     place.release();

@@ -1,6 +1,7 @@
-import { lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { FtxError } from '../../../src/core/errors.js';
 import { createFileSink, type FileSinkOptions } from '../../../src/storage/inbox/file-sink.js';
 import {
   describeSink,
@@ -188,4 +189,19 @@ describe('what a refusal says', () => {
     const attempt = offer.kind === 'file' ? sink.open(offer) : sink.place(offer);
     await expect(attempt).rejects.toThrow(expect.objectContaining({ code, message }) as Error);
   });
+});
+
+it('what a stranger has compared ends with its session, however much is left to read', async () => {
+  const dir = await tempDir();
+  const size = 4 * 1024 ** 3;
+  await writeFile(join(dir, 'x'), '');
+  await truncate(join(dir, 'x'), size);
+  const over = new AbortController();
+  const sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity });
+  const part = expectPart(await sink.open(offerFile('x', size), undefined, over.signal));
+  const compared = part.writeZeros(size, 0);
+  over.abort(new FtxError('lost', 'over'));
+  await expect(compared).rejects.toThrow('over');
+  await part.discard();
+  expect(await readNames(dir)).toEqual(['x']);
 });
