@@ -112,7 +112,13 @@ function watch(child: ChildProcessWithoutNullStreams): Program {
     look();
     return { status: status as Exit['status'], signal: signal as Exit['signal'], ...text };
   });
-  exit.catch(() => undefined);
+  // A program that could not be started has ended too.
+  exit.catch((error: unknown) => {
+    ended = true;
+    running.delete(child);
+    text.stderr += String(error);
+    look();
+  });
 
   const until = <R>(what: string, find: () => R | undefined): Promise<R> =>
     new Promise((resolve, reject) => {
