@@ -12,7 +12,9 @@ import type { OutgoingEntries } from './outgoing-entries.js';
 import type { OpenEntry, Task } from './outgoing-entry.js';
 import { readContent, SourceFailure } from './read-content.js';
 import type { SendQueue } from './send-queue.js';
-import { createZeroRun } from './zero-run.js';
+import { createZeroRun, type ZeroRun } from './zero-run.js';
+
+type OnBlock = (bytes: Uint8Array, digest: bigint) => void;
 
 /** Opening a file of up to this many bytes takes longer than sending it, so that several are opened and sent at the same time. */
 const SMALL_FILE_BYTES = 256 * 1024;
@@ -136,15 +138,23 @@ export class ContentSender {
    * Reads all blocks from number `first` on, and sends those that are lacking. `onBlock` gets each of them with its
    * digest. Resolves with the offset up to which it has read.
    */
-  async #sendFrom(
+  async #sendFrom(task: Task, first: number, onBlock: OnBlock, time: SenderTask): Promise<number> {
+    const run = createZeroRun(this.#options.channel, task.entry.id);
+    try {
+      return await this.#sendBlocks(task, { first, run }, onBlock, time);
+    } finally {
+      run.stop();
+    }
+  }
+
+  async #sendBlocks(
     { entry, offset, have }: Task,
-    first: number,
-    onBlock: (bytes: Uint8Array, digest: bigint) => void,
+    { first, run }: { readonly first: number; readonly run: ZeroRun },
+    onBlock: OnBlock,
     time: SenderTask,
   ): Promise<number> {
-    const { channel, entries, queue } = this.#options;
+    const { entries, queue } = this.#options;
     const { source } = entry;
-    const run = createZeroRun(channel, entry.id);
     const from = Math.min(first * BLOCK_BYTES, source.entry.size ?? 0);
     let block = first;
     let end = from;

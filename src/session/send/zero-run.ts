@@ -10,6 +10,8 @@ export interface ZeroRun {
   add(offset: number, length: number): Promise<void>;
   /** Sends what is left. Call it before any other block of the file. */
   flush(): Promise<void>;
+  /** Forgets what is left. */
+  stop(): void;
 }
 
 export function createZeroRun(channel: Channel, id: number): ZeroRun {
@@ -27,6 +29,7 @@ export function createZeroRun(channel: Channel, id: number): ZeroRun {
 
   return {
     flush,
+    stop: () => clearTimeout(timer),
     async add(offset, length) {
       if (offset !== run.offset + run.length) await flush();
       if (run.length === 0) run = { offset, length: 0 };
