@@ -162,7 +162,7 @@ describe('a folder that is closed for writing', () => {
     await receiver.program.exit;
     held.kill('SIGKILL');
     const next = await receiver.restart();
-    expect(await modeOf(receiver.dir, 'd/ro')).toBe('555');
+    await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe('555');
     const again = await sender.send(next, 'd/ro/film', '--name', 'd/ro/film');
     expect(again.status, again.stderr).toBe(0);
     await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe('555');
