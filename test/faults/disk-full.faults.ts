@@ -178,8 +178,12 @@ describe('the folder of the receiver', () => {
     const file = await makeFile(size);
     const isAnother = /file\.bin.*: The receive folder is not the one that the receiver was started with/;
     if (size > MIB) {
-      const exit = await sendMeanwhile(receiver, file, () => rm(receiver.dir, { recursive: true }));
-      expectFailure(exit, 74, isAnother);
+      const proxy = await startProxy(receiver.port, { toReceiver: { stall: 20 * MIB } });
+      const sending = send(proxy.address, file, '--retry', '0');
+      await proxy.struck;
+      await rm(receiver.dir, { recursive: true });
+      proxy.resume();
+      expectFailure(await sending, 74, isAnother);
     } else await rm(receiver.dir, { recursive: true });
     expectFailure(await send(receiver.address, file), 74, isAnother);
     await mkdir(receiver.dir);

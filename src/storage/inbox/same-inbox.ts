@@ -24,12 +24,17 @@ export async function watchInbox(dir: string, isMarked: boolean): Promise<Assert
     // One look serves all entries of a turn.
     if (isFresh) return;
     const now = look(dir);
-    const isSame = now && known && now.dev === known.dev && now.ino === known.ino;
+    const isSame = now && known && isSameFolder(now, known);
     if (!isSame && (!now || id === undefined || readId(dir) !== id)) throw goneError();
     known = now;
     isFresh = true;
     setImmediate(() => (isFresh = false));
   };
+}
+
+/** A folder that is made again often gets the same inode, but was born later. */
+function isSameFolder(one: BigIntStats, other: BigIntStats): boolean {
+  return one.dev === other.dev && one.ino === other.ino && one.birthtimeNs === other.birthtimeNs;
 }
 
 function look(dir: string): BigIntStats | undefined {
