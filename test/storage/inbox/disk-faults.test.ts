@@ -232,13 +232,14 @@ describe('what has to be synchronised', () => {
 describe('a write that the system takes in pieces', () => {
   it('is completed', async () => {
     const dir = await tempDir();
-    // eslint-disable-next-line @typescript-eslint/unbound-method
-    const real = DiskFile.prototype.write;
-    vi.spyOn(DiskFile.prototype, 'write').mockImplementation(function (this: DiskFile, bytes, start, length, offset) {
+    const real = Reflect.get(DiskFile.prototype, 'write') as (...args: unknown[]) => Promise<{ bytesWritten: number }>;
+    const write = vi.spyOn(DiskFile.prototype, 'write');
+    write.mockImplementation(function (this: DiskFile, bytes, start, length, offset) {
       return real.call(this, bytes, start, Math.min(length, 3), offset);
     });
     await receiveFile(makeSink(dir), 'x', Buffer.from('ten bytes!'));
     expect(await fs.readFile(join(dir, 'x'), 'utf8')).toBe('ten bytes!');
+    expect(write).toHaveBeenCalledTimes(4);
   });
 });
 
