@@ -4,8 +4,9 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
 import { tempDir } from '../support/folders.js';
-import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
-import { endOf, repository, startFtx, startProgram, type Exit, type Program } from '../support/processes.js';
+import { newHome } from '../support/homes.js';
+import { startReceiver, type Mailbox } from '../support/mailbox.js';
+import { endOf, repository, runFtx, startFtx, startProgram, type Exit, type Program } from '../support/processes.js';
 import { skipTest } from '../support/skips.js';
 
 const NOBODY = 65534;
@@ -16,6 +17,11 @@ beforeEach((context) => {
   if (!canWatch) skipTest(context, 'the watcher needs inotify and Python');
   if (process.getuid?.() !== 0) skipTest(context, 'only root can be another user');
 });
+
+/** Sends from a home of its own: each receiver here has another identity, and may get a port that one before it had. */
+async function send(address: string, ...args: string[]): Promise<Exit> {
+  return runFtx(['send', '--retry', '0', ...args, '--to', address], await newHome());
+}
 
 /** Starts a receiver that is not root, over a folder with a folder `d` in it, and a watcher of both. */
 async function startWatched(args: readonly string[]): Promise<{ receiver: Mailbox; watcher: Program }> {
@@ -74,7 +80,7 @@ it.each([
 it('one event for a stream, a numbered name and a classic file, and none for what is there already', async () => {
   const { receiver, watcher } = await startWatched([]);
   const file = join(await tempDir(), 'f');
-  const stream = startFtx(['send', '-', '--name', 's', '--retry', '0', '--to', receiver.address]);
+  const stream = startFtx(['send', '-', '--name', 's', '--retry', '0', '--to', receiver.address], await newHome());
   stream.stdin.write('a stream');
   expectDone(await endOf(stream));
   for (const text of ['one', 'another', 'another']) {
