@@ -36,6 +36,8 @@ export interface Channel {
   /** Where the peer is. */
   readonly address: Address;
   readonly traffic: Traffic;
+  /** Sends the greeting, unless it has been sent: whatever this side says comes after it. */
+  open(): void;
   /**
    * Exchanges greeting and hello, and resolves with the hello of the peer.
    * Throws FtxError `protocol`, `lost`, `timeout`, or what the peer gave as its reason.
@@ -79,6 +81,8 @@ export function createChannel(
   const reader = createByteReader(connection);
   const { pings, write, send, drain, sendBlock, flush } = createFrameWriter(raw, connection, timeouts.idleMs);
 
+  const open = once(() => void write([GREETING]).catch(() => undefined));
+
   const receive = async () => {
     const message = await readPastPings(reader, raw, timeouts);
     if (message?.type === 'data') pace.restart();
@@ -88,6 +92,7 @@ export function createChannel(
   return {
     address: raw.address,
     traffic,
+    open,
     send,
     drain,
     sendBlock,
@@ -106,15 +111,26 @@ export function createChannel(
   };
 
   async function greet(own: GreetingHello): Promise<Hello> {
-    write([GREETING]).catch(() => undefined);
-    const idleMs = Math.min(MAX_IDLE_MS, Math.max(MIN_IDLE_MS, timeouts.idleMs));
-    await send({ type: 'hello', id: 0, ...own, idleMs });
+    open();
+    await send({ type: 'hello', id: 0, ...own, idleMs: boundIdleMs(timeouts) });
     void flush();
     await readGreeting(reader, formatAddress(raw.address));
     const hello = expectHello(await receive(), formatAddress(raw.address));
     pings.start(hello.idleMs / 4);
     return hello;
   }
+}
+
+function boundIdleMs({ idleMs }: Timeouts): number {
+  return Math.min(MAX_IDLE_MS, Math.max(MIN_IDLE_MS, idleMs));
+}
+
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) work();
+    isDone = true;
+  };
 }
 
 /** The connection; a peer that is dropped because of a deadline is told before. */
@@ -199,6 +215,8 @@ const OWN_TROUBLE = {
 /** Tells the peer the failure, and destroys the channel with it. A failure that concerns this machine alone may name its files, which are no business of the peer. */
 export function sayAndDestroy(channel: Channel, { code, message, cause }: FtxError): void {
   const told = isOnWire(code) ? ({ code, message } as const) : OWN_TROUBLE;
+  // The session may end before it has begun.
+  channel.open();
   channel.send({ type: 'error', id: 0, ...told }).catch(() => undefined);
   channel.destroy(new FtxError(code, message, { cause }));
 }
