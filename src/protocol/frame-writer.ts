@@ -74,7 +74,8 @@ export function createFrameWriter(raw: Connection, watched: Connection, idleMs: 
       unsent += frame.length;
       void note(raw.write([frame]), frame.length);
     } else enqueue(frame);
-    return unsent > MAX_UNSENT_BYTES ? flush() : DONE;
+    // A peer can go on talking, and answer what it expects, without reading a word.
+    return unsent > MAX_UNSENT_BYTES ? inTime(flush(), unsent) : DONE;
   }
 
   async function drain(): Promise<void> {

@@ -76,13 +76,14 @@ export class OutgoingEntries {
   /** Offers the source. Resolves when the offer has been sent, and not when it is answered. */
   async offer(source: Source): Promise<void> {
     if (source.entry.kind !== 'directory') this.#openFiles += 1;
-    await this.#offer(source, { started: performance.now() });
+    const now = performance.now();
+    await this.#offer(source, { started: now }, now);
   }
 
-  async #offer(source: Source, kept: Pick<OpenEntry, 'started' | 'follows'>): Promise<void> {
+  /** `since`: performance.now() from when on the receiver owes the answer. */
+  async #offer(source: Source, kept: Pick<OpenEntry, 'started' | 'follows'>, since: number): Promise<void> {
     const id = ++this.#lastId;
-    const awaited = { what: 'an answer to the offer', since: performance.now() } as const;
-    this.#open.set(id, { ...kept, id, source, awaited });
+    this.#open.set(id, { ...kept, id, source, awaited: { what: 'an answer to the offer', since } });
     const { path, kind, size } = source.entry;
     if (size === null) this.#options.shares.noteStream();
     this.#options.tally.emit({ type: 'offered', path, kind, size });
@@ -204,10 +205,12 @@ export class OutgoingEntries {
   }
 
   /** A newer transfer of this sender goes on with the file. The answer to a new offer comes once that is over. */
-  #follow({ id, source, started, follows = 0 }: OpenEntry): void {
+  #follow({ id, source, started, awaited, follows = 0 }: OpenEntry): void {
     this.#open.delete(id);
+    // To be told to offer again is no answer to an offer: the receiver goes on owing that.
+    const since = awaited?.what === 'an answer to the offer' ? awaited.since : performance.now();
     // If the offer cannot be sent, the loops learn of it from the channel.
-    this.#offer(source, { started, follows: follows + 1 }).catch(() => undefined);
+    this.#offer(source, { started, follows: follows + 1 }, since).catch(() => undefined);
   }
 
   #showResumed({ source }: OpenEntry, bytes: number): void {

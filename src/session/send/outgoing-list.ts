@@ -19,8 +19,10 @@ const FRAME_BYTES = 100;
 export interface OutgoingListOptions {
   readonly channel: Channel;
   readonly tally: Tally;
-  /** Milliseconds that the receiver has for each part of the list. */
+  /** Milliseconds that the receiver has from one of its answers to the next. */
   readonly answerMs: number;
+  /** Milliseconds for which the receiver is waited for in all, for each part of the list. */
+  readonly partMs: number;
   /** Nothing is sent, and the tally tells what would become of each entry. */
   readonly dryRun: boolean;
   /** Takes the names of the list. The list closes it. */
@@ -43,6 +45,8 @@ export class OutgoingList {
   #leftInAll = 0;
   #entries = 0;
   #bytes = 0;
+  /** Milliseconds for which the oldest part has been waited for. */
+  #waitedMs = 0;
   /** True once the last part has been asked. */
   #isAsked = false;
   #isChecked = false;
@@ -128,8 +132,11 @@ export class OutgoingList {
   }
 
   async #hear(): Promise<CheckedMessage> {
-    const { channel, answerMs } = this.#options;
-    const message = await within(answerMs, channel, 'check what is to be sent', channel.receive());
+    const { channel, answerMs, partMs } = this.#options;
+    const began = performance.now();
+    const limitMs = Math.min(answerMs, partMs - this.#waitedMs);
+    const message = await within(limitMs, channel, 'check what is to be sent', channel.receive());
+    this.#waitedMs += performance.now() - began;
     if (message === undefined)
       throw new FtxError(
         'lost',
@@ -147,6 +154,7 @@ export class OutgoingList {
     if (!end) return;
     this.#passUpTo(batch, batch.entries.length);
     this.#waiting.shift();
+    this.#waitedMs = 0;
     if (!room) return;
     if (!this.#isAsked || this.#waiting.length > 0) throw verdictsError();
     this.#isChecked = true;

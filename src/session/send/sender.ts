@@ -139,7 +139,8 @@ async function checkAll(
       );
     return filterSources(sources(), isWanted);
   }
-  const list = new OutgoingList({ channel, tally, answerMs: timeouts.controlMs, dryRun, names: keepNames() });
+  const { controlMs: answerMs, storedMs: partMs } = timeouts;
+  const list = new OutgoingList({ channel, tally, answerMs, partMs, dryRun, names: keepNames() });
   try {
     const only = await list.check(filterSources(sources(), isWanted));
     onCounted?.(list.totals);
