@@ -2,8 +2,10 @@
 import { chmod, chown, lstat, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { makeOwnerMark } from '../../src/storage/disk/owner.js';
 import { readNames, tempDir, writeContent } from '../support/folders.js';
 import { startReceiver, type Mailbox } from '../support/mailbox.js';
+import { DEAD_PID, giveTo } from '../support/owners.js';
 import { runFtx, startFtx } from '../support/processes.js';
 import { startProxy } from '../support/proxy.js';
 import { skipTest } from '../support/skips.js';
@@ -70,6 +72,36 @@ async function startWithClosed(mode: number, args: readonly string[] = []) {
   return { receiver, sender };
 }
 
+type Sender = Awaited<ReturnType<typeof makeSender>>;
+
+/** Kills the receiver while it has opened `d/ro` for `d/ro/film`. */
+async function killWhileOpen(receiver: Inbox, sender: Sender): Promise<void> {
+  await sender.make('d/ro/film', 12 * MIB);
+  const proxy = await startProxy(receiver.port, { toReceiver: { stall: 4 * MIB } });
+  const held = sender.start(proxy.address, 'd/ro/film');
+  await receiver.program.event('progress', ({ path }) => path === 'd/ro/film');
+  await proxy.struck;
+  expect(await modeOf(receiver.dir, 'd/ro')).toBe('755');
+  receiver.program.kill('SIGKILL');
+  await receiver.program.exit;
+  held.kill('SIGKILL');
+}
+
+/** Breaks a transfer of `d/ro/film` off, so that a part of it stays. */
+async function breakOff(receiver: Inbox, sender: Sender): Promise<void> {
+  const mode = await modeOf(receiver.dir, 'd/ro');
+  await sender.make('d/ro/film', 12 * MIB);
+  const proxy = await startProxy(receiver.port, { toReceiver: { cut: 4 * MIB } });
+  const through = { ...receiver, address: proxy.address };
+  expect((await sender.send(through, 'd/ro/film', '--name', 'd/ro/film')).status).toBe(75);
+  await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe(mode);
+}
+
+async function endOf({ program }: Mailbox): Promise<void> {
+  program.kill('SIGTERM');
+  await program.exit;
+}
+
 /** Whether nothing is open any more. */
 async function expectNoNotes(dir: string): Promise<void> {
   const names = await readdir(join(dir, '.ftx-ledger')).catch(() => []);
@@ -77,7 +109,7 @@ async function expectNoNotes(dir: string): Promise<void> {
 }
 
 describe('a folder that is closed for writing', () => {
-  type Bring = readonly [string, (sender: Awaited<ReturnType<typeof makeSender>>) => Promise<void>, string];
+  type Bring = readonly [string, (sender: Sender) => Promise<void>, string];
   const BRINGS: readonly [Bring, ...Bring[]] = [
     ['a file', (sender) => sender.make('d/ro/new', 'new'), 'new'],
     ['a large file', (sender) => sender.make('d/ro/new', 12 * MIB), 'new'],
@@ -135,12 +167,7 @@ describe('a folder that is closed for writing', () => {
 
   it('has its mode after a transfer that broke off, and takes the rest of it', async () => {
     const { receiver, sender } = await startWithClosed(0o555);
-    await sender.make('d/ro/film', 12 * MIB);
-    const proxy = await startProxy(receiver.port, { toReceiver: { cut: 4 * MIB } });
-    expect(
-      (await sender.send({ ...receiver, address: proxy.address }, 'd/ro/film', '--name', 'd/ro/film')).status,
-    ).toBe(75);
-    await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe('555');
+    await breakOff(receiver, sender);
     const again = await sender.send(receiver, 'd/ro/film', '--name', 'd/ro/film');
     expect(again.status, again.stderr).toBe(0);
     await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe('555');
@@ -152,20 +179,42 @@ describe('a folder that is closed for writing', () => {
     ['without a ledger', ['--no-ledger']],
   ])('is closed again by the next receiver when one was killed while it was open (%s)', async (_, args) => {
     const { receiver, sender } = await startWithClosed(0o555, args);
-    await sender.make('d/ro/film', 12 * MIB);
-    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 4 * MIB } });
-    const held = sender.start(proxy.address, 'd/ro/film');
-    await receiver.program.event('progress', ({ path }) => path === 'd/ro/film');
-    await proxy.struck;
-    expect(await modeOf(receiver.dir, 'd/ro')).toBe('755');
-    receiver.program.kill('SIGKILL');
-    await receiver.program.exit;
-    held.kill('SIGKILL');
+    await killWhileOpen(receiver, sender);
     const next = await receiver.restart();
-    await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe('555');
+    expect(await modeOf(receiver.dir, 'd/ro')).toBe('555');
     const again = await sender.send(next, 'd/ro/film', '--name', 'd/ro/film');
     expect(again.status, again.stderr).toBe(0);
     await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe('555');
+  });
+
+  it('is closed by a later receiver when the next one cannot get there', async () => {
+    const { receiver, sender } = await startWithClosed(0o555);
+    await killWhileOpen(receiver, sender);
+    await chmod(join(receiver.dir, 'd'), 0o000);
+    await endOf(await receiver.restart());
+    await chmod(join(receiver.dir, 'd'), 0o755);
+    expect(await modeOf(receiver.dir, 'd/ro')).toBe('755');
+    await receiver.restart();
+    expect(await modeOf(receiver.dir, 'd/ro')).toBe('555');
+    await expectNoNotes(receiver.dir);
+  });
+
+  it('is not opened to look for what transfers that broke off have left in it', async () => {
+    const { receiver, sender } = await startWithClosed(0o555);
+    await breakOff(receiver, sender);
+    await endOf(receiver);
+    // The receiver looks there after it has looked at the folder.
+    const below = join(receiver.dir, 'd/ro/below');
+    const leftover = join(below, `.ftx-${giveTo(DEAD_PID, makeOwnerMark())}.part`);
+    await mkdir(below);
+    await writeFile(leftover, '');
+    await chown(below, NOBODY, NOBODY);
+    const { ctimeMs } = await lstat(join(receiver.dir, 'd/ro'));
+    await receiver.restart();
+    await expect.poll(() => lstat(leftover).catch(() => 'gone')).toBe('gone');
+    const listed = await runFtx(['parts', '--dir', receiver.dir], { uid: NOBODY });
+    expect(listed.stdout).toContain('d/ro/film');
+    expect((await lstat(join(receiver.dir, 'd/ro'))).ctimeMs).toBe(ctimeMs);
   });
 
   it('gets the mode that its sender gives it while it is open for another, who goes on', async () => {
@@ -212,17 +261,14 @@ describe('a folder that is closed for writing', () => {
     await expectNoNotes(receiver.dir);
   });
 
-  it('gives back what a transfer that broke off has left in it', async () => {
-    const { receiver, sender } = await startWithClosed(0o555);
-    await sender.make('d/ro/film', 12 * MIB);
-    const proxy = await startProxy(receiver.port, { toReceiver: { cut: 4 * MIB } });
-    await sender.send({ ...receiver, address: proxy.address }, 'd/ro/film', '--name', 'd/ro/film');
-    await expect.poll(() => readNames(join(receiver.dir, 'd/ro'))).not.toEqual(['old']);
-    await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe('555');
+  it.each([0o555, 0o444])('(%o) gives back what a transfer that broke off has left in it', async (mode) => {
+    const { receiver, sender } = await startWithClosed(mode);
+    await breakOff(receiver, sender);
+    expect(await readNames(join(receiver.dir, 'd/ro'))).not.toEqual(['old']);
     const dropped = await runFtx(['parts', '--dir', receiver.dir, '--drop', 'all'], { uid: NOBODY });
     expect(dropped.status, dropped.stderr).toBe(0);
     expect(await readNames(join(receiver.dir, 'd/ro'))).toEqual(['old']);
-    expect(await modeOf(receiver.dir, 'd/ro')).toBe('555');
+    expect(await modeOf(receiver.dir, 'd/ro')).toBe(mode.toString(8));
   });
 
   it.each([0o755, 0o555])('of another user (%o) is named, with its mode and the way out', async (mode) => {

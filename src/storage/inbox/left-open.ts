@@ -5,12 +5,15 @@
 import { chmodSync, mkdirSync, readdirSync, readlinkSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { errnoOf } from '../../core/errors.js';
 import { holdAnything, holdWay, identify, releaseFolder } from '../disk/held-folder.js';
 import { findOwner, makeOwnerMark } from '../disk/owner.js';
 import { LEDGER_FOLDER } from './ledger.js';
 
 const ALL_BITS = 0o7777;
 const NOTE_PREFIX = '.ftx-open-';
+/** It is gone, another one has its name, or it belongs to another user now. */
+const GONE: readonly string[] = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EPERM'];
 
 /** The mode of something that is open. A folder is opened as a whole: to sync one takes the right to list it. */
 export function openModeOf(stats: BigIntStats, mode: number): number {
@@ -37,13 +40,14 @@ export function removeNote(note: string): void {
   }
 }
 
-/** Gives their modes back to what killed receivers have left open below the root. Never fails. */
+/** Gives their modes back to what killed receivers have left open below the root, as far as it is within reach. Never fails. */
 export function closeLeftOpen(root: string): void {
   for (const { note, mode, identity, components } of readNotes(root)) {
     try {
       giveBack(root, components, identity, mode);
-    } catch {
-      // It is gone, or another one has its name.
+    } catch (error) {
+      // What is out of reach for now, such as in a folder that was closed meanwhile, is left to the next receiver.
+      if (!GONE.includes(errnoOf(error) ?? '')) continue;
     }
     removeNote(note);
   }

@@ -11,7 +11,7 @@ import { findHolder, LOCK_SUFFIX, takeLock } from '../disk/lock.js';
 import { findOwner, givesSigns } from '../disk/owner.js';
 import { isStill } from '../disk/stillness.js';
 import { markIn, PART_SUFFIX } from '../names/part-name.js';
-import { MAY_CHANGE, tryOpenFolder } from './open-up.js';
+import { closeAll, MAY_CHANGE, MAY_WALK, tryOpenFolder, type Close } from './open-up.js';
 import { JOURNAL_SUFFIX, parseBinding, removePart } from './resumable-part.js';
 import { RESERVED_PREFIX } from '../names/safe-path.js';
 
@@ -26,9 +26,10 @@ export async function* listParts(dir: string): AsyncGenerator<LeftPart> {
  */
 export async function* dropParts(dir: string, id: string): AsyncGenerator<LeftPart> {
   let isFound = id === 'all';
-  for await (const { part, stem } of findParts(dir)) {
+  for await (const { part, stem, makeWritable } of findParts(dir)) {
     if (id !== 'all' && part.id !== id) continue;
     isFound = true;
+    makeWritable();
     yield { ...part, inUse: !(await removePart(stem)) };
   }
   if (!isFound) throw new FtxError('not-found', `No transfer has the ID ${id}. "ftx parts" shows which there are.`);
@@ -38,17 +39,18 @@ interface FoundPart {
   readonly part: LeftPart;
   /** The path of its files without their suffixes, valid until the next one is asked for. */
   readonly stem: string;
+  readonly makeWritable: () => void;
 }
 
 async function* findParts(dir: string): AsyncGenerator<FoundPart> {
   await stat(dir).catch((cause: unknown) => {
     throw new FtxError('not-found', `${dir}: there is no such folder. Name it with --dir.`, { cause });
   });
-  for await (const { file, isLink } of findLeftovers(dir)) {
+  for await (const { file, isLink, makeWritable } of findLeftovers(dir)) {
     if (isLink || !file.endsWith(JOURNAL_SUFFIX)) continue;
     const stem = file.slice(0, -JOURNAL_SUFFIX.length);
     const part = await readPart(stem).catch(() => undefined);
-    if (part) yield { part, stem };
+    if (part) yield { part, stem, makeWritable };
   }
 }
 
@@ -84,9 +86,9 @@ export interface Cleaning {
 export async function cleanParts(dir: string, keepMs: number): Promise<Cleaning> {
   const removed: string[] = [];
   let isUndecided = false;
-  for await (const { file, path } of findLeftovers(dir)) {
-    const fate = await removeIfOver(file, keepMs).catch(() => 'kept' as const);
-    if (fate === 'removed') removed.push(path);
+  for await (const leftover of findLeftovers(dir)) {
+    const fate = await removeIfOver(leftover, keepMs).catch(() => 'kept' as const);
+    if (fate === 'removed') removed.push(leftover.path);
     isUndecided ||= fate === 'undecided';
   }
   return { removed, isUndecided };
@@ -95,12 +97,14 @@ export async function cleanParts(dir: string, keepMs: number): Promise<Cleaning>
 type Fate = 'removed' | 'kept' | 'undecided';
 
 /** `removed` only if this call removed the file. Another process may have removed it at the same moment. */
-async function removeIfOver(file: string, keepMs: number): Promise<Fate> {
-  const remove = () =>
-    unlink(file).then(
+async function removeIfOver({ file, makeWritable }: Leftover, keepMs: number): Promise<Fate> {
+  const remove = () => {
+    makeWritable();
+    return unlink(file).then(
       () => 'removed' as const,
       () => 'kept' as const,
     );
+  };
   const stats = await lstat(file);
   const mark = markIn(basename(file));
   const owner = findOwner(mark, stats.ctimeMs);
@@ -111,6 +115,7 @@ async function removeIfOver(file: string, keepMs: number): Promise<Fate> {
   if (isElsewhere && !(await isLifeless(file))) return 'undecided';
   if (!isElsewhere && Date.now() - stats.mtimeMs <= keepMs && !(await isLeftAlone(file))) return 'kept';
   // Under its lock, no session works on the part, and none begins to.
+  makeWritable();
   const lock = await takeLock(lockOf(file));
   return lock ? remove().finally(() => lock.release()) : 'undecided';
 }
@@ -148,11 +153,13 @@ interface Leftover {
   /** The path below the receive folder. */
   readonly path: string;
   readonly isLink: boolean;
+  /** Opens the folder, if it is closed for writing, until the next leftover is asked for. A search that removes nothing leaves its mode. */
+  readonly makeWritable: () => void;
 }
 
 /**
- * Finds part files, journals and locks. Follows no link, not even one that takes the place of a folder meanwhile. A folder
- * that is closed for writing is open until the next one is asked for. Folders that cannot be read are passed over.
+ * Finds part files, journals and locks. Follows no link, not even one that takes the place of a folder meanwhile.
+ * Folders that cannot be listed are passed over.
  */
 export async function* findLeftovers(root: string): AsyncGenerator<Leftover> {
   const ways: string[][] = [[]];
@@ -165,11 +172,17 @@ export async function* findLeftovers(root: string): AsyncGenerator<Leftover> {
         const isLink = entry.isSymbolicLink();
         if (entry.isDirectory()) ways.push(way);
         if (!(entry.isFile() || isLink) || !isLeftover(entry.name)) continue;
-        const close = tryOpenFolder({ root, components }, folder, MAY_CHANGE);
+        const closes: Close[] = [];
+        const open = (rights: number) => {
+          const close = tryOpenFolder({ root, components }, folder, rights);
+          if (close) closes.push(close);
+        };
         try {
-          yield { file: `${folder.path}/${entry.name}`, path: way.join('/'), isLink };
+          open(MAY_WALK);
+          const makeWritable = () => open(MAY_CHANGE);
+          yield { file: `${folder.path}/${entry.name}`, path: way.join('/'), isLink, makeWritable };
         } finally {
-          close?.();
+          closeAll(closes);
         }
       }
     } finally {
