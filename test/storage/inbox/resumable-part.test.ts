@@ -27,7 +27,7 @@ import { makeOwnerMark } from '../../../src/storage/disk/owner.js';
 import { createFileSink } from '../../../src/storage/inbox/file-sink.js';
 import { expectPart, offerFile, PROOF } from '../../contract/sink.contract.js';
 import { makeContent, tempDir } from '../../support/folders.js';
-import { moveElsewhere } from '../../support/owners.js';
+import { findLivingPid, giveTo, moveElsewhere } from '../../support/owners.js';
 
 const SIZE = 9 * BLOCK_BYTES + 5;
 const content = makeContent(SIZE, 3);
@@ -206,6 +206,33 @@ describe('a part file', () => {
     vi.useRealTimers();
     expect([50, 51]).toContain(seconds);
     const part = await opening;
+    expect(part.durable).toEqual([100n, 101n]);
+    await part.discard();
+  });
+
+  it('is waited for at most 55 seconds while another process has it', async () => {
+    const dir = await tempDir();
+    await leave(dir, [0, 1]);
+    const lock = (await readdir(dir)).find((name) => name.endsWith('.part'))!.replace(/part$/, 'lock');
+    await writeFile(join(dir, lock), `${giveTo(findLivingPid(), makeOwnerMark())} 1`);
+    vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    let seconds = 0;
+    let outcome: unknown;
+    const opening = open(dir).then(
+      () => (outcome = 'opened'),
+      (error: unknown) => (outcome = error),
+    );
+    while (outcome === undefined) {
+      await new Promise(setImmediate);
+      // A look at the lock takes steps on the disk, and the next one is due only after them.
+      if (vi.getTimerCount() === 0) continue;
+      expect((seconds += 1)).toBeLessThanOrEqual(55);
+      vi.advanceTimersByTime(1_000);
+    }
+    expect([seconds, await opening]).toMatchObject([55, { code: 'busy' }]);
+    await unlink(join(dir, lock));
+    const part = await open(dir);
     expect(part.durable).toEqual([100n, 101n]);
     await part.discard();
   });
