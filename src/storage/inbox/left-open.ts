@@ -2,12 +2,13 @@
  * Notes of the files and folders that a receiver has opened to itself for the moment: the mode that each of them gets
  * back. A killed receiver gives back none, so the next one does it at its start.
  */
-import { chmodSync, mkdirSync, readdirSync, readlinkSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
+import { chmodSync, readdirSync, readlinkSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errnoOf } from '../../core/errors.js';
 import { holdAnything, holdWay, identify, releaseFolder } from '../disk/held-folder.js';
 import { findOwner, makeOwnerMark } from '../disk/owner.js';
+import { makeOnePrivateFolder } from '../disk/private-folder.js';
 import { LEDGER_FOLDER } from './ledger.js';
 
 const ALL_BITS = 0o7777;
@@ -23,7 +24,8 @@ export function openModeOf(stats: BigIntStats, mode: number): number {
 /** Notes the mode that is to be given back. Returns the path of the note. Throws what the system throws. */
 export function noteOpen(root: string, components: readonly string[], stats: BigIntStats, mode: number): string {
   const note = join(root, LEDGER_FOLDER, `${NOTE_PREFIX}${makeOwnerMark()}`);
-  mkdirSync(dirname(note), { mode: 0o700, recursive: true });
+  // One folder only: a receive folder that is gone is not made again.
+  makeOnePrivateFolder(dirname(note));
   // A link has its text at once, or is not there.
   symlinkSync(`${mode.toString(8)} ${identify(stats)} ${components.join('/')}`, note);
   return note;

@@ -1,11 +1,12 @@
 /** Makes the receive folder, and tries whether it can be used. */
 import { open, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { FtxError, errnoOf } from '../../core/errors.js';
 import { showPath } from '../disk/disk-error.js';
 import { DURABLE } from '../disk/durability.js';
 import { diskErrnoOf, nameDiskFailure } from '../disk/errno.js';
 import { resolveExactly } from '../disk/exact-path.js';
+import { findMissingFolders } from '../disk/missing-folders.js';
 import { makePartName } from '../names/part-name.js';
 import { makeFolder } from './entrance.js';
 
@@ -21,7 +22,7 @@ export async function prepareFolder(dir: string): Promise<string> {
       `Cannot receive into ${showPath(dir)}: its absolute path is not valid UTF-8. Choose a folder with --dir whose absolute path is, perhaps through a link.`,
     );
   try {
-    await makeFolders(path);
+    for (const folder of findMissingFolders(path)) await makeUnlessThere(folder);
     await tryToWrite(path);
     return path;
   } catch (error) {
@@ -37,24 +38,13 @@ async function tryToWrite(folder: string): Promise<void> {
   await unlink(probe);
 }
 
-/** Makes a folder and its parents. mkdir's own `recursive` makes no folder durable, and never returns from `/proc/new` (Node 20). */
-async function makeFolders(path: string): Promise<void> {
-  if ((await makeUnlessThere(path)) || dirname(path) === path) return;
-  await makeFolders(dirname(path));
-  if (!(await makeUnlessThere(path))) throw Object.assign(new Error('it cannot be made'), { code: 'ENOENT' });
-}
-
-/** Resolves with false if the parent of the folder is missing. */
-async function makeUnlessThere(path: string): Promise<boolean> {
+async function makeUnlessThere(path: string): Promise<void> {
   try {
     await makeFolder(path, DURABLE);
   } catch (error) {
-    const errno = errnoOf(error) ?? '';
-    if (errno === 'ENOENT') return false;
     // Something that is not a folder may have the name. The attempt to write will show it.
-    if (!['EEXIST', 'EISDIR'].includes(errno)) throw error;
+    if (errnoOf(error) !== 'EEXIST') throw error;
   }
-  return true;
 }
 
 function describeObstacle(error: unknown): string {
