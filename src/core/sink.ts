@@ -45,10 +45,11 @@ export interface PartFile {
   discard(): Promise<void>;
   /**
    * Ends like discard, but keeps the confirmed blocks for a later session where that is possible. After a failure
-   * `no-space` they are kept only for a bringer that the owner of the inbox knows. Resolves with whether something is kept.
-   * `isFull`: the sink itself tells so what is kept because there is no room for the rest.
+   * `no-space` they are kept only for a bringer that the owner of the inbox knows. Resolves with the bytes that the later
+   * session does not ask for; 0 if nothing is kept. `isFull`: the sink itself tells so what is kept because there is no
+   * room for the rest.
    */
-  suspend(isFull?: boolean): Promise<boolean>;
+  suspend(isFull?: boolean): Promise<number>;
 }
 
 /** A file that has the name, the size and the time of the offer. The sender has to prove that its own has the same content. */

@@ -133,7 +133,7 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
       confirm: (offset, digest) => void (digests[offset / BLOCK_BYTES] = digest),
       async suspend() {
         await part.discard();
-        if (!keep || key === undefined || digests.length === 0 || offer.size === null) return false;
+        if (!keep || key === undefined || digests.length === 0 || offer.size === null) return 0;
         const { path, size } = offer;
         keep.kept.set(key, {
           bringer: keep.bringer,
@@ -143,7 +143,7 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
           content,
           digests,
         });
-        return true;
+        return Math.min(digests.length * BLOCK_BYTES, size);
       },
       async write(block, offset) {
         await Promise.resolve();

@@ -65,15 +65,12 @@ function isWorthTelling(
   return code === 'no-space' && hasContent(entry) && (entry.offer.size ?? Infinity) >= MIN_RESUMABLE_BYTES;
 }
 
-function tellFate(
-  { offer: { size }, file }: IncomingEntryIn<'receiving' | 'committing'>,
-  { code, message, cause }: FtxError,
-  isKept: boolean,
-): FtxError {
-  const missing = size === null ? 0 : size - file.bytes();
-  const much = missing > 0 ? ` ${formatBytes(missing)} of it have not arrived.` : '';
-  const fate = isKept ? 'What has arrived is kept; the same command goes on.' : 'What had arrived was removed.';
-  return new FtxError(code, `${message}${much} ${fate}`, { cause });
+/** `kept`: bytes. More may have arrived than could be written. */
+function tellFate(size: number | null, { code, message, cause }: FtxError, kept: number): FtxError {
+  const much = size === null ? '' : ` of ${formatBytes(size)}`;
+  const fate =
+    kept > 0 ? `${formatBytes(kept)}${much} are kept; the same command goes on.` : 'What had arrived was removed.';
+  return new FtxError(code, `${message} ${fate}`, { cause });
 }
 
 /** Another session of the sender goes on with the file: the sender offers it again. To the user nothing has come to an end. */
@@ -123,7 +120,7 @@ export class EntryEndings {
     if (error.code === 'too-many') this.#excess = error;
     const closing = closeEntry(entry, keep);
     const ended = isWorthTelling(entry, error)
-      ? closing.then((isKept) => tellSender(this.#options, entry, tellFate(entry, error, isKept))())
+      ? closing.then((kept) => tellSender(this.#options, entry, tellFate(entry.offer.size, error, kept))())
       : tellAtOnce(closing, tellSender(this.#options, entry, error));
     void this.run(
       id,

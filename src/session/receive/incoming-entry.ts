@@ -66,11 +66,11 @@ export interface Stored {
 /**
  * Resolves when nothing works at an entry that ends without being stored. With
  * `keep`, the blocks that are durable stay for a later session; without, what
- * has arrived is removed. Resolves with whether something is kept.
+ * has arrived is removed. Resolves with the bytes that are kept.
  */
-export async function closeEntry(entry: IncomingEntry, keep: boolean): Promise<boolean> {
+export async function closeEntry(entry: IncomingEntry, keep: boolean): Promise<number> {
   if (entry.state === 'opening') await entry.opened;
-  return hasContent(entry) && entry.file.close(keep);
+  return hasContent(entry) ? entry.file.close(keep) : 0;
 }
 
 /** Whether content of the entry may have arrived. */

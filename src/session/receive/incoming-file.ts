@@ -53,9 +53,9 @@ export interface IncomingFile {
   commit(): Promise<Placed>;
   /**
    * Waits for the writes. Then keeps what a later session can build on, or removes everything without `keep`. Resolves
-   * with whether something is kept.
+   * with the bytes that are kept.
    */
-  close(keep: boolean): Promise<boolean>;
+  close(keep: boolean): Promise<number>;
 }
 
 /** `onWriteFailure` is called as soon as a write fails. `size` is null for a stream. */
@@ -109,14 +109,14 @@ export function createIncomingFile(
   };
 }
 
-async function closePart(part: PartFile, writes: Writes, keep: boolean): Promise<boolean> {
+async function closePart(part: PartFile, writes: Writes, keep: boolean): Promise<number> {
   const isSound = await writes.whenDone().then(
     () => true,
     (error: unknown) => isResumable(toFtxError(error).code, 'receiver'),
   );
   if (keep && isSound) return part.suspend();
   await part.discard();
-  return false;
+  return 0;
 }
 
 function digestError(): FtxError {

@@ -18,8 +18,10 @@ export interface Checkpoints {
   writing(offset: number, length: number, write: () => Promise<void>): Promise<void>;
   /** Starts no more checkpoints, and waits for the one that is running. Never fails. */
   stop(): Promise<void>;
-  /** Records everything that was noted. Resolves with whether block 0 is durable, without which nothing is worth keeping. Never fails. */
-  finish(): Promise<boolean>;
+  /** Records everything that was noted. Never fails. */
+  finish(): Promise<void>;
+  /** Bytes of a file of `size` bytes that are in the record from block 0 on, without a gap: a later session does not ask for them. */
+  kept(size: number | null): number;
 }
 
 /**
@@ -77,9 +79,15 @@ export function createCheckpoints(part: DiskPart, journal: BlockJournal, isOurs:
       await running;
       start();
       await running;
-      return recorded.has(0);
     },
+    kept: (size) => Math.min(countFromFirst(recorded) * BLOCK_BYTES, size ?? Infinity),
   };
+}
+
+function countFromFirst(blocks: ReadonlySet<number>): number {
+  let count = 0;
+  while (blocks.has(count)) count += 1;
+  return count;
 }
 
 /** The numbers of the blocks that these bytes are in. */

@@ -136,15 +136,15 @@ class ComparingPart {
     return (await this.#receive()).commit(size);
   }
 
-  /** Ends the part file. `end` is what becomes of content that was received. Resolves with whether something is kept. Never fails. */
-  close(end: (part: PartFile) => Promise<boolean>): Promise<boolean> {
+  /** Ends the part file. `end` is what becomes of content that was received. Resolves with the bytes that are kept. Never fails. */
+  close(end: (part: PartFile) => Promise<number>): Promise<number> {
     return this.#inTurn(() => this.#end(end));
   }
 
-  async #end(end: (part: PartFile) => Promise<boolean>): Promise<boolean> {
+  async #end(end: (part: PartFile) => Promise<number>): Promise<number> {
     if (this.#state.state === 'received') return end(this.#state.part);
     await this.#release(() => this.#options.place.discard());
-    return false;
+    return 0;
   }
 
   get #path(): string {
@@ -237,9 +237,9 @@ class ComparingPart {
   }
 }
 
-async function discard(part: PartFile): Promise<false> {
+async function discard(part: PartFile): Promise<0> {
   await part.discard();
-  return false;
+  return 0;
 }
 
 function nothing(): void {

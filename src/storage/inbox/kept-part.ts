@@ -26,39 +26,40 @@ export function createKeptPart(part: DiskPart, journal: BlockJournal, claimed: C
   const checkpoints = createCheckpoints(part, journal, () => held.isHeld());
   /** Durable blocks that have not been read again. */
   const doubtful = new Set(isExact ? [] : durable.keys());
-  let ending: Promise<boolean> | undefined;
+  let ending: Promise<number> | undefined;
 
   /**
    * Ends the part file by the first call of commit, discard or suspend. Later calls wait for the same end. Resolves with
-   * whether the part stays.
+   * the bytes that stay for a later session.
    */
-  const end = (work: () => Promise<boolean>) => (ending ??= work().finally(() => held.release().finally(mark.tell)));
+  const end = (work: () => Promise<number>) => (ending ??= work().finally(() => held.release().finally(mark.tell)));
+  const kept = () => checkpoints.kept(options.offer.size);
 
   /** Leaves the files alone: they may belong to another process by now. */
   const close = () => part.close().then(() => journal.close().catch(() => undefined));
 
-  async function discard(): Promise<false> {
+  async function discard(): Promise<0> {
     await checkpoints.stop();
     if (await held.isHeld()) {
       await part.discard();
       await journal.discard().catch(nothing);
     } else await close();
-    return false;
+    return 0;
   }
 
-  async function keep(isFull: boolean): Promise<true> {
+  async function keep(isFull: boolean): Promise<number> {
     const pin = doubtful.size === 0 ? readPin(file) : undefined;
     if (pin !== undefined && (await held.isHeld())) await journal.recordPin(pin).catch(nothing);
     if (isFull) await mark.set();
     await close();
-    return true;
+    return kept();
   }
 
   async function commit(size: number): Promise<Placed> {
     // The system reports a lost write only once. A running fsync may be the one to which it is reported.
     await checkpoints.stop();
     const endIt = () => endJournal(part, journal, mark);
-    if (await held.isHeld()) return part.commit(size, options.isKeptWhenFull).finally(endIt);
+    if (await held.isHeld()) return part.commit(size, options.isKeptWhenFull && kept() > 0).finally(endIt);
     await close();
     throw busyError(options.offer.path);
   }
@@ -75,11 +76,11 @@ export function createKeptPart(part: DiskPart, journal: BlockJournal, claimed: C
     writeZeros: (length, offset) => checkpoints.writing(offset, length, () => part.writeZeros(length, offset)),
     async commit(size) {
       const placed = commit(size);
-      await end(() => placed.then(nothing, nothing).then(() => part.isLeft));
+      await end(() => placed.then(nothing, nothing).then(() => (part.isLeft ? kept() : 0)));
       return placed;
     },
     discard: () => end(discard).then(nothing),
-    suspend: (isFull = false) => end(async () => ((await checkpoints.finish()) ? keep(isFull) : discard())),
+    suspend: (isFull = false) => end(() => checkpoints.finish().then(() => (kept() > 0 ? keep(isFull) : discard()))),
   };
 }
 

@@ -170,7 +170,7 @@ async function limitPart(
   try {
     const missing = Math.max(0, (size ?? 0) - part.durable.length * BLOCK_BYTES);
     const need = needOf(offer, missing, isKeptWhenFull);
-    await quota?.assertRoom(path, cost(need));
+    await quota?.assertRoom(path, cost(need), size === null);
     const reserved = await disk?.reserve(path, size === null ? null : need);
     return reserved ? withReservation(counted, reserved, isKeptWhenFull) : counted;
   } catch (error) {

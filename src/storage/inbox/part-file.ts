@@ -67,7 +67,7 @@ export function createPartFile(options: PartFileOptions): PartFile {
     },
     commit: (size) => part.commit(size).finally(() => signs.end()),
     discard,
-    suspend: () => discard().then(() => false),
+    suspend: () => discard().then(() => 0),
   };
 }
 

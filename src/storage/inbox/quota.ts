@@ -20,9 +20,12 @@ export interface Quota {
   left(wanted: number, except?: ReadonlySet<string>): Promise<number>;
   /** Bytes of transfers that have not come to their end, whether a session is receiving them or not. */
   unfinished(): number;
-  /** Throws FtxError `no-space` when `bytes` more would go over the quota. `own`: what the same file has brought. */
-  assertRoom(path: string, bytes: number, own?: number): Promise<void>;
-  /** Runs `write`, which adds `bytes` to the folder. Parts give way to them before. Throws FtxError `no-space` when they would go over the quota. */
+  /** Throws FtxError `no-space` when `bytes` more would go over the quota. `isFirst`: nobody knows how much comes after them. */
+  assertRoom(path: string, bytes: number, isFirst?: boolean): Promise<void>;
+  /**
+   * Runs `write`, which adds `bytes` to the folder. Parts give way to them before. Throws FtxError `no-space` when they
+   * would go over the quota. `own`: what the same file has brought, of which more may come.
+   */
   add<T>(path: string, bytes: number, write: () => Promise<T>, own?: number): Promise<T>;
   /** Notes that so many more bytes, or fewer, are those of unfinished transfers. */
   noteUnfinished(bytes: number): void;
@@ -55,15 +58,16 @@ export async function createQuota(
     return Math.max(0, limit - held.bytes() + bytes);
   }
 
-  async function assertRoom(path: string, bytes: number, own = 0): Promise<void> {
+  async function assertRoom(path: string, bytes: number, isFirst = false): Promise<void> {
     const most = await left(bytes);
-    if (most < bytes) throw quotaError(path, bytes, limit, most, held.unfinished() - own);
+    if (most < bytes) throw quotaError(path, isFirst ? null : bytes, limit, most, held.unfinished());
   }
 
-  async function makeRoom(path: string, bytes: number, own = 0): Promise<void> {
+  async function makeRoom(path: string, bytes: number, own?: number): Promise<void> {
     await freshen(bytes);
     if (free() >= bytes || (await parts?.makeRoom(() => held.bytes() + bytes - limit))) return;
-    throw quotaError(path, bytes, limit, free(), held.unfinished() - own);
+    // The bytes are those of one write, and no measure of a file.
+    throw quotaError(path, own === undefined ? bytes : null, limit, free(), held.unfinished() - (own ?? 0));
   }
 
   parts?.onDropped((bytes) => {

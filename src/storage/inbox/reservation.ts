@@ -141,10 +141,10 @@ export function withReservation(part: PartFile, reservation: Reservation, isKnow
     }
   }
 
-  async function suspend(): Promise<boolean> {
+  async function suspend(): Promise<number> {
     if (isKnown || !isFull) return part.suspend(isFull);
     await part.discard();
-    return false;
+    return 0;
   }
 
   async function commit(size: number): Promise<Placed> {

@@ -38,12 +38,19 @@ export function noFilesError(path: string, kept: number): FtxError {
   return spaceError(`${showPath(path)}: ${why}; remove some there, then send again.`);
 }
 
-/** `what` needs `bytes`, and `left` may still come. `unfinished`: bytes of transfers that have not come to their end, told if it is more than what their journals take. */
-export function quotaError(what: string, bytes: number, limit: number, left: number, unfinished: number): FtxError {
+/** `what` needs `bytes`, or null for a file of which nobody knows how much is still to come, and `left` may come. `unfinished`: bytes of transfers that have not come to their end, told if it is more than what their journals take. */
+export function quotaError(
+  what: string,
+  bytes: number | null,
+  limit: number,
+  left: number,
+  unfinished: number,
+): FtxError {
+  const much = bytes === null ? 'what still comes of it' : formatBytes(bytes);
   const parts = `; ${formatBytes(unfinished)} of it are unfinished transfers, which "ftx parts" lists there and drops`;
-  const much = `${formatBytes(bytes)} is more than the ${formatBytes(left)} left of the ${formatBytes(limit)} that the receiver's folder may hold`;
+  const room = `the ${formatBytes(left)} left of the ${formatBytes(limit)} that the receiver's folder may hold`;
   return spaceError(
-    `${showPath(what)}: ${much}${unfinished >= BLOCK_BYTES ? parts : ''}. Take something out of it, or raise --quota there.`,
+    `${showPath(what)}: ${much} is more than ${room}${unfinished >= BLOCK_BYTES ? parts : ''}. Take something out of it, or raise --quota there.`,
   );
 }
 

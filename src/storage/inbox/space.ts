@@ -7,7 +7,7 @@ import { readDisk } from '../disk/disk-figures.js';
 import type { Ground } from '../disk/held-folder.js';
 import { DiskAccount, type Promised } from './disk-account.js';
 import { createOpenEntry, createPromised, createReservation, type Reservation } from './reservation.js';
-import { noFilesError, noSpaceError } from './room-errors.js';
+import { fullError, noFilesError, noSpaceError } from './room-errors.js';
 import type { YieldedRoom, YieldingParts } from './yielding-parts.js';
 
 /** Smaller files reserve nothing, because their bytes are there in a moment. Each write of theirs is judged. */
@@ -103,26 +103,27 @@ function createSenderDisk(account: DiskAccount): SenderDisk {
   const share = createShare(account, own);
 
   /**
-   * Grants one more entry of so many bytes if there is room for it, by the running figure or by the next look. Of two that
+   * Grants one more entry of so many bytes, null if nobody knows how many, if there is room for it, by the running figure or by the next look. Of two that
    * want the last room, one gets it.
    */
-  async function ask<T>(path: string, bytes: number, grant: () => T, isComing = false): Promise<T> {
+  async function ask<T>(path: string, bytes: number | null, grant: () => T, isComing = false): Promise<T> {
     const first = account.renew();
     if (first) await first;
-    const wanted = { bytes: account.cost(bytes), files: 1 };
+    const wanted = { bytes: account.cost(bytes ?? 0), files: 1 };
     let more = share.isShort(wanted) ? await share.lookFor(wanted) : NOTHING;
     if (more.files > 0) more = await share.makeWay(wanted, isComing);
     const left = share.sumUp(more);
     if (left.files < 1) throw noFilesError(path, account.figures.keptFiles);
-    if (left.bytes < wanted.bytes) throw noSpaceError(path, wanted.bytes, left.bytes, left.keptBytes);
-    return grant();
+    if (left.bytes >= wanted.bytes) return grant();
+    throw bytes === null
+      ? fullError(path, left.keptBytes)
+      : noSpaceError(path, wanted.bytes, left.bytes, left.keptBytes);
   }
 
   return {
     cost: (bytes) => account.cost(bytes),
     async reserve(path, bytes) {
-      if (bytes === null || bytes < MIN_RESERVED_BYTES)
-        return ask(path, bytes ?? 0, () => createOpenEntry(account, path));
+      if (bytes === null || bytes < MIN_RESERVED_BYTES) return ask(path, bytes, () => createOpenEntry(account, path));
       await account.freshen();
       return ask(path, bytes, () => createReservation(account, path, createPromised([all, own], account.cost(bytes))));
     },

@@ -20,7 +20,7 @@ function createSlowPart() {
     state: 'part',
     durable: [],
     confirm: () => undefined,
-    suspend: () => Promise.resolve(false),
+    suspend: () => Promise.resolve(0),
     async write(block, offset) {
       lengths.push(block.length);
       if (gated) await new Promise<void>((resolve) => pending.push(resolve));

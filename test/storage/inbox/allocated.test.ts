@@ -124,7 +124,7 @@ it('what was left out counts against the quota when a later session fills it', a
   const part = expectPart(await openFile(dir, { quota }, 0));
   await part.writeZeros(SIZE, 0);
   for (let at = 0; at < SIZE; at += MIB) part.confirm(at, digestZeros(MIB));
-  expect(await part.suspend()).toBe(true);
+  expect(await part.suspend()).toBe(SIZE);
   const again = expectPart(await openFile(dir, { quota }, 0));
   expect(again.durable).toHaveLength(SIZE / MIB);
   // The journal takes some of the room too.

@@ -84,7 +84,7 @@ describe('what has arrived of a large file when', () => {
     const dir = await tempDir();
     const { part, blocks } = await bring(await openSink(dir, end, true));
     expect(blocks).toBe(end === ENDS[0]?.[1] ? 11 : 5);
-    expect(await part.suspend()).toBe(true);
+    expect(await part.suspend()).toBe(blocks * MIB);
     vi.restoreAllMocks();
     const again = expectPart(
       await createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'p' }).open(offerFile('film', SIZE)),
@@ -97,7 +97,7 @@ describe('what has arrived of a large file when', () => {
   it.each(ENDS)('%s, is removed for a stranger', async (_, end) => {
     const dir = await tempDir();
     const { part } = await bring(await openSink(dir, end, false));
-    expect(await part.suspend()).toBe(false);
+    expect(await part.suspend()).toBe(0);
     expect(await readNames(dir)).toEqual([]);
   });
 
@@ -120,12 +120,32 @@ describe('what has arrived of a large file when', () => {
       failOn('sync', 1, code);
       await expect(part.commit(SIZE)).rejects.toThrow(refusal(code === 'EIO' ? 'io' : 'no-space'));
       const isKept = isKnown && code !== 'EIO';
-      expect(await part.suspend()).toBe(isKept);
+      const kept = await part.suspend();
+      expect(kept > 0).toBe(isKept);
       expect((await readNames(dir)).map((name) => name.replace(/.*\./, '')).sort()).toEqual(
         isKept ? ['journal', 'part'] : [],
       );
+      vi.restoreAllMocks();
+      const again = expectPart(await sink.open(offerFile('film', SIZE)));
+      expect(again.durable).toHaveLength(kept / MIB);
+      await again.discard();
     },
   );
+
+  it('the last sync fails before anything is durable, is removed', async () => {
+    const dir = await tempDir();
+    const sink = createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'p', isKnown: true });
+    vi.spyOn(performance, 'now').mockReturnValue(0);
+    const part = expectPart(await sink.open(offerFile('film', SIZE)));
+    for (let offset = 0; offset < SIZE; offset += MIB) {
+      await part.write(content.subarray(offset, offset + MIB), offset);
+      part.confirm(offset, 1n);
+    }
+    failOn('sync', 1, 'ENOSPC');
+    await expect(part.commit(SIZE)).rejects.toThrow(full);
+    expect(await part.suspend()).toBe(0);
+    expect(await readNames(dir)).toEqual([]);
+  });
 
   it('a sync has failed before, is kept only up to what was durable then, because a later sync may not tell', async () => {
     const dir = await tempDir();
@@ -134,7 +154,7 @@ describe('what has arrived of a large file when', () => {
     await part.write(content.subarray(0, MIB), 0);
     part.confirm(0, 1n);
     failOn('datasync', 1, 'ENOSPC');
-    expect(await part.suspend()).toBe(false);
+    expect(await part.suspend()).toBe(0);
     expect(await readNames(dir)).toEqual([]);
   });
 });

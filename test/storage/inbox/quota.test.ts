@@ -52,6 +52,8 @@ describe('a quota', () => {
     const sentence =
       "e: 4 KiB is more than the 100 B left of the 44.1 KiB that the receiver's folder may hold. Take something out of it, or raise --quota there.";
     for (const size of [0, 1]) await expect(sink.open(offerFile('e', size))).rejects.toThrow(sentence);
+    await expect(sink.place(offerDirectory('e'))).rejects.toThrow(sentence);
+    await expect(sink.open(offerFile('e', null))).rejects.toThrow(sentence.replace('4 KiB', 'what still comes of it'));
   });
 
   it.each<[string, (sink: Sink, name: string) => Promise<unknown>]>([
@@ -99,7 +101,9 @@ describe('a quota', () => {
     const part = expectPart(await sinkOf(dir, quota).open(offerFile('s', null)));
     await part.write(bytesOf(BLOCK_BYTES), 0);
     await part.write(bytesOf(BLOCK_BYTES), BLOCK_BYTES);
-    await expect(part.write(bytesOf(1), 2 * BLOCK_BYTES)).rejects.toThrow(refusal('no-space'));
+    await expect(part.write(bytesOf(1), 2 * BLOCK_BYTES)).rejects.toThrow(
+      "s: what still comes of it is more than the 0 B left of the 2 MiB that the receiver's folder may hold. Take something out of it, or raise --quota there.",
+    );
     await part.discard();
     expect(await quota.left(0)).toBe(2 * BLOCK_BYTES);
     expect(await readNames(dir)).toEqual([]);
@@ -157,6 +161,18 @@ describe('a quota', () => {
     expect(quota.unfinished()).toBeLessThan(BLOCK_BYTES);
     const stored = await receiveFile(sinkOf(dir, quota), 'x', bytesOf(4 * BLOCK_BYTES));
     await expect(offer(stored)).rejects.toThrow(/may hold\. Take/);
+  });
+
+  it('names no block of a file that had room when it was offered', async () => {
+    const dir = await tempDir();
+    const quota = await createQuota(dir, 12 * BLOCK_BYTES);
+    const part = expectPart(await sinkOf(dir, quota).open(offerFile('film', 9 * BLOCK_BYTES)));
+    await part.write(bytesOf(BLOCK_BYTES), 0);
+    await receiveFile(sinkOf(dir, quota), 'other', bytesOf(10.5 * BLOCK_BYTES));
+    await expect(part.write(bytesOf(BLOCK_BYTES), BLOCK_BYTES)).rejects.toThrow(
+      /^film: what still comes of it is more than the [\d.]+ KiB left of the 12 MiB/,
+    );
+    await part.discard();
   });
 
   it('does not call the very file unfinished that does not fit', async () => {

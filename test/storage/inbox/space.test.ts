@@ -45,6 +45,10 @@ describe('one sender', () => {
       "b: 5 MiB is more than the 4 MiB that the receiver's disk has left for it, beside the 64 MiB that stay free. Make room there, then send again.";
     await expect(sender.reserve('b', 5 * MIB)).rejects.toThrow(sentence);
     await sender.reserve('c', 4 * MIB);
+    await expect(sender.reserve('d', 0)).rejects.toThrow('d: 4 KiB is more than the 0 B');
+    await expect(sender.reserve('stream', null)).rejects.toThrow(
+      "stream: the receiver's disk is full, beside the 64 MiB that stay free; make room there, then send again.",
+    );
   });
 
   it('is never promised the same bytes twice, also when it asks at once', async () => {
@@ -337,7 +341,7 @@ function gone(): never {
 function fakePart(): PartFile {
   const done = () => Promise.resolve();
   const commit = () => Promise.resolve({ as: 'x' });
-  const suspend = () => Promise.resolve(false);
+  const suspend = () => Promise.resolve(0);
   const ends = { commit, discard: done, suspend };
   return { state: 'part', durable: [], confirm: () => undefined, write: done, writeZeros: done, ...ends };
 }

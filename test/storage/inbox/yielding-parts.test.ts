@@ -48,13 +48,13 @@ async function keepFull(sink: Sink, path: string): Promise<void> {
   await writeHalf(part);
   vi.spyOn(DiskFile.prototype, 'write').mockRejectedValueOnce(Object.assign(new Error('full'), { code: 'ENOSPC' }));
   await expect(part.write(makeBlock(1), HALF)).rejects.toThrow(full);
-  expect(await part.suspend()).toBe(true);
+  expect(await part.suspend()).toBe(HALF);
 }
 
 async function breakOff(sink: Sink, path: string): Promise<void> {
   const part = expectPart(await sink.open(offerFile(path, SIZE)));
   await writeHalf(part);
-  expect(await part.suspend()).toBe(true);
+  expect(await part.suspend()).toBe(HALF);
 }
 
 async function list(dir: string): Promise<string[]> {
@@ -144,7 +144,7 @@ describe.each(ROOMS)('what was kept because there was no room on %s', (_, limit)
     await expect(other.open(offerFile('new', SIZE))).rejects.toThrow(full);
     await part.write(makeBlock(1), HALF);
     part.confirm(HALF, 1n);
-    expect(await part.suspend()).toBe(true);
+    expect(await part.suspend()).toBe(HALF + MIB);
     await expect((await start({ peer: 'q' })).open(offerFile('new', SIZE))).rejects.toThrow(full);
     expect(await list(dir)).toEqual(['film']);
   });
