@@ -90,10 +90,19 @@ function createWhole(to: Address) {
   let already = 0;
   let hasStream = false;
   let checked: Checked | undefined;
+  let hasDiskFailed = false;
+
+  /** Undefined where the disk has failed: then it tells nothing for that reason. */
+  function describeRoom(): string | undefined {
+    if (!checked || (checked.free === null && hasDiskFailed)) return undefined;
+    const { free } = checked;
+    return free === null ? 'its disk does not tell how much room there is' : `there is room for ${formatBytes(free)}`;
+  }
 
   return {
     note(event: TransferEvent): void {
       if (event.type === 'checked') checked = event;
+      hasDiskFailed ||= event.type === 'failed' && event.code === 'io';
       if (event.type !== 'planned') return;
       // Folders and links have no content that need not be sent.
       if (event.fate !== 'already') sent[event.kind] += 1;
@@ -106,12 +115,8 @@ function createWhole(to: Address) {
       const bytes = hasStream ? 'of unknown size' : formatBytes(checked?.needed ?? 0);
       const what = `dry run: ${kinds}${kinds === 'nothing' ? '' : ` (${bytes})`} would go to ${target}`;
       const there = already > 0 ? `, ${already} already there` : '';
-      const room = checked ? `; ${describeRoom(checked)}` : '';
-      return `${what}${there}${describeLosses(losses)}. Nothing was sent${room}.`;
+      const room = describeRoom();
+      return `${what}${there}${describeLosses(losses)}. Nothing was sent${room ? `; ${room}` : ''}.`;
     },
   };
-}
-
-function describeRoom({ free }: Checked): string {
-  return free === null ? 'its disk does not tell how much room there is' : `there is room for ${formatBytes(free)}`;
 }

@@ -73,7 +73,11 @@ export function createPlan(options: PlanOptions, isDryRun: boolean): Plan {
         throw diskError(error, offer.path);
       }
     },
-    total: () => needs.total(),
+    async total() {
+      const capacity = await needs.total();
+      // Another folder is on another disk, whose room tells nothing.
+      return isSameInbox(options) ? capacity : { ...capacity, free: null };
+    },
     close: () => names?.clear(),
   };
 }
@@ -105,6 +109,15 @@ function assertNamesApart(names: NameSet, { text, components }: EntryPath): void
       'exists',
       `${showPath(text)}: ${why}, written in another case or Unicode form. Rename one of them.`,
     );
+  }
+}
+
+function isSameInbox({ assertSameInbox }: PlanOptions): boolean {
+  try {
+    assertSameInbox?.();
+    return true;
+  } catch {
+    return false;
   }
 }
 

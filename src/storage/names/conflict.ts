@@ -95,10 +95,19 @@ function unreadableError(path: string, obstacle: string): FtxError {
 }
 
 /** The coarsest times that a file system keeps: FAT counts in steps of two seconds. */
-const COARSEST_NS = 2_000_000_000n;
+const COARSEST_SECONDS = 2;
+const DAY_SECONDS = 86_400;
+/** The times from 1677 to 2262, which offers have. */
+const OFFERED_SECONDS = 2 ** 63 / 1e9;
+/** Where the times of file systems begin and end, in seconds since 1970: those of ext4 and XFS, HFS+, NFS and others, and FAT. */
+const FIRST_SECONDS = [-(2 ** 31), -2_082_844_800, 0, 315_532_800];
+const LAST_SECONDS = [2 ** 31, 2_212_122_496, 2 ** 32, 4_354_819_200];
 
-/** Whether two times may be the same one, of which a file system has kept what it can. The content decides afterwards. */
-function isSameTime(one: bigint, other: bigint): boolean {
-  const apart = one - other;
-  return -COARSEST_NS < apart && apart < COARSEST_NS;
+/** Whether the time of a file may be what its file system has kept of the offered one. The content decides afterwards. */
+function isSameTime(thereNs: bigint, offeredNs: bigint): boolean {
+  const offered = Number(offeredNs) / 1e9;
+  const there = Math.max(-OFFERED_SECONDS, Math.min(Number(thereNs) / 1e9, OFFERED_SECONDS));
+  if (Math.abs(there - offered) < COARSEST_SECONDS) return true;
+  // A time beyond becomes the first or the last one. FAT has local times.
+  return (offered < there ? FIRST_SECONDS : LAST_SECONDS).some((end) => Math.abs(there - end) < DAY_SECONDS);
 }

@@ -77,6 +77,16 @@ it.each<[TransferEvent[], object, string]>([
     'dry run: nothing would go to host, 1 already there. Nothing was sent; there is room for 4.7 GiB.',
   ],
   [
+    [failed('a', 'io', 'a: the disk is gone.'), checked({ needed: 0, free: null })],
+    { failed: 1 },
+    'dry run: nothing would go to host; 1 failed. Nothing was sent.',
+  ],
+  [
+    [failed('a', 'unreadable', 'a: cannot be read.'), checked({ needed: 0, free: null })],
+    { failed: 1 },
+    'dry run: nothing would go to host; 1 failed. Nothing was sent; its disk does not tell how much room there is.',
+  ],
+  [
     [planned('s', { size: null }), checked({ needed: 0 })],
     {},
     'dry run: 1 file (of unknown size) would go to host. Nothing was sent; there is room for 4.7 GiB.',

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BLOCK_BYTES, type Entry } from '../../../src/core/entry.js';
@@ -20,6 +20,8 @@ import { readNames, tempDir } from '../../support/folders.js';
 import { skipTest } from '../../support/skips.js';
 
 const MIB = BLOCK_BYTES;
+/** The last time that an offer may have. */
+const LAST_OFFERED = '2262-04-11';
 
 function makeSink(dir: string, options: Partial<FileSinkOptions> = {}) {
   return createFileSink({ dir, onConflict: 'rename', maxSize: Infinity, peer: 'p', ...options });
@@ -71,6 +73,34 @@ describe('a plan', () => {
         .plan(true)
         .add(offerFile('d/large', 9 * MIB)),
     ).toEqual({ fate: 'rename', as: 'd/large (1)', offset: 3 * MIB });
+  });
+
+  it.each([
+    // What has become of the time on ext4 and XFS, HFS+, NFS, FAT, and a disk that holds any time.
+    ['1901-12-13T20:45:52', '1700-01-01', '1910-01-01'],
+    ['1904-01-01T00:00:00', '1903-12-31', '1910-01-01'],
+    ['1970-01-01T00:00:00', '1969-12-31', '1970-01-03'],
+    ['1980-01-01T00:00:00', '1677-12-31', '1980-01-03'],
+    ['1979-12-31T22:00:00', '1975-01-01', '1980-01-03'],
+    ['2038-01-19T03:14:07', '2038-01-20', '2038-01-10'],
+    ['2040-02-06T06:28:15', '2262-01-01', '2040-01-01'],
+    ['2106-02-07T06:28:15', '2200-01-01', '2106-01-01'],
+    ['2107-12-31T23:59:58', '2108-01-01', '2107-01-01'],
+    ['2300-01-01T00:00:00', LAST_OFFERED, '2261-01-01'],
+  ])('takes the time %s of a file for that of an offer from %s, and not from %s', async (there, beyond, within) => {
+    const dir = await tempDir();
+    const path = join(dir, 'a');
+    await writeFile(path, '1');
+    const seconds = Date.parse(`${there}Z`) / 1000;
+    await utimes(path, String(seconds), String(seconds));
+    const mtimeNs = (day: string) => (day === LAST_OFFERED ? 2n ** 63n - 1n : BigInt(Date.parse(day)) * 1_000_000n);
+    const judge = (day: string, isKnown = true) =>
+      makeSink(dir, { isKnown })
+        .plan(true)
+        .add(offerFile('a', 1, { mtimeNs: mtimeNs(day) }));
+    expect(await judge(beyond)).toMatchObject({ fate: 'already' });
+    expect(await judge(within)).toMatchObject({ fate: 'rename', as: 'a (1)' });
+    expect(await judge(beyond, false)).toMatchObject({ fate: 'rename' });
   });
 
   it('is not led astray by a part without a journal, or a link or a pipe at its name', async () => {
