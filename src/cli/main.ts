@@ -12,7 +12,7 @@
  * This file deals with what is left: output that cannot be written, errors that
  * nobody catches, and a process that ends before its work does.
  */
-import { errnoOf } from '../core/errors.js';
+import { errnoOf, nameFailure } from '../core/errors.js';
 import { EXIT } from './exit-codes.js';
 import { describeFailure } from './screen/failure.js';
 import { processIo } from './screen/io.js';
@@ -26,11 +26,12 @@ if (oldNode !== undefined) {
   process.exit(EXIT.config);
 }
 
-let outputFailed = false;
+/** The first failure of each stream. */
+const outputFailures = new Map<NodeJS.WriteStream, Error>();
 for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error) => {
+  stream.on('error', (error: Error) => {
     // EPIPE: the reader of the output has gone, as after `| head`. That is no failure.
-    outputFailed ||= errnoOf(error) !== 'EPIPE';
+    if (errnoOf(error) !== 'EPIPE' && !outputFailures.has(stream)) outputFailures.set(stream, error);
   });
 }
 
@@ -71,9 +72,19 @@ const STOPPED: readonly number[] = [EXIT.hungUp, EXIT.interrupted, EXIT.terminat
 // process.exit would cut off output that is still being written, so the process ends by itself.
 void ended.then((code) => {
   process.off('beforeExit', reportBug);
-  const isStopped = STOPPED.includes(code);
-  // A closed terminal takes no output, and the signal that told of it is the reason for the end.
-  process.exitCode = outputFailed && !isStopped ? EXIT.io : code;
+  process.exitCode = code;
   // Unless a signal has come: then the output is waited for only so long. The timer itself keeps nothing alive.
-  if (isStopped) setTimeout(() => process.exit(), STOPPED_OUTPUT_MS).unref();
+  if (STOPPED.includes(code)) setTimeout(() => process.exit(), STOPPED_OUTPUT_MS).unref();
+});
+
+// At the very end, because the last line may be the one that cannot be written.
+process.once('exit', (code) => {
+  // A closed terminal takes no output, and the signal that told of it is the reason for the end.
+  if (outputFailures.size === 0 || STOPPED.includes(code)) return;
+  process.exitCode = EXIT.io;
+  const failure = outputFailures.get(process.stdout);
+  if (failure)
+    process.stderr.write(
+      `ftx: Standard output could not be written (${nameFailure(failure)}): what stands there is incomplete.\n`,
+    );
 });

@@ -1,6 +1,6 @@
 /** The sources of one send: the files and folders at its paths, or its stream. */
 import type { Readable } from 'node:stream';
-import { FtxError } from '../core/errors.js';
+import { FtxError, toFtxError } from '../core/errors.js';
 import type { Source } from '../core/source.js';
 import { inspectDistinct } from '../storage/source/input.js';
 import { streamSource } from '../storage/source/stream-source.js';
@@ -46,7 +46,9 @@ export async function openInputs(options: InputOptions): Promise<Inputs> {
   const { paths, name, input, classic, allowEmpty = false, signal, stateDir, pinKey } = options;
   assertNameFits(paths, name);
   if (name !== undefined && paths.includes(STANDARD_INPUT)) return openStream(input, name, classic, allowEmpty);
-  const { paths: distinct, found } = await inspectDistinct(paths, name);
+  const { paths: distinct, found } = await inspectDistinct(paths, name).catch((error: unknown) => {
+    throw paths.length === 1 ? error : nothingSentError(error);
+  });
   if (classic && found.some(({ stats }) => !stats.isFile()))
     throw new FtxError(
       'usage',
@@ -56,6 +58,12 @@ export async function openInputs(options: InputOptions): Promise<Inputs> {
     names: found.map(({ path }) => path),
     walk: (onProblem) => readSources(distinct, { name, found, signal, stateDir, pinKey, onProblem }),
   };
+}
+
+/** With several paths, their user has to know what became of the others. */
+function nothingSentError(error: unknown): FtxError {
+  const { code, message } = toFtxError(error);
+  return new FtxError(code, `${message} Nothing was sent.`, { cause: error });
 }
 
 function openStream(input: Readable | undefined, name: string, classic: boolean, mayBeEmpty: boolean): Inputs {

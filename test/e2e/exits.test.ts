@@ -68,7 +68,13 @@ describe('66: the input', () => {
   it('is missing, and nothing is sent', async () => {
     const receiver = await startReceiver();
     expectFailure(await send(receiver.address, '/nowhere/photo.jpg'), 66, /photo\.jpg/);
-    expectFailure(await send(receiver.address, note, '/nowhere/photo.jpg'), 66, /photo\.jpg/);
+    const both = await send(receiver.address, note, '/nowhere/photo.jpg');
+    expectFailure(
+      both,
+      66,
+      /^ftx: \/nowhere\/photo\.jpg: no such file or folder\. Check the path\. Nothing was sent\.\n$/,
+    );
+    expect(await readNames(receiver.dir)).toEqual([]);
     expectFailure(await send(receiver.address, ''), 66);
   });
 
