@@ -259,7 +259,7 @@ describe('a receiver ends the session of a sender that', () => {
 
   it('sends a list without end, whose verdicts it never reads', async () => {
     const [left, right] = connectionPair();
-    receiver = runReceiver(right, createMemorySink({ maxFiles: 200_000 }));
+    receiver = runReceiver(right, createMemorySink({ maxFiles: 100_000 }));
     countOnly(receiver.events, 'refused');
     sender = await greetAs('sender', left, LIMITS, [CHECK_CAPABILITY]);
     channels.push(sender);
