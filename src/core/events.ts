@@ -85,6 +85,8 @@ export type TransferEvent =
       readonly protocol: WireProtocol;
       /** The identity of a sender that has one; absent on a sender. */
       readonly identity?: Fingerprint;
+      /** Whether this receiver knows the sender; absent where it does not. */
+      readonly known?: boolean;
     } & InSession)
   | ({ readonly type: 'offered'; readonly kind: EntryKind; readonly size: number | null } & OfEntry)
   /** The sender makes its list: entries and bytes so far. Comes now and then while a long list is made. */
@@ -156,6 +158,8 @@ export type TransferEvent =
       readonly path: string | null;
       readonly code: ErrorCode;
       readonly message: string;
+      /** The address of a sender whose session has failed before it was `connected`. */
+      readonly peer?: string;
     } & InSession)
   | ({
       /** The sender has lost its connection, and tries again after `delaySeconds`. */

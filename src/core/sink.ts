@@ -5,7 +5,7 @@ import type { Entry } from './entry.js';
 export interface Placed {
   /** Its path below the receiver's folder, `/`-separated. Not the offered one if the name was taken. */
   readonly as: string;
-  /** True if a file with this very content, or a folder, was there before and has been left as it is. */
+  /** True if a file with this very content, the same link, or a folder, was there before and has been left as it is. */
   readonly already?: boolean;
 }
 

@@ -55,6 +55,7 @@ export function createFtxDoor({ inbox, options, timeouts, budget, isEncrypted, g
         return await receiveSession(connection, {
           ...describeSession(visit, session, timeouts, options),
           bringer,
+          isKnown,
           sink: inbox.session({ bringer, isKnown, onConflict: options.onConflict, isResumable: true }),
           pool,
           limits: { offers, size: options.maxSize },

@@ -60,8 +60,8 @@ export async function openGate(options: GateOptions): Promise<Gate> {
   const { home, pairing, onEvent } = options;
   const { senders } = await readKnownPeers(home);
   const held = holdKnown(home);
-  function refuse({ session }: Caller, { code, message }: FtxError, answer: FtxError): FtxError {
-    onEvent({ type: 'failed', session, path: null, code, message });
+  function refuse({ session, address }: Caller, { code, message }: FtxError, answer: FtxError): FtxError {
+    onEvent({ type: 'failed', session, path: null, code, message, peer: formatAddress(address) });
     return answer;
   }
   const expire = () => pairing?.code.expire() && onEvent({ type: 'code', state: 'expired' });

@@ -70,6 +70,10 @@ describe('a code', () => {
     const late = await sendWithCode(other.env, receiver.address, receiver.code);
     expect(late.status).toBe(UNPAIRED);
     await receiver.program.output('stderr', await identityOf(other.env));
+    const connected = receiver.program.events().filter(({ type }) => type === 'connected');
+    expect(connected).toMatchObject([{ known: true }, { known: true }]);
+    const address = expect.stringMatching(/^127\.0\.0\.1:\d+$/) as string;
+    for (const event of failuresOf(receiver)) expect(event).toMatchObject({ peer: address });
   });
 
   it('makes a sender known wherever it comes from, and "ftx peers" shows where that was last', async (context) => {

@@ -49,6 +49,16 @@ async function openAt(home: string) {
   return { pair, events };
 }
 
+it('a sender that does not get in is told of with its address', async () => {
+  const events: TransferEvent[] = [];
+  const onEvent = (event: TransferEvent) => events.push(event);
+  const gate = await openGate({ home: await tempDir(), own: OWN, pairing: undefined, onEvent });
+  onTestFinished(() => gate.close());
+  const address = { host: '192.0.2.7', port: 1 };
+  await gate.admit({ peer: SENDER, address, binding, session: 1, drop: () => undefined });
+  expect(events).toMatchObject([{ type: 'failed', path: null, peer: '192.0.2.7:1' }]);
+});
+
 it('a list that cannot be written keeps the sender out, names no path to it, and does not use up the code', async () => {
   const folder = await tempDir();
   const home = join(folder, 'home');

@@ -48,6 +48,15 @@ async function next(): Promise<Message | undefined> {
   return sender.receive();
 }
 
+it('a session that fails before it is one is told of with the address of the sender', async () => {
+  await connect();
+  const [left, right] = connectionPair();
+  receiver = runReceiver(right);
+  await left.write([Buffer.from('ftx/1\n'), Buffer.alloc(16, 'x')]);
+  await receiver.result;
+  expect(receiver.events).toMatchObject([{ type: 'failed', path: null, peer: 'left:1' }, { type: 'done' }]);
+});
+
 describe('what a sender says when it ends the session', () => {
   it.each<[string, ErrorCode | 'not-found', boolean]>([
     ['its user has stopped it', 'aborted', false],

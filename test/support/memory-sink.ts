@@ -182,7 +182,7 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
 
   function placeLink(offer: Entry, target: string): Placed {
     const there = entries.get(offer.path);
-    if (there?.kind === 'symlink' && there.target === target) return { as: offer.path };
+    if (there?.kind === 'symlink' && there.target === target) return { as: offer.path, already: true };
     return settle(offer.path, { kind: 'symlink', target });
   }
 

@@ -4,12 +4,16 @@ import { FtxError, toFtxError } from '../../core/errors.js';
 import type { TransferEvent } from '../../core/events.js';
 import type { ConflictPolicy } from '../../core/inbox.js';
 import { receive, type Receiver, type ReceiveResult } from '../../mailbox/receive.js';
+import { createBudgets, type LeftOut } from '../screen/budgets.js';
+import { createCallers, type Caller } from '../screen/callers.js';
+import { toJsonLine } from '../screen/escape.js';
 import { describeFailure } from '../screen/failure.js';
 import { describeLosses, formatCount } from '../screen/format.js';
 import type { CliIo } from '../screen/io.js';
 import { createJsonEvents } from '../screen/json-events.js';
 import { runParts } from './parts.js';
-import { createReceiveText, describeCode } from '../screen/receive-text.js';
+import { createReceiveText, describeCode, describeLeftOut, type ReceiveLine } from '../screen/receive-text.js';
+import { createStrangerEvents } from '../screen/stranger-events.js';
 import { watchSignals } from '../signals.js';
 import { createArrived } from '../screen/arrived.js';
 import { createSenders } from '../screen/senders.js';
@@ -18,6 +22,10 @@ import type { View } from '../screen/view.js';
 
 /** How long running transfers may go on after the first Ctrl-C. */
 const GRACE_MS = 10_000;
+/** How many lines, beside those of new files, the strangers of a network get at once, and how soon they get another one. */
+const LINES = { most: 200, everyMs: 60_000 };
+/** The same for --json: how many sessions, and entries that bring nothing new. */
+const EVENTS = { most: 10_000, everyMs: 10_000 };
 
 /** The arguments of `ftx receive`, each parsed. */
 export interface ReceiveArguments {
@@ -82,12 +90,30 @@ export async function runReceive(args: ReceiveArguments, io: CliIo, library = re
   }
 }
 
+/** The lines of --json, without what strangers could have written without end. */
+function createEventLines({ stdout, now }: CliIo) {
+  const lines = createJsonEvents((line) => stdout.write(line), now);
+  const onLeftOut = (sum: LeftOut) => void stdout.write(`${toJsonLine({ type: 'omitted', ...sum })}\n`);
+  const budgets = createBudgets({ ...EVENTS, onLeftOut });
+  return { ...createStrangerEvents(lines.onEvent, budgets), flush: () => budgets.flush() };
+}
+
 function createReport({ json, quiet, onConflict }: ReceiveArguments, io: CliIo, view: View) {
   const tally = createArrived();
   const describe = createReceiveText(onConflict, tally);
-  const lines = json ? createJsonEvents((line) => io.stdout.write(line), io.now) : undefined;
+  const callers = createCallers();
+  const budgets = createBudgets({ ...LINES, onLeftOut: (sum) => view.print(describeLeftOut(sum)) });
+  const lines = json ? createEventLines(io) : undefined;
   const running = new Set<number>();
   const senders = createSenders();
+
+  /** A stranger cannot fill the log with what costs it nothing. */
+  function mayTell({ isCheap }: ReceiveLine, caller: Caller | undefined): boolean {
+    const network = caller?.network;
+    if (!isCheap || network === undefined || budgets.take(network)) return true;
+    budgets.leaveOut(network);
+    return false;
+  }
 
   return {
     onEvent: (event: TransferEvent) => {
@@ -96,9 +122,10 @@ function createReport({ json, quiet, onConflict }: ReceiveArguments, io: CliIo, 
         senders.add(event);
       }
       if (event.type === 'done') running.delete(event.session);
-      lines?.onEvent(event);
+      const caller = callers.note(event);
+      lines?.onEvent(event, caller);
       const text = describe(event);
-      if (text && (text.isFailure || !quiet)) view.print(text.line);
+      if (text && (text.isFailure || !quiet) && mayTell(text, caller)) view.print(text.line);
       view.onEvent(event);
     },
     stopping: () => {
@@ -108,6 +135,8 @@ function createReport({ json, quiet, onConflict }: ReceiveArguments, io: CliIo, 
     },
     finish: (result: ReceiveResult) => {
       view.close();
+      budgets.flush();
+      lines?.flush();
       if (quiet || senders.count === 0) return;
       const bytes = tally.bytes > 0 ? ` (${formatBytes(tally.bytes)})` : '';
       view.print(`received ${tally.describe()}${bytes} from ${senders.describe()}${describeLosses(result)}`);

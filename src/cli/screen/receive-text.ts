@@ -9,17 +9,30 @@ import { formatTarget, hostOf } from '../../core/address.js';
 import { escapeText } from './escape.js';
 import { formatCount, formatTransfer } from './format.js';
 import type { Arrived } from './arrived.js';
+import type { LeftOut } from './budgets.js';
 import { createMoved } from './moved.js';
 import { createLosses, showName, type Losses } from './losses.js';
 
 type Listening = Extract<TransferEvent, { type: 'listening' }>;
 type Stored = Extract<TransferEvent, { type: 'stored' }>;
 
-/** What `ftx receive` says on stderr about each event; undefined where it says nothing. */
-export type ReceiveText = (event: TransferEvent) => { readonly line: string; readonly isFailure: boolean } | undefined;
+export interface ReceiveLine {
+  readonly line: string;
+  readonly isFailure: boolean;
+  /** Whether a sender can have it written as often as it likes, and has to send little more than the line itself. */
+  readonly isCheap: boolean;
+}
 
-const info = (line: string) => ({ line, isFailure: false });
-const failure = (line: string) => ({ line: `ftx: ${line}`, isFailure: true });
+/** What `ftx receive` says on stderr about each event; undefined where it says nothing. */
+export type ReceiveText = (event: TransferEvent) => ReceiveLine | undefined;
+
+/** Of each session, so many lines of what was there already. */
+const MAX_ALREADY = 10;
+
+const info = (line: string) => ({ line, isFailure: false, isCheap: false });
+const cheap = (line: string) => ({ line, isFailure: false, isCheap: true });
+const failure = (line: string) => ({ line: `ftx: ${line}`, isFailure: true, isCheap: false });
+const cheapFailure = (line: string) => ({ ...failure(line), isCheap: true });
 
 export function createReceiveText(onConflict: ConflictPolicy, tally: Arrived): ReceiveText {
   const peers = new Map<number, string>();
@@ -28,6 +41,7 @@ export function createReceiveText(onConflict: ConflictPolicy, tally: Arrived): R
     return peer ? ` from ${escapeText(hostOf(peer))}` : '';
   };
   const losses = createLossText(from);
+  const repeats = createRepeats(from);
   const moved = createMoved();
   return (event) => {
     const kind = tally.apply(event);
@@ -38,11 +52,12 @@ export function createReceiveText(onConflict: ConflictPolicy, tally: Arrived): R
       case 'connected':
         return void peers.set(event.session, event.peer);
       case 'stored':
-        return kind === 'directory' ? undefined : info(describeStored(event, kind, movedBytes) + from(event.session));
+        if (kind === 'directory' || (event.already && !repeats.tell(event.session))) return undefined;
+        return (event.already ? cheap : info)(describeStored(event, kind, movedBytes) + from(event.session));
       case 'refused':
       case 'failed': {
         const line = losses.tell(event);
-        return line ? failure(line) : undefined;
+        return line ? cheapFailure(line) : undefined;
       }
       case 'paired':
         return info(
@@ -53,12 +68,13 @@ export function createReceiveText(onConflict: ConflictPolicy, tally: Arrived): R
           `${CODE_ENDS[event.state]} Known senders still get in. For a new code, stop this receiver and start it again with --pair.`,
         );
       case 'done': {
-        const line = losses.end(event.session);
+        const [lost, repeated] = [losses.end(event.session), repeats.end(event.session)];
         peers.delete(event.session);
-        return line ? failure(line) : undefined;
+        if (!lost) return repeated ? cheap(repeated) : undefined;
+        return cheapFailure(repeated ? `${lost}\n${repeated}` : lost);
       }
       case 'checked':
-        return event.dryRun ? info(describeDryRun(event, from(event.session))) : undefined;
+        return event.dryRun ? cheap(describeDryRun(event, from(event.session))) : undefined;
       default:
         return undefined;
     }
@@ -90,6 +106,32 @@ function createLossText(from: (session: number) => string) {
   return { tell, end };
 }
 
+/** Of each session, how much was there already. */
+function createRepeats(from: (session: number) => string) {
+  const counts = new Map<number, number>();
+  return {
+    /** Whether one more gets a line. */
+    tell(session: number): boolean {
+      const count = (counts.get(session) ?? 0) + 1;
+      counts.set(session, count);
+      return count <= MAX_ALREADY;
+    },
+    /** The sum of those without a line. */
+    end(session: number): string | undefined {
+      const more = (counts.get(session) ?? 0) - MAX_ALREADY;
+      counts.delete(session);
+      return more > 0 ? `and ${more.toLocaleString('en-US')} more were already there${from(session)}` : undefined;
+    },
+  };
+}
+
+/** `and 1,990 more lines about strangers were left out, from 192.0.2.7` */
+export function describeLeftOut({ count, networks, areMore }: LeftOut): string {
+  const what = count === 1 ? '1 more line' : `${count.toLocaleString('en-US')} more lines`;
+  const others = areMore ? ' and others' : '';
+  return `ftx: and ${what} about senders that are not known ${count === 1 ? 'was' : 'were'} left out: from ${networks.join(', ')}${others}`;
+}
+
 /** A dry run stores nothing, so this line is its only trace. */
 function describeDryRun({ entries, bytes }: { entries: number; bytes: number }, from: string): string {
   return `dry run${from}: asked about ${formatCount(entries, 'entry', 'entries')} (${formatBytes(bytes)}), nothing was sent`;
@@ -99,11 +141,16 @@ function describeDryRun({ entries, bytes }: { entries: number; bytes: number }, 
 export function describeStored(event: Stored, kind: EntryKind, moved: number): string {
   const path = showName(event.path);
   const as = event.as === event.path ? '' : ` as ${showName(event.as)}`;
-  if (kind === 'symlink') return `stored link ${path}${as}${event.durable ? '' : ' (not synchronised)'}`;
+  if (kind === 'symlink') return `stored link ${path}${as}${describeLink(event)}`;
   const how = event.already
     ? `${formatBytes(event.size)}, already there`
     : formatTransfer(event.size, event.seconds, moved);
   return `stored ${path}${as} (${how}${event.durable ? '' : ', not synchronised'})`;
+}
+
+function describeLink({ already, durable }: Stored): string {
+  const how = [...(already ? ['already there'] : []), ...(durable ? [] : ['not synchronised'])];
+  return how.length === 0 ? '' : ` (${how.join(', ')})`;
 }
 
 const OPEN_TO: Record<ConflictPolicy, string> = {

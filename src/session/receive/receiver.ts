@@ -65,6 +65,8 @@ export interface ReceiverSessionOptions {
   readonly sink: Sink;
   /** Whoever sends. */
   readonly bringer: Bringer;
+  /** Whether the owner of the inbox knows the sender, or does once it has paired. Default: no. */
+  readonly isKnown?: boolean | undefined;
   /** The memory for blocks, shared with other sessions. */
   readonly pool: BlockPool;
   readonly limits: ReceiverLimits;
@@ -107,8 +109,10 @@ export async function receiveSession(connection: Connection, options: ReceiverSe
     const failure = toFtxError(error);
     sayAndDestroy(channel, failure);
     if (isFailureHere(error, list)) {
-      if (entries.openCount === 0)
-        tally.emit({ type: 'failed', path: null, code: failure.code, message: failure.message });
+      if (entries.openCount === 0) {
+        const peer = tally.hasEmitted ? {} : { peer: formatAddress(channel.address) };
+        tally.emit({ type: 'failed', path: null, code: failure.code, message: failure.message, ...peer });
+      }
     } else tally.noteEnd(new FtxError('lost', failure.message));
     await entries.close(failure);
   } finally {
@@ -131,7 +135,7 @@ function isFailureHere(error: unknown, list: IncomingList): boolean {
 
 interface Session extends Pick<
   ReceiverSessionOptions,
-  'sink' | 'bringer' | 'limits' | 'timeouts' | 'onList' | 'onUse' | 'pair'
+  'sink' | 'bringer' | 'isKnown' | 'limits' | 'timeouts' | 'onList' | 'onUse' | 'pair'
 > {
   readonly channel: Channel;
   readonly entries: IncomingEntries;
@@ -141,7 +145,7 @@ interface Session extends Pick<
 }
 
 async function serve(session: Session): Promise<void> {
-  const { channel, entries, sink, tally, watch, bringer, limits, timeouts, pair } = session;
+  const { channel, entries, sink, tally, watch, bringer, isKnown, limits, timeouts, pair } = session;
   // A size without a limit is Infinity here, and has to be a number on the wire.
   const size = Math.floor(Math.min(limits.size, Number.MAX_SAFE_INTEGER));
   const capabilities = [CHECK_CAPABILITY, PROOF_CAPABILITY, PIN_CAPABILITY, ZEROS_CAPABILITY];
@@ -149,8 +153,8 @@ async function serve(session: Session): Promise<void> {
   const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities, limits: { ...limits, size } });
   entries.takeHello(hello);
   if (pair && !(await pair(channel))) return;
-  const identity = bringer.kind === 'key' ? { identity: bringer.id } : {};
-  tally.emit({ type: 'connected', peer: formatAddress(channel.address), protocol: 'ftx/1', ...identity });
+  const who = { ...(bringer.kind === 'key' && { identity: bringer.id }), ...((pair || isKnown) && { known: true }) };
+  tally.emit({ type: 'connected', peer: formatAddress(channel.address), protocol: 'ftx/1', ...who });
   const reports = hello.capabilities.includes(STATUS_CAPABILITY) ? startReports(channel, entries, watch) : undefined;
   const patience = startPatience(channel, entries, timeouts.offerMs);
   let isGoodbye: boolean;

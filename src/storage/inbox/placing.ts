@@ -54,7 +54,7 @@ export function placeLink({ folders, room, onConflict }: PlacingOptions, offer: 
   assertLinkTarget(path, target);
   return placing(folders, path, async (place) => {
     // The same link is there already, as when a transfer is repeated.
-    if (await hasTarget(place, target)) return { as: path.text };
+    if (await hasTarget(place, target)) return { as: path.text, already: true };
     place.makeWritable();
     return room.add(place.ground, path.text, () => commitLink(place, onConflict, target));
   });
