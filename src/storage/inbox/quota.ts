@@ -66,8 +66,9 @@ export async function createQuota(
   async function makeRoom(path: string, bytes: number, own?: number): Promise<void> {
     await freshen(bytes);
     if (free() >= bytes || (await parts?.makeRoom(() => held.bytes() + bytes - limit))) return;
+    if (own === undefined) throw quotaError(path, bytes, limit, free(), held.unfinished());
     // The bytes are those of one write, and no measure of a file.
-    throw quotaError(path, own === undefined ? bytes : null, limit, free(), held.unfinished() - (own ?? 0));
+    throw quotaError(path, null, limit, free() + own, held.unfinished() - own);
   }
 
   parts?.onDropped((bytes) => {

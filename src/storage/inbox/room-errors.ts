@@ -38,7 +38,7 @@ export function noFilesError(path: string, kept: number): FtxError {
   return spaceError(`${showPath(path)}: ${why}; remove some there, then send again.`);
 }
 
-/** `what` needs `bytes`, or null for a file of which nobody knows how much is still to come, and `left` may come. `unfinished`: bytes of transfers that have not come to their end, told if it is more than what their journals take. */
+/** `what` needs `bytes`, or null for a file of which nobody knows how large it is, and `left` are left for all of it. `unfinished`: bytes of transfers that have not come to their end, told if it is more than what their journals take. */
 export function quotaError(
   what: string,
   bytes: number | null,
@@ -46,11 +46,11 @@ export function quotaError(
   left: number,
   unfinished: number,
 ): FtxError {
-  const much = bytes === null ? 'what still comes of it' : formatBytes(bytes);
+  const much = bytes === null ? 'is larger than' : `${formatBytes(bytes)} is more than`;
   const parts = `; ${formatBytes(unfinished)} of it are unfinished transfers, which "ftx parts" lists there and drops`;
   const room = `the ${formatBytes(left)} left of the ${formatBytes(limit)} that the receiver's folder may hold`;
   return spaceError(
-    `${showPath(what)}: ${much} is more than ${room}${unfinished >= BLOCK_BYTES ? parts : ''}. Take something out of it, or raise --quota there.`,
+    `${showPath(what)}: ${much} ${room}${unfinished >= BLOCK_BYTES ? parts : ''}. Take something out of it, or raise --quota there.`,
   );
 }
 
