@@ -204,7 +204,8 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     }
     if (!there) return { fate: 'new', offset: 0 };
     if (offer.kind === 'directory' && there.kind === 'directory') return { fate: 'already', offset: 0 };
-    if (there.kind === 'symlink' && there.target === offer.target) return { fate: 'already', offset: 0 };
+    const isSame = there.kind === 'symlink' && there.target === offer.target;
+    if (isKnown && isSame) return { fate: 'already', offset: 0 };
     if (offer.kind === 'directory') throw existsError(offer.path);
     if (onConflict === 'rename') return { fate: 'rename', offset: 0, as: freeName(offer.path) };
     if (onConflict !== 'overwrite' || there.kind === 'directory') throw existsError(offer.path);

@@ -1,6 +1,7 @@
 /** What the delivery ledger tells of an offered file, and what is noted in it when the file is there. */
 import { readFileSync, lstatSync, type BigIntStats } from 'node:fs';
 import { join } from 'node:path';
+import { formatDigest, hashText } from '../../core/checksum.js';
 import type { Entry } from '../../core/entry.js';
 import type { Bringer } from '../../core/inbox.js';
 import type { Vouched } from '../../core/sink.js';
@@ -13,6 +14,10 @@ export interface Deliveries {
   find(offer: Entry, vouched: Vouched): Promise<Delivered | undefined>;
   /** Notes that the offered file is there as `as`. `stats`: as ftx left it; undefined if somebody took it away at once. */
   note(offer: Entry, vouched: Vouched, stored: Stored): void;
+  /** Whether this sender has brought the offered link under its path, with its target. */
+  hasLink(offer: Entry): Promise<boolean>;
+  /** Notes that the offered link is there as `as`. */
+  noteLink(offer: Entry, as: string): void;
 }
 
 export interface Stored {
@@ -30,6 +35,9 @@ export interface Delivered extends Pick<Delivery, 'as' | 'digest'> {
    */
   readonly fit: 'same' | 'untouched' | 'brought';
 }
+
+/** In the place of the size of a link, so that no offered file fits its record. */
+const LINK_SIZE = -1;
 
 export interface DeliveriesOptions {
   /** The receive folder, absolute. */
@@ -71,7 +79,20 @@ export function createDeliveries({ dir, ledger, bringer, isDurable }: Deliveries
       const at = Math.floor(Date.now() / 1000);
       ledger.note({ bringer: name, path, size, mtimeNs, pin, transfer, digest, as, left, boot, at });
     },
+    async hasLink({ path, target = '' }) {
+      const found = bringer.kind === 'key' ? await ledger.find(bringer.id, path) : undefined;
+      return found?.size === LINK_SIZE && found.digest === digestOf(target);
+    },
+    noteLink({ path, target = '', mtimeNs }, as) {
+      if (bringer.kind !== 'key') return;
+      const at = Math.floor(Date.now() / 1000);
+      ledger.note({ bringer: bringer.id, path, size: LINK_SIZE, mtimeNs, digest: digestOf(target), as, at });
+    },
   };
+}
+
+function digestOf(target: string): string {
+  return formatDigest(hashText(target, 0n));
 }
 
 /** Whether the file is still as ftx left it. */

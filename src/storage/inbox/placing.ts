@@ -9,6 +9,7 @@ import { HOLDS_BY_DESCRIPTOR, releaseFolder } from '../disk/held-folder.js';
 import { existsError, type ConflictPolicy } from '../names/conflict.js';
 import { assertLinkTarget, parsePath, type EntryPath } from '../names/safe-path.js';
 import { commitLink } from './commit.js';
+import type { Deliveries } from './deliveries.js';
 import type { EntryRoom } from './entry-room.js';
 import type { Folders, Found } from './folders.js';
 import { setModeAfterwards } from './open-up.js';
@@ -26,6 +27,8 @@ export interface PlacingOptions {
   readonly room: EntryRoom;
   readonly onConflict: ConflictPolicy;
   readonly quota?: Quota | undefined;
+  /** What this sender has brought before. Without it nothing is remembered. */
+  readonly deliveries?: Deliveries | undefined;
   /** Whether the owner of the inbox knows the sender. */
   readonly isKnown: boolean;
   /** The permission bits of all new folders. Without it, those of the offer count. */
@@ -48,16 +51,21 @@ async function placing(folders: Folders, path: EntryPath, work: (place: Place) =
   }
 }
 
-export function placeLink({ folders, room, onConflict }: PlacingOptions, offer: Entry): Promise<Placed> {
+export async function placeLink(
+  { folders, room, onConflict, deliveries }: PlacingOptions,
+  offer: Entry,
+): Promise<Placed> {
   const path = parsePath(offer.path);
   const target = offer.target ?? '';
   assertLinkTarget(path, target);
-  return placing(folders, path, async (place) => {
+  const placed = await placing(folders, path, async (place) => {
     // The same link is there already, as when a transfer is repeated.
     if (await hasTarget(place, target)) return { as: path.text, already: true };
     place.makeWritable();
     return room.add(place.ground, path.text, () => commitLink(place, onConflict, target));
   });
+  deliveries?.noteLink(offer, placed.as);
+  return placed;
 }
 
 async function hasTarget(place: Place, target: string): Promise<boolean> {

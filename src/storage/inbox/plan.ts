@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { FtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
 import type { Outlook, Plan } from '../../core/sink.js';
-import { decideLink, existsError, foreseeFile, type ConflictPolicy, type Existing } from '../names/conflict.js';
+import { existsError, foreseeFile, foreseeLink, type ConflictPolicy, type Existing } from '../names/conflict.js';
 import { diskError, showPath } from '../disk/disk-error.js';
 import type { Ground } from '../disk/held-folder.js';
 import { lstatIfAny } from '../disk/attributes.js';
@@ -161,8 +161,9 @@ async function look(
   return { fate, offset, as: sibling(free) };
 }
 
-/** What the sender has brought before, with the size and time of the offer. */
-async function findDelivery({ deliveries }: PlanOptions, offer: Entry): Promise<Delivered | undefined> {
+/** What the sender has brought before: a file with the size and time of the offer, or a link with its target. */
+async function findDelivery({ deliveries }: PlanOptions, offer: Entry): Promise<Pick<Delivered, 'fit'> | undefined> {
+  if (offer.kind === 'symlink') return (await deliveries?.hasLink(offer)) ? { fit: 'brought' } : undefined;
   return offer.kind === 'file' ? deliveries?.find(offer, { canProve: false }) : undefined;
 }
 
@@ -175,10 +176,10 @@ function decide(
   switch (offer.kind) {
     case 'file':
       return foreseeFile(policy, offer, there, { isKnown, isDryRun });
-    case 'symlink':
-      return there?.kind === 'symlink' && readlinkSync(place) === offer.target
-        ? 'already'
-        : decideLink(policy, offer, there);
+    case 'symlink': {
+      const isSame = there?.kind === 'symlink' && readlinkSync(place) === offer.target;
+      return foreseeLink(policy, offer, there, { isSame, isKnown, isDryRun });
+    }
     case 'directory':
       if (there && there.kind !== 'directory') throw existsError(offer.path, 'something other than a folder');
       return there ? 'already' : 'new';

@@ -75,12 +75,28 @@ export function isKept(policy: ConflictPolicy): boolean {
 }
 
 /** Decides what becomes of an offered link. `there` is what has its name, and is not the same link. Throws FtxError `exists`. */
-export function decideLink(policy: ConflictPolicy, offer: Entry, there: Existing | undefined): Outlook['fate'] {
+function decideLink(policy: ConflictPolicy, offer: Entry, there: Existing | undefined): Outlook['fate'] {
   if (!there) return 'new';
   if (policy === 'rename') return 'rename';
   if (policy !== 'overwrite') throw existsError(offer.path);
   if (there.kind === 'directory') throw existsError(offer.path, 'a folder of that name');
   return 'replace';
+}
+
+/**
+ * Foresees what becomes of an offered link. `isSame`: what has its name is a link with its target. `isKnown`: the sender
+ * may learn that, because it is known or has brought this link. To a stranger every link that has the name is a
+ * different one; only a list, unlike a dry run, leaves it to the offer to find out. Throws FtxError `exists`.
+ */
+export function foreseeLink(
+  policy: ConflictPolicy,
+  offer: Entry,
+  there: Existing | undefined,
+  { isSame, isKnown, isDryRun }: { readonly isSame: boolean; readonly isKnown: boolean; readonly isDryRun: boolean },
+): Outlook['fate'] {
+  if (isSame && isKnown) return 'already';
+  const isPossible = there?.kind === 'symlink' && !isKnown;
+  return isPossible && isKept(policy) && !isDryRun ? 'new' : decideLink(policy, offer, there);
 }
 
 /** FtxError `exists`. `what` says in words what has the name. */
