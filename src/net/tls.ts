@@ -15,7 +15,7 @@ import type { TcpConnection } from './tcp.js';
 import { tlsError } from './tls-failure.js';
 
 const ALPN = 'ftx/1';
-/** SSL_OP_NO_TICKET: a TLS session ends with its connection. */
+/** SSL_OP_NO_TICKET: a TLS session ends with its connection. OpenSSL 3.5 sends tickets all the same, and takes none. */
 const NO_TICKETS = 0x4000;
 
 /** What both sides insist on. No authority signs a peer's certificate: its fingerprint is judged instead, by the caller. */

@@ -195,9 +195,28 @@ describe('nobody gets less than TLS 1.3 and ftx/1', () => {
         .stdout;
     const modern = await look();
     for (const fact of ['New, TLSv1.3', 'ALPN protocol: ftx/1', 'CN = ftx']) expect(modern).toContain(fact);
-    expect(modern).not.toMatch(/New Session Ticket|Resumption PSK/);
     for (const old of ['-tls1_2', '-tls1_1', '-tls1']) expect(await look(old)).toContain('New, (NONE)');
     await expectServing(receiver);
+  });
+
+  it('nor goes on with a TLS session of before, whatever its library offers for that', async () => {
+    const receiver = await startReceiver();
+    const client = { ...asClient(), port: receiver.port, host: '127.0.0.1', rejectUnauthorized: false };
+    const connect = async (options: object) => {
+      const socket = connectTls({ ...client, ...options });
+      let session = socket.getSession();
+      socket.on('session', (offered: Buffer) => (session = offered));
+      await once(socket, 'secureConnect');
+      session ??= socket.getSession();
+      socket.write('ftx/1\n');
+      // What the library of the receiver says of sessions comes before the greeting.
+      await once(socket, 'data');
+      const isReused = socket.isSessionReused();
+      socket.destroy();
+      return { session, isReused };
+    };
+    const { session } = await connect({});
+    expect(await connect({ session })).toMatchObject({ isReused: false });
   });
 
   it.each(['TLSv1', 'TLSv1.1', 'TLSv1.2'] as SecureVersion[])('not by %s', async (version) => {
