@@ -50,7 +50,7 @@ const MAY_USE: Record<string, readonly string[]> = {
   'node:http': ['http'],
   'node:https': ['http'],
   'node:dgram': ['discovery'],
-  'node:child_process': ['net'],
+  'node:child_process': ['net', 'storage/disk'],
   'node:worker_threads': [],
 };
 

@@ -2,11 +2,15 @@
 import { constants, fsync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { errnoOf } from '../../core/errors.js';
+import { openFileSystemSync } from './file-system-sync.js';
+import { GroupSync, type GroupMember } from './group-sync.js';
 import { descriptorOf, identify, type HeldFolder } from './held-folder.js';
 
 export interface Durability {
-  /** Makes the content and the attributes of a file durable, or those of a folder. */
-  file(file: { readonly fd: number; sync(): Promise<void> }): Promise<void>;
+  /** Call it before a file on this device is written, in the folder at `folder`. Undefined where each file is synced by itself. */
+  join(device: string, folder: string): GroupMember | undefined;
+  /** Makes the content and the attributes of a file durable, or those of a folder. `member`: together with others that wait. */
+  file(file: { readonly fd: number; sync(): Promise<void> }, member?: GroupMember): Promise<void>;
   /** The same, of an open descriptor. */
   descriptor(fd: number): Promise<void>;
   /** Makes the names in a folder durable. */
@@ -26,7 +30,8 @@ const MAX_DURABLE = 100_000;
 const durable = new Set<string>();
 
 export const DURABLE: Durability = {
-  file: (file) => file.sync(),
+  join: (device, folder) => findGroup(device, folder)?.join(),
+  file: (file, member) => (member ? member.sync(() => file.sync()) : file.sync()),
   descriptor: syncDescriptor,
   folder: syncFolder,
   async found(folder, parent, openUp) {
@@ -44,12 +49,24 @@ export const DURABLE: Durability = {
 
 /** Nothing is synchronised: the system writes to the disk when it likes. */
 export const LEFT_TO_THE_SYSTEM: Durability = {
+  join: () => undefined,
   file: () => Promise.resolve(),
   descriptor: () => Promise.resolve(),
   folder: () => Promise.resolve(),
   found: () => Promise.resolve(),
   made: () => undefined,
 };
+
+/** Process-wide, by device. The descriptor that each of them holds keeps the device from becoming another file system. */
+const groups = new Map<string, GroupSync | undefined>();
+
+function findGroup(device: string, folder: string): GroupSync | undefined {
+  if (!groups.has(device)) {
+    const all = openFileSystemSync(folder);
+    groups.set(device, all && new GroupSync(all));
+  }
+  return groups.get(device);
+}
 
 function noteDurable(folder: HeldFolder): void {
   durable.add(keyOf(folder));

@@ -11,6 +11,8 @@ const TELLS_OF_CLOSING = process.platform !== 'win32';
 
 /** A part file on its way to its final name. */
 export interface KeptFile {
+  /** Bytes. */
+  readonly size: number;
   /** The mode to set before the file has its final name. With it, the owner can open the file for the event. */
   readonly firstMode: number;
   /**
@@ -51,6 +53,7 @@ export function keepFile({ fd: partFd }: OpenFile, path: string, mode: number, i
   }
 
   return {
+    size: Number(own.size),
     firstMode,
     finishMode,
     isAt: (there) => lstatSame(there, own) !== undefined,

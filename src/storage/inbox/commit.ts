@@ -1,5 +1,5 @@
 /** From a written part file to a durable file under its final name. */
-import { unlinkSync, type BigIntStats } from 'node:fs';
+import { linkSync, unlinkSync, type BigIntStats } from 'node:fs';
 import { link, rename, symlink, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { FtxError, errnoOf } from '../../core/errors.js';
@@ -19,6 +19,9 @@ import { findUsualFileMode } from './usual-mode.js';
 
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
+/** A larger file is synced by itself, so that small ones do not wait for it. */
+const MAX_GROUPED_BYTES = 1024 * 1024;
+
 /**
  * Makes a part file durable with its mode and time, closes it, and moves it to its final name. A file that stands
  * there with the same content is `already` there, and the part file is removed. The last step is an event for watchers:
@@ -37,7 +40,7 @@ export async function commitFile(part: Part, place: Place, policy: ConflictPolic
   try {
     setMode(part.file, kept.firstMode);
     setTimes(part.file, offer.mtimeNs);
-    await place.durability.file(part.file);
+    await place.durability.file(part.file, kept.size <= MAX_GROUPED_BYTES ? place.member : undefined);
     assertOwnName(part, place, kept);
     await part.file.close();
     return await moveFile(part, place, policy, kept);
@@ -174,7 +177,7 @@ async function moveExclusively(
   beforeRename: () => Promise<void>,
 ): Promise<'linked' | 'renamed' | 'taken'> {
   try {
-    if (!(await isClaimed(link(from, to)))) return 'taken';
+    if (!(await isClaimed(addName(from, to)))) return 'taken';
   } catch (error) {
     if (!NO_HARD_LINKS.includes(errnoOf(error) ?? '')) throw error;
     await beforeRename();
@@ -189,7 +192,13 @@ async function moveExclusively(
   return 'linked';
 }
 
-/** Removes one of the names of a file. That only changes memory, so a prompt disk does it at once. */
+/** Gives a file one more name. That only changes memory, so a prompt disk does it at once. */
+async function addName(from: string, to: string): Promise<void> {
+  if (inboxDisk.isFast()) inboxDisk.time(() => linkSync(from, to));
+  else await link(from, to);
+}
+
+/** Removes one of the names of a file, as promptly. */
 async function remove(path: string): Promise<void> {
   if (inboxDisk.isFast()) inboxDisk.time(() => unlinkSync(path));
   else await unlink(path);

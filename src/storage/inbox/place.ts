@@ -4,6 +4,7 @@ import { FtxError } from '../../core/errors.js';
 import type { PartFile } from '../../core/sink.js';
 import { diskError, showPath } from '../disk/disk-error.js';
 import type { Durability } from '../disk/durability.js';
+import type { GroupMember } from '../disk/group-sync.js';
 import {
   HOLDS_BY_DESCRIPTOR,
   holdWay,
@@ -27,6 +28,8 @@ export interface Place {
   readonly ground: Ground;
   /** How entries at this place are made durable. */
   readonly durability: Durability;
+  /** Makes a small file at this place durable together with others. */
+  readonly member: GroupMember | undefined;
   /** Opens the folder for writing until the place ends, if it is closed. Call it before anything is made there. Throws FtxError `denied`. */
   makeWritable(): void;
   /** Opens a file in the folder for reading, if it is closed. Undefined where this user cannot. `stats`: the file as it was a moment ago. */
@@ -62,6 +65,7 @@ export interface PlaceOptions {
 export function createPlace(options: PlaceOptions): HeldPlace {
   const { root, path, folder, closes, durability, assertSameInbox, onClose } = options;
   const way = { root, components: path.parents };
+  const device = String(folder.stats.dev);
   let held: HeldFolder | undefined = folder;
   let isOver = false;
 
@@ -88,8 +92,9 @@ export function createPlace(options: PlaceOptions): HeldPlace {
     get folder() {
       return hold().path;
     },
-    ground: { device: String(folder.stats.dev), way },
+    ground: { device, way },
     durability,
+    member: durability.join(device, folder.path),
     makeWritable() {
       if (!isOver) closes.push(openFolder(way, hold(), MAY_CHANGE));
     },
