@@ -96,7 +96,7 @@ describe('a system call of the receiver that fails', () => {
     // What changes only the file's own account is done on the main thread. So is, while the disk is prompt, what is done to
     // a small file.
     const isOfMain = ['fchmod', 'utimensat', 'unlink'].includes(call);
-    const threads = isOfMain ? 'main' : size === SMALL ? 'all' : 'others';
+    const threads = isOfMain ? 'main' : size === SMALL || call === 'link' ? 'all' : 'others';
     await expectLost(size, { calls: call.split(','), fault, threads }, status, says);
   });
 

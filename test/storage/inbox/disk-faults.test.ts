@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { fchmodSync, fsync, futimesSync, unlinkSync } from 'node:fs';
+import { fchmodSync, fsync, futimesSync, linkSync, unlinkSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -29,6 +29,7 @@ vi.mock('node:fs', async (importOriginal) => {
     fchmodSync: vi.fn(real.fchmodSync),
     futimesSync: vi.fn(real.futimesSync),
     fsync: vi.fn(real.fsync),
+    linkSync: vi.fn(real.linkSync),
     unlinkSync: vi.fn(real.unlinkSync),
   };
 });
@@ -74,6 +75,7 @@ async function mountSmallDisk(): Promise<string | undefined> {
 afterEach(() => {
   vi.restoreAllMocks();
   vi.mocked(fs.link).mockReset();
+  vi.mocked(linkSync).mockReset();
   vi.mocked(fchmodSync).mockReset();
   vi.mocked(fsync).mockReset();
 });
@@ -259,6 +261,9 @@ describe('a file system without hard links', () => {
   it.each(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'])('(%s) loses none of 50 files of one name', async (errno) => {
     const dir = await tempDir();
     vi.mocked(fs.link).mockImplementation(() => Promise.reject(systemError(errno)));
+    vi.mocked(linkSync).mockImplementation(() => {
+      throw systemError(errno);
+    });
     const numbers = Array.from({ length: 50 }, (_, number) => number);
     const names = await Promise.all(numbers.map((n) => receiveFile(makeSink(dir), 'x', Buffer.from(`file ${n}`))));
     expect(new Set(names).size).toBe(50);

@@ -1,5 +1,6 @@
 /** What a program that watches the receive folder with inotify sees of the files that come. */
 import { spawnSync } from 'node:child_process';
+import { linkSync } from 'node:fs';
 import { chmod, link, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -15,8 +16,14 @@ vi.mock('node:fs/promises', async (importOriginal) => {
   return { ...real, link: vi.fn(real.link) };
 });
 
+vi.mock('node:fs', async (importOriginal) => {
+  const real = await importOriginal<typeof import('node:fs')>();
+  return { ...real, linkSync: vi.fn(real.linkSync) };
+});
+
 afterEach(() => {
   vi.mocked(link).mockReset();
+  vi.mocked(linkSync).mockReset();
 });
 
 const canWatch = process.platform === 'linux' && spawnSync('python3', ['--version']).status === 0;
@@ -84,7 +91,11 @@ describe('a watcher sees that a new file is complete, once and with its final mo
   it.each([0o644, 0o444, 0o000])('a disk without hard links, mode %i', async (mode) => {
     const dir = await tempDir();
     await writeFile(join(dir, 'f'), 'something else');
-    vi.mocked(link).mockRejectedValue(Object.assign(new Error('injected'), { code: 'EPERM' }));
+    const noLinks = Object.assign(new Error('injected'), { code: 'EPERM' });
+    vi.mocked(link).mockRejectedValue(noLinks);
+    vi.mocked(linkSync).mockImplementation(() => {
+      throw noLinks;
+    });
     const watcher = await startWatcher([dir]);
     await receive(makeSink(dir), 'new', mode);
     expect(await receive(makeSink(dir), 'f', mode)).toEqual({ as: 'f (1)' });
