@@ -204,7 +204,7 @@ describe('nobody gets less than TLS 1.3 and ftx/1', () => {
     const client = { ...asClient(), port: receiver.port, host: '127.0.0.1', rejectUnauthorized: false };
     const connect = async (options: object) => {
       const socket = connectTls({ ...client, ...options });
-      let session = socket.getSession();
+      let session: Buffer | undefined;
       socket.on('session', (offered: Buffer) => (session = offered));
       await once(socket, 'secureConnect');
       session ??= socket.getSession();

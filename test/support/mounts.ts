@@ -62,6 +62,12 @@ export interface Disk {
   restore(): Promise<void>;
 }
 
+/** Shuts the file system down without writing its log, as the ioctl that ext4 and XFS share does: EXT4_IOC_SHUTDOWN. */
+const CUT = `
+import fcntl, os, struct, sys
+NO_LOG_FLUSH = 2
+fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack("I", NO_LOG_FLUSH))`;
+
 /** Sparse; mkfs.xfs makes none of less than 300 MiB. */
 const DISK_BYTES = 512 * 1024 * 1024;
 
@@ -69,7 +75,7 @@ const DISK_BYTES = 512 * 1024 * 1024;
 export async function mountDisk(context: TestContext, kind: FileSystem): Promise<Disk> {
   const image = await mountImage(context, `mkfs.${kind}`, '-q');
   try {
-    await run('xfs_io', ['-V']);
+    await run('python3', ['--version']);
   } catch (error) {
     skipTest(context, `the power of a disk cannot be cut here: ${firstLine(error)}`);
   }
@@ -77,7 +83,7 @@ export async function mountDisk(context: TestContext, kind: FileSystem): Promise
   return {
     dir,
     async cut() {
-      await run('xfs_io', ['-x', '-c', 'shutdown', dir]);
+      await run('python3', ['-c', CUT, dir]);
     },
     async restore() {
       await image.take();

@@ -23,6 +23,8 @@ export interface TraceOptions {
   /** Only calls that touch this file. */
   readonly path?: string;
   readonly threads?: Threads;
+  /** Whether the processes count that it starts from now on. */
+  readonly children?: boolean;
 }
 
 export interface Call {
@@ -41,13 +43,15 @@ export interface Trace {
 
 /** Resolves once the process is under watch. */
 export async function traceProcess(pid: number, options: TraceOptions): Promise<Trace> {
-  const { calls, fault, path, threads = 'all' } = options;
+  const { calls, fault, path, threads = 'all', children = false } = options;
   const log = join(await tempDir(), 'trace');
   const tasks = readdirSync(`/proc/${pid}/task`).map(Number);
-  const traced = { all: tasks, main: [pid], others: tasks.filter((task) => task !== pid) }[threads];
+  // With its children, strace takes all threads of the process by itself.
+  const all = children ? [pid] : tasks;
+  const traced = { all, main: [pid], others: tasks.filter((task) => task !== pid) }[threads];
   const names = calls.map((name) => `?${name}`).join(',');
   const strace = startProgram('strace', [
-    ...['-y', '-o', log, '-e', `trace=${names}`],
+    ...['-y', '-o', log, '-e', `trace=${names}`, ...(children ? ['-f'] : [])],
     ...(fault === undefined ? [] : ['-e', `inject=${names}:${fault}`]),
     ...(path === undefined ? [] : ['-P', path]),
     ...traced.flatMap((task) => ['-p', String(task)]),
@@ -65,7 +69,7 @@ export async function traceProcess(pid: number, options: TraceOptions): Promise<
 /** Runs ftx to its end with a fault from its start on. */
 export function runUnderStrace(
   args: readonly string[],
-  { calls, fault, path }: Required<Omit<TraceOptions, 'threads'>>,
+  { calls, fault, path }: Required<Pick<TraceOptions, 'calls' | 'fault' | 'path'>>,
 ): Promise<Exit> {
   const inject = ['-e', `trace=${calls.join()}`, '-e', `inject=${calls.join()}:${fault}`, '-P', path];
   const ftx = [process.execPath, `${repository}dist/cli/main.js`, ...args];
