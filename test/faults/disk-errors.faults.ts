@@ -1,9 +1,9 @@
 /** The receiver's disk refuses one system call, and what it has said before no longer counts. */
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { expectFailure, expectTaken, expectWhole } from '../support/aftermath.js';
-import { readNames, tempDir, writeContent } from '../support/folders.js';
+import { readNames, readTree, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
 import { startProxy } from '../support/proxy.js';
 import { needStrace, ONE_WORKER, traceProcess, type Call, type TraceOptions } from '../support/strace.js';
@@ -133,6 +133,40 @@ describe('an fsync that fails is not tried again', () => {
     const calls = await expectLost(LONG, { calls: SYNCS, fault: 'error=EIO:when=1' });
     expect(calls[0]?.line).toMatch(/^fdatasync\(.*\.part>.*EIO/);
     expect(count(calls, '.part')).toBe(1);
+  });
+});
+
+/** So many that they wait for the disk together. */
+async function makeMany(): Promise<string> {
+  const tree = join(await tempDir(), 'many');
+  await mkdir(tree);
+  for (let n = 0; n < 300; n++) await writeContent(join(tree, `${n}`), n, n);
+  return tree;
+}
+
+describe('many small files whose file system cannot be synchronised', () => {
+  it.each(['EIO', 'ENOSPC', 'ENOSYS'])('(%s) are synchronised one by one', async (errno) => {
+    const receiver = await startWarm();
+    const [tree, options] = [await makeMany(), { fault: `error=${errno}`, children: true }];
+    const trace = await traceProcess(receiver.program.pid, { ...options, calls: ['syncfs'] });
+    const exit = await send(receiver.address, tree);
+    await trace.stop();
+    expect(exit.status, exit.stderr).toBe(0);
+    expect(await readTree(join(receiver.dir, 'many'))).toEqual(await readTree(tree));
+  });
+
+  it('are lost, each with its sentence, where that fails too', async () => {
+    const receiver = await startWarm();
+    const tree = await makeMany();
+    const trace = await traceProcess(receiver.program.pid, {
+      ...{ calls: ['syncfs', 'fsync'], fault: 'error=EIO', children: true },
+    });
+    const exit = await send(receiver.address, tree);
+    await trace.stop();
+    expect(exit.status).toBe(74);
+    expect(exit.stderr).toContain("many/7: the receiver's disk reported an error");
+    expect((await readTree(receiver.dir)).filter(({ path }) => /^many\/\d/.test(path))).toEqual([]);
+    await expectTaken(receiver, join(tree, '7'));
   });
 });
 

@@ -23,8 +23,8 @@
  *    and lock: the same peer goes on with them, or left-parts.ts removes them.
  *    Parts that were kept because the room had ended give way to a write that finds none (yielding-parts.ts).
  * 6. Commit. A file that stands there with the very content that has arrived is `already` there (same-content.ts), and
- *    the part file goes. Otherwise commit.ts sets mode and time, syncs the file, checks that the part's name still leads
- *    to it, and closes it: the content is durable, under a name that no entry can have. It then links the final name,
+ *    the part file goes. Otherwise commit.ts sets mode and time, syncs the file, or waits until disk/group-sync has synced
+ *    it together with others, checks that the part's name still leads to it, and closes it: the content is durable, under a name that no entry can have. It then links the final name,
  *    removes the part's name and syncs the folder: the file is stored. Until the link, a failure leaves no final name;
  *    if the last sync fails, the name is taken back, except where it replaced an older file. After a power cut the name
  *    stands for the whole file, or for what it stood for before. At last announce.ts opens the file by its final name
@@ -39,8 +39,8 @@
  * All sessions of the process share these, each declared in the file that is named:
  * - disk/held-folder `open`, `byPath`, `idle`: the descriptors of folders, one for each folder
  * - disk/stillness `firstSeen`: since when locks of processes elsewhere are seen unchanged
- * - disk/durability `syncs`, `durable`: folders that are being synced, so that many commits share one sync; folders whose
- *   names are durable
+ * - disk/durability `syncs`, `durable`, `groups`: folders that are being synced, so that many commits share one sync;
+ *   folders whose names are durable; small files that wait to be durable, by file system
  * - names/free-name `queues`: searches for a free number, one at a time for each name
  * - names/same-names `namesKept`: how many names the lists under way have in memory
  * - inbox/entrance `underWay`: folders that are being made
