@@ -74,14 +74,14 @@ async function startWithClosed(mode: number, args: readonly string[] = []) {
 
 type Sender = Awaited<ReturnType<typeof makeSender>>;
 
-/** Kills the receiver while it has opened `d/ro` for `d/ro/film`. */
+/** Kills the receiver while it has opened `d/ro`, which is closed for looking into it too, for `d/ro/film`. */
 async function killWhileOpen(receiver: Inbox, sender: Sender): Promise<void> {
   await sender.make('d/ro/film', 12 * MIB);
   const proxy = await startProxy(receiver.port, { toReceiver: { stall: 4 * MIB } });
   const held = sender.start(proxy.address, 'd/ro/film');
   await receiver.program.event('progress', ({ path }) => path === 'd/ro/film');
   await proxy.struck;
-  expect(await modeOf(receiver.dir, 'd/ro')).toBe('755');
+  expect(await modeOf(receiver.dir, 'd/ro')).toBe('744');
   receiver.program.kill('SIGKILL');
   await receiver.program.exit;
   held.kill('SIGKILL');
@@ -178,24 +178,24 @@ describe('a folder that is closed for writing', () => {
     ['with a ledger', []],
     ['without a ledger', ['--no-ledger']],
   ])('is closed again by the next receiver when one was killed while it was open (%s)', async (_, args) => {
-    const { receiver, sender } = await startWithClosed(0o555, args);
+    const { receiver, sender } = await startWithClosed(0o444, args);
     await killWhileOpen(receiver, sender);
     const next = await receiver.restart();
-    expect(await modeOf(receiver.dir, 'd/ro')).toBe('555');
+    expect(await modeOf(receiver.dir, 'd/ro')).toBe('444');
     const again = await sender.send(next, 'd/ro/film', '--name', 'd/ro/film');
     expect(again.status, again.stderr).toBe(0);
-    await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe('555');
+    await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe('444');
   });
 
   it('is closed by a later receiver when the next one cannot get there', async () => {
-    const { receiver, sender } = await startWithClosed(0o555);
+    const { receiver, sender } = await startWithClosed(0o444);
     await killWhileOpen(receiver, sender);
     await chmod(join(receiver.dir, 'd'), 0o000);
     await endOf(await receiver.restart());
     await chmod(join(receiver.dir, 'd'), 0o755);
-    expect(await modeOf(receiver.dir, 'd/ro')).toBe('755');
+    expect(await modeOf(receiver.dir, 'd/ro')).toBe('744');
     await receiver.restart();
-    expect(await modeOf(receiver.dir, 'd/ro')).toBe('555');
+    expect(await modeOf(receiver.dir, 'd/ro')).toBe('444');
     await expectNoNotes(receiver.dir);
   });
 
@@ -218,7 +218,7 @@ describe('a folder that is closed for writing', () => {
   });
 
   it('gets the mode that its sender gives it while it is open for another, who goes on', async () => {
-    const { receiver, sender } = await startWithClosed(0o555);
+    const { receiver, sender } = await startWithClosed(0o444);
     const other = await makeSender();
     await other.make('d/ro/film', 12 * MIB);
     const proxy = await startProxy(receiver.port, { toReceiver: { stall: 4 * MIB } });
@@ -228,11 +228,51 @@ describe('a folder that is closed for writing', () => {
     await chmod(sender.path('d/ro'), 0o500);
     const { status, stderr } = await sender.send(receiver, 'd');
     expect(status, stderr).toBe(0);
-    expect(await modeOf(receiver.dir, 'd/ro')).toBe('755');
+    expect(await modeOf(receiver.dir, 'd/ro')).toBe('744');
     proxy.resume();
     expect((await held.exit).status).toBe(0);
     await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe('500');
     expect(await readNames(receiver.dir)).toEqual(['d', 'd/ro', 'd/ro/film', 'd/ro/old']);
+    await expectNoNotes(receiver.dir);
+  });
+
+  type Stranger = readonly [string, (sender: Sender) => Promise<void>, string];
+  const UNFINISHED: readonly Stranger[] = [
+    ['a large file', (sender) => sender.make('d/ro/film', 12 * MIB), 'd/ro/film'],
+    ['a large file in a new folder', (sender) => sender.make('d/ro/sub/film', 12 * MIB), 'd/ro/sub/film'],
+    ['a file that is not kept', (sender) => sender.make('d/ro/film', 5 * MIB), 'd/ro/film'],
+  ];
+
+  it.each(UNFINISHED)('is closed while nothing more comes of %s, and when it comes', async (_, make, name) => {
+    const { receiver, sender } = await startWithClosed(0o555);
+    await make(sender);
+    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 4 * MIB } });
+    const held = sender.start(proxy.address, name);
+    await receiver.program.event('progress', ({ path }) => path === name);
+    await proxy.struck;
+    expect(await modeOf(receiver.dir, 'd/ro')).toBe('555');
+    await expectNoNotes(receiver.dir);
+    proxy.resume();
+    expect((await held.exit).status).toBe(0);
+    expect(await lstat(join(receiver.dir, name))).toMatchObject({ size: (await lstat(sender.path(name))).size });
+    await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe('555');
+    await expectNoNotes(receiver.dir);
+  });
+
+  it.each(UNFINISHED)('is closed, and has nothing left of %s that is given up', async (_, make, name) => {
+    const { receiver, sender } = await startWithClosed(0o555);
+    await make(sender);
+    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 4 * MIB } });
+    const held = sender.start(proxy.address, name);
+    await receiver.program.event('progress', ({ path }) => path === name);
+    await proxy.struck;
+    held.kill('SIGKILL');
+    await receiver.program.event('done', ({ failed }) => failed === 1);
+    const dropped = await runFtx(['parts', '--dir', receiver.dir, '--drop', 'all'], { uid: NOBODY });
+    expect(dropped.status, dropped.stderr).toBe(0);
+    // A folder with a kept part in it stays when the part is dropped later.
+    expect((await readNames(join(receiver.dir, 'd/ro'))).filter((other) => other !== 'sub')).toEqual(['old']);
+    expect(await modeOf(receiver.dir, 'd/ro')).toBe('555');
     await expectNoNotes(receiver.dir);
   });
 

@@ -16,6 +16,9 @@ import {
 } from 'node:fs';
 import { errnoOf } from '../../core/errors.js';
 import { countSpareDescriptors } from './descriptors.js';
+import type { Way } from './way.js';
+
+export type { Ground, Way } from './way.js';
 
 /** True on Linux, unless /proc is not to be had. */
 export const HOLDS_BY_DESCRIPTOR = existsSync('/proc/self/fd');
@@ -42,18 +45,6 @@ interface OpenFolder extends HeldFolder {
   /** Without the right to list it, it can be walked through, but not synchronised. */
   readonly canSync: boolean;
   uses: number;
-}
-
-/** A path below the root, for each folder on the way. */
-export interface Way {
-  readonly root: string;
-  readonly components: readonly string[];
-}
-
-/** What an entry is put on: the device of a folder, and a way to the folder. */
-export interface Ground {
-  readonly device: string;
-  readonly way: Way;
 }
 
 /** Process-wide, by id: all who hold a folder share one descriptor, and so one path. */
@@ -132,6 +123,12 @@ export function isStillAt(way: Way, held: HeldFolder): boolean {
   const folder = open.get(held.id);
   if (folder) folder.stats = stats;
   return true;
+}
+
+/** To be called after the mode of a folder was changed: whoever holds the folder sees that. */
+export function lookAgain(id: string): void {
+  const folder = open.get(id);
+  if (folder) folder.stats = fstatSync(folder.fd, { bigint: true });
 }
 
 /** Holds a folder that is held already once more. */

@@ -67,16 +67,18 @@ export function createEntrance(options: EntranceOptions): Entrance {
     let folder = holdRoot(root);
     for (const [depth, component] of components.entries()) {
       const from = folder;
+      const writable: Close[] = [];
       try {
         const way = { root, components: components.slice(0, depth) };
-        const open = (rights: number) => closes.push(openFolder(way, from, rights));
-        open(MAY_WALK);
+        closes.push(openFolder(way, from, MAY_WALK));
         const ground = { device: String(from.stats.dev), way };
-        const parent = { folder: from.path, ground, entry, makeWritable: () => open(MAY_CHANGE) };
+        const makeWritable = () => writable.push(openFolder(way, from, MAY_CHANGE));
+        const parent = { folder: from.path, ground, entry, makeWritable };
         const next = await enter(parent, components.slice(0, depth + 1));
         if (next === 'other') throw badParentError(components.join('/'), component);
         folder = next;
       } finally {
+        closeAll(writable);
         releaseFolder(from);
       }
     }

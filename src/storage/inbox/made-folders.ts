@@ -13,8 +13,10 @@ import {
   releaseFolder,
   removeIfEmpty,
   type HeldFolder,
+  type Way,
 } from '../disk/held-folder.js';
 import type { Ledger } from './ledger.js';
+import { MAY_CHANGE, tryOpenFolder, type Close } from './open-up.js';
 import { findUsualFolderMode } from './usual-mode.js';
 
 /**
@@ -124,7 +126,7 @@ class FoldersOfSession implements MadeFolders {
   removeIfUnused(components: readonly string[]): boolean {
     const way = { root: this.#root, components };
     const [path, stats] = [components.join('/'), lookForFolder(way)];
-    if (!stats || !unfinished.has(this.#keyOf(path, { stats })) || !removeIfEmpty(way)) return false;
+    if (!stats || !unfinished.has(this.#keyOf(path, { stats })) || !removeFrom(way)) return false;
     unfinished.delete(this.#keyOf(path, { stats }));
     this.#removeUnnamed(path);
     this.#count -= 1;
@@ -178,6 +180,24 @@ class FoldersOfSession implements MadeFolders {
       .update(JSON.stringify([this.#root, this.#maker, path, identify(folder.stats)]))
       .digest()
       .readUIntBE(0, KEY_BYTES);
+  }
+}
+
+/** Removes the folder if it is empty, also from one that is closed for writing. */
+function removeFrom(way: Way): boolean {
+  const above = { root: way.root, components: way.components.slice(0, -1) };
+  let parent: HeldFolder | undefined;
+  let close: Close | undefined;
+  try {
+    parent = holdWay(above);
+    close = tryOpenFolder(above, parent, MAY_CHANGE);
+    return removeIfEmpty(way);
+  } catch {
+    // Somebody has moved or removed a folder on the way.
+    return false;
+  } finally {
+    close?.();
+    if (parent) releaseFolder(parent);
   }
 }
 

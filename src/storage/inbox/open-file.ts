@@ -81,7 +81,6 @@ function createOpening(session: OpenOptions, offer: Entry, { vouched, isKnown, s
   };
 
   async function receive(place: HeldPlace, by = peer): Promise<PartFile> {
-    place.makeWritable();
     let digest: string | undefined;
     const onStored = (as: string, stats: BigIntStats | undefined) => note(as, digest, stats);
     const { device } = place.ground;
@@ -90,7 +89,7 @@ function createOpening(session: OpenOptions, offer: Entry, { vouched, isKnown, s
       comparing: isKnown ? undefined : signal,
       ...(parts && { onKeptFull: () => parts.noteKept(), makeRoom: () => parts.dropOldest(device) }),
     };
-    const part = await openPart(options, session, by, signal);
+    const part = await place.whileWritable(() => openPart(options, session, by, signal));
     return { ...part, commit: (size, ofFile) => ((digest = ofFile), part.commit(size)) };
   }
 

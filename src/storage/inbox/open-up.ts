@@ -10,7 +10,15 @@
 import { accessSync, chmodSync, statSync, type BigIntStats } from 'node:fs';
 import { FtxError, errnoOf } from '../../core/errors.js';
 import { showPath } from '../disk/disk-error.js';
-import { holdAgain, HOLDS_BY_DESCRIPTOR, idOf, releaseFolder, type HeldFolder, type Way } from '../disk/held-folder.js';
+import {
+  holdAgain,
+  HOLDS_BY_DESCRIPTOR,
+  idOf,
+  lookAgain,
+  releaseFolder,
+  type HeldFolder,
+  type Way,
+} from '../disk/held-folder.js';
 import { noteOpen, openModeOf, removeNote } from './left-open.js';
 
 /** The permission bits of an owner who walks through a folder, lists it too, changes what is in it, or reads. */
@@ -167,9 +175,11 @@ class Opened {
   }
 
   #close(): void {
-    open.delete(idOf(this.#held.stats));
+    const id = idOf(this.#held.stats);
+    open.delete(id);
     try {
       chmodSync(this.#held.path, this.#mode);
+      lookAgain(id);
       removeNote(this.#note);
     } catch {
       // The next receiver tries again, by the note.

@@ -14,7 +14,7 @@ import type { ConflictPolicy } from '../names/conflict.js';
 import { diskError, showPath } from '../disk/disk-error.js';
 import { openPart, type OpenPart } from './open-part.js';
 import type { Place } from './place.js';
-import { LOCK_SUFFIX } from '../disk/lock.js';
+import { LOCK_SUFFIX, takeLock } from '../disk/lock.js';
 import { createPartSigns } from './part-signs.js';
 import { makePartName, PART_SUFFIX } from '../names/part-name.js';
 
@@ -51,7 +51,9 @@ export interface PartOnDisk {
 export function createPartFile(options: PartFileOptions): PartFile {
   const name = makePartName();
   const part = new DiskPart(options, { name, bytes: 0 });
-  const signs = createPartSigns(() => join(options.place.folder, name.slice(0, -PART_SUFFIX.length) + LOCK_SUFFIX));
+  const { place } = options;
+  const lockName = name.slice(0, -PART_SUFFIX.length) + LOCK_SUFFIX;
+  const signs = createPartSigns(() => place.whileWritable(() => takeLock(join(place.folder, lockName))));
   const discard = () => part.discard().finally(() => signs.end());
   return {
     state: 'part',
@@ -155,7 +157,9 @@ export class DiskPart {
   }
 
   #open(): Promise<OpenPart> {
-    return (this.#opening ??= openPart(this.#path, this.#isThere ? OLD_FILE : NEW_FILE, this.#options.makeRoom));
+    const { place, makeRoom } = this.#options;
+    const open = () => openPart(this.#path, this.#isThere ? OLD_FILE : NEW_FILE, makeRoom);
+    return (this.#opening ??= this.#isThere ? open() : place.whileWritable(open));
   }
 
   /** Gives the file the length of zeros that were left out at its end. */

@@ -1,5 +1,5 @@
 /** Signs of life of part files that end with their session, and so have no lock of their own from the beginning. */
-import { RENEW_MS, takeLock, type Lock } from '../disk/lock.js';
+import { RENEW_MS, type Lock } from '../disk/lock.js';
 
 /** Process-wide: parts that have no lock yet, in the order in which they began, with the time. */
 const young = new Map<object, { readonly since: number; readonly take: () => void }>();
@@ -21,11 +21,11 @@ function watchYoung(afterMs: number): void {
 }
 
 /** Gives signs of life of a part that is there for longer than a moment: processes elsewhere see its lock being renewed. */
-export function createPartSigns(findLock: () => string) {
+export function createPartSigns(takeLock: () => Promise<Lock | undefined>) {
   const part = {};
   let isBegun = false;
   let taking: Promise<Lock | undefined> | undefined;
-  const take = () => void (taking = (async () => takeLock(findLock()))().catch(() => undefined));
+  const take = () => void (taking = takeLock().catch(() => undefined));
   return {
     begin() {
       if (isBegun) return;

@@ -32,6 +32,11 @@ export interface Place {
   readonly member: GroupMember | undefined;
   /** Opens the folder for writing until the place ends, if it is closed. Call it before anything is made there. Throws FtxError `denied`. */
   makeWritable(): void;
+  /**
+   * Runs `work` while the folder is open for writing, if it is closed. So a sender that is slow, or says nothing more,
+   * keeps no folder open. Throws FtxError `denied`.
+   */
+  whileWritable<T>(work: () => Promise<T>): Promise<T>;
   /** Opens a file in the folder for reading, if it is closed. Undefined where this user cannot. `stats`: the file as it was a moment ago. */
   makeReadable(name: string, stats: BigIntStats): Close | undefined;
 }
@@ -98,6 +103,7 @@ export function createPlace(options: PlaceOptions): HeldPlace {
     makeWritable() {
       if (!isOver) closes.push(openFolder(way, hold(), MAY_CHANGE));
     },
+    whileWritable: (work) => thenClose(() => openFolder(way, hold(), MAY_CHANGE), work),
     makeReadable: (name, stats) => openFile(way, `${hold().path}/${name}`, name, stats),
     assertUnmoved() {
       if (!HOLDS_BY_DESCRIPTOR || !held) return;
@@ -112,6 +118,15 @@ export function createPlace(options: PlaceOptions): HeldPlace {
     release: () => close(true),
     discard: () => close(false),
   };
+}
+
+async function thenClose<T>(open: () => Close, work: () => Promise<T>): Promise<T> {
+  const close = open();
+  try {
+    return await work();
+  } finally {
+    close();
+  }
 }
 
 function openFile({ root, components }: Way, path: string, name: string, stats: BigIntStats): Close | undefined {
@@ -132,6 +147,17 @@ function findMove(way: Way, held: HeldFolder, path: string): FtxError | undefine
 /** Returns the part file; its place ends with it. Its commit throws FtxError `bad-parent` if the folder has been moved. */
 export function withPlace(part: PartFile, place: HeldPlace): PartFile {
   const discard = (): void => place.discard();
+
+  /** Runs `work`, which ends the part and removes what is of no use any more. */
+  async function end<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      place.makeWritable();
+    } catch {
+      // What cannot be removed stays, as where the folder is gone.
+    }
+    return work().finally(discard);
+  }
+
   async function commit(size: number) {
     try {
       place.assertUnmoved();
@@ -140,7 +166,7 @@ export function withPlace(part: PartFile, place: HeldPlace): PartFile {
     } catch (error) {
       const failure = diskError(error, place.path.text);
       // A receive folder that is gone comes back with its disk, and the sender goes on.
-      await (failure.code === 'io' ? part.suspend() : part.discard());
+      await end<unknown>(() => (failure.code === 'io' ? part.suspend() : part.discard()));
       throw failure;
     }
     const placed = await part.commit(size);
@@ -150,7 +176,7 @@ export function withPlace(part: PartFile, place: HeldPlace): PartFile {
   return {
     ...part,
     commit: (size) => commit(size).finally(discard),
-    discard: () => part.discard().finally(discard),
-    suspend: (isFull) => part.suspend(isFull).finally(discard),
+    discard: () => end(() => part.discard()),
+    suspend: (isFull) => end(() => part.suspend(isFull)),
   };
 }
