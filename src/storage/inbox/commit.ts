@@ -78,6 +78,7 @@ async function moveFile(
 ): Promise<Committed> {
   let isRenamed = policy === 'overwrite';
   let sameStats: BigIntStats | undefined;
+  const search = { isNumbered: policy === 'rename', signal: comparing, different: new Set<string>() };
   const placed = await moveToFinalName(place, policy, {
     replace: (path) => rename(from, path),
     async claim(path) {
@@ -87,7 +88,7 @@ async function moveFile(
     },
     // A file of the same content may have got the name since the first look.
     async findSame() {
-      const same = await findSameContent(from, place, { isNumbered: policy === 'rename', signal: comparing });
+      const same = await findSameContent(from, place, search);
       sameStats = same?.stats;
       return same?.name;
     },
@@ -107,12 +108,17 @@ function assertOwnName({ path }: Part, place: Place, kept: KeptFile): void {
   throw new FtxError('io', message);
 }
 
-/** Makes a symlink. Resolves once it is durable. Throws FtxError `exists`. */
-export function commitLink(place: Place, policy: ConflictPolicy, target: string): Promise<Placed> {
+/** Makes a symlink. Resolves once it is durable. `isThere`: the same durable link has the name. Throws FtxError `exists`. */
+export function commitLink(
+  place: Place,
+  policy: ConflictPolicy,
+  target: string,
+  isThere: () => Promise<boolean>,
+): Promise<Placed> {
   return moveToFinalName(place, policy, {
     replace: (path) => replaceByLink(target, join(place.folder, makePartName()), path),
     claim: (path) => isClaimed(symlink(target, path)),
-    findSame: () => Promise.resolve(undefined),
+    findSame: async () => ((await isThere()) ? place.path.name : undefined),
     remove: () => Promise.resolve(),
     isOwn: () => true,
   });

@@ -60,9 +60,12 @@ export async function placeLink(
   assertLinkTarget(path, target);
   const placed = await placing(folders, path, async (place) => {
     // The same link is there already, as when a transfer is repeated.
-    if (await hasTarget(place, target)) return { as: path.text, already: true };
+    const isThere = () => hasTarget(place, target);
+    if (await isThere()) return { as: path.text, already: true };
     place.makeWritable();
-    return room.add(place.ground, path.text, () => commitLink(place, onConflict, target));
+    const made = await room.add(place.ground, path.text, () => commitLink(place, onConflict, target, isThere));
+    if (made.already) room.release();
+    return made;
   });
   deliveries?.noteLink(offer, placed.as);
   return placed;

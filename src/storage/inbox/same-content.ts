@@ -27,6 +27,13 @@ export interface SameFile {
   readonly stats: BigIntStats;
 }
 
+export interface SameContentSearch {
+  readonly isNumbered: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** The files that turned out to be different. A search passes over those of the searches before, unless they have changed. */
+  readonly different?: Set<string>;
+}
+
 /**
  * Finds a regular file that has the name of the entry, or with `isNumbered` one of the first numbered forms of it, and
  * exactly the content of the part file. Resolves once it is durable; with undefined if there is none.
@@ -34,20 +41,21 @@ export interface SameFile {
 export async function findSameContent(
   part: string,
   place: Place,
-  { isNumbered, signal }: { readonly isNumbered: boolean; readonly signal?: AbortSignal | undefined },
+  { isNumbered, signal, different = new Set() }: SameContentSearch,
 ): Promise<SameFile | undefined> {
   const { name } = place.path;
   const own = lstatSync(part, { bigint: true });
-  const isCandidate = (candidate: string): boolean => {
-    const there = lstatSync(join(place.folder, candidate), { bigint: true, throwIfNoEntry: false });
-    return there !== undefined && there.isFile() && there.size === own.size && there.ino !== own.ino;
-  };
   const isTaken = lstatSync(join(place.folder, name), { throwIfNoEntry: false }) !== undefined;
   if (!isTaken) return undefined;
   const numbered = isNumbered ? Array.from({ length: NUMBERS }, (_, index) => numberName(name, index + 1)) : [];
-  for (const candidate of [name, ...numbered].filter(isCandidate)) {
+  for (const candidate of [name, ...numbered]) {
+    const there = lstatSync(join(place.folder, candidate), { bigint: true, throwIfNoEntry: false });
+    if (!there?.isFile() || there.size !== own.size || there.ino === own.ino) continue;
+    const version = `${there.ino}:${there.ctimeNs}`;
+    if (different.has(version)) continue;
     const stats = await compareContent(part, candidate, place, signal);
     if (stats) return { name: candidate, stats };
+    different.add(version);
   }
   return undefined;
 }

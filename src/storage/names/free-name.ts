@@ -20,7 +20,10 @@ export interface NameSearch {
   /** Takes the candidate; false if it exists. Another process may create it at any moment. */
   readonly claim: (candidate: string) => Promise<boolean>;
   readonly isTaken: (candidate: string) => Promise<boolean>;
-  /** Finds a name that makes a number needless. Called in turn, when the name itself is taken. */
+  /**
+   * Finds a name that makes a number needless. Called in turn, when the name itself is taken, and again whenever another
+   * process takes the number that was found.
+   */
   readonly findInstead?: () => Promise<string | undefined>;
 }
 
@@ -45,12 +48,7 @@ export async function claimFreeName(search: NameSearch): Promise<FoundName> {
   const queue = queues.get(search.path) ?? { last: Promise.resolve(), taken: 0, waiting: 0 };
   queues.set(search.path, queue);
   queue.waiting++;
-  const turn = queue.last.then(async () => {
-    const instead = await search.findInstead?.();
-    if (instead !== undefined) return { name: instead, isClaimed: false };
-    queue.taken = await claimNumber(search, queue.taken);
-    return { name: numberName(search.name, queue.taken), isClaimed: true };
-  });
+  const turn = queue.last.then(() => claimNumber(search, queue));
   queue.last = turn.catch(() => undefined);
   return turn.finally(() => {
     if (--queue.waiting === 0) queues.delete(search.path);
@@ -62,11 +60,19 @@ export async function findFreeName(name: string, isTaken: NameSearch['isTaken'])
   return numberName(name, await findFreeNumber(0, (number) => isTaken(numberName(name, number))));
 }
 
-async function claimNumber({ name, claim, isTaken }: NameSearch, from: number): Promise<number> {
-  for (let taken = from; ;) {
-    const free = await findFreeNumber(taken, (number) => isTaken(numberName(name, number)));
-    if (await claim(numberName(name, free))) return free;
-    taken = free;
+/** The number is found first, so that findInstead sees whatever other processes have put under the numbers below. */
+async function claimNumber(
+  { name, claim, isTaken, findInstead }: NameSearch,
+  queue: { taken: number },
+): Promise<FoundName> {
+  for (;;) {
+    const free = await findFreeNumber(queue.taken, (number) => isTaken(numberName(name, number)));
+    const instead = await findInstead?.();
+    if (instead !== undefined) return { name: instead, isClaimed: false };
+    const candidate = numberName(name, free);
+    const isClaimed = await claim(candidate);
+    queue.taken = free;
+    if (isClaimed) return { name: candidate, isClaimed };
   }
 }
 

@@ -94,3 +94,20 @@ it.each([
   expect(await part.commit(4).catch((error: unknown) => error)).toEqual(outcome);
   expect(await readNames(dir)).toEqual(['x']);
 });
+
+it('a file that turned out to be different is not read again', async () => {
+  const dir = await tempDir();
+  for (const [name, content] of Object.entries({ x: 'else', 'x (1)': 'more', part: 'data' }))
+    await writeFile(join(dir, name), content);
+  const place = { path: { name: 'x' }, folder: dir, durability: DURABLE } as unknown as Place;
+  const search = { isNumbered: true, different: new Set<string>() };
+  let reads = 0;
+  await watchReads(() => void (reads += 1));
+  expect(await findSameContent(join(dir, 'part'), place, search)).toBeUndefined();
+  expect(reads).toBeGreaterThan(0);
+  reads = 0;
+  expect(await findSameContent(join(dir, 'part'), place, search)).toBeUndefined();
+  expect(reads).toBe(0);
+  await writeFile(join(dir, 'x (2)'), 'data');
+  expect(await findSameContent(join(dir, 'part'), place, search)).toMatchObject({ name: 'x (2)' });
+});

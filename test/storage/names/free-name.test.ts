@@ -97,6 +97,22 @@ describe('claimFreeName', () => {
     expect([...names]).toEqual(['x', 'x (1)']);
   });
 
+  it('takes no further number when another has taken one for the same thing', async () => {
+    const { names, search } = createNames(['x']);
+    const same = new Set<string>();
+    const found = await claimFreeName({
+      ...search,
+      claim: (candidate) => {
+        if (candidate !== 'x') names.add(candidate);
+        if (candidate === 'x (2)') same.add(candidate);
+        return search.claim(candidate);
+      },
+      findInstead: () => Promise.resolve([...same][0]),
+    });
+    expect(found).toEqual({ name: 'x (2)', isClaimed: false });
+    expect([...names]).toEqual(['x', 'x (1)', 'x (2)']);
+  });
+
   it('goes on after a search that failed', async () => {
     const { search } = createNames(['x']);
     const failing = claimFreeName({ ...search, isTaken: () => Promise.reject(new Error('broken')) });
