@@ -31,7 +31,7 @@ export function timeoutError({ address }: Pick<Connection, 'address'>, what: str
 
 /** A connection that is destroyed when nothing moves. */
 export interface WatchedConnection extends Connection {
-  /** Ends the watch. Call it when the connection is no longer used. */
+  /** Ends the watch. Call it when the connection is no longer used, or has other limits. Safe to call more than once. */
   stop(): void;
 }
 

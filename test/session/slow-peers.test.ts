@@ -3,10 +3,13 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { digestBlock, formatDigest } from '../../src/core/checksum.js';
 import { BLOCK_BYTES, type Entry } from '../../src/core/entry.js';
 import type { Connection } from '../../src/core/connection.js';
+import type { FtxError } from '../../src/core/errors.js';
 import type { Channel } from '../../src/protocol/channel.js';
 import { encodeControl, encodeDataHead } from '../../src/protocol/codec.js';
 import { DEFAULT_TIMEOUTS, GREETING, MIN_BYTES_PER_SECOND } from '../../src/protocol/constants.js';
 import { receiveClassic } from '../../src/session/classic/receive.js';
+import { sendClassic } from '../../src/session/classic/send.js';
+import { createTally } from '../../src/session/tally.js';
 import { connectionPair, lost } from '../support/memory-connection.js';
 import { createMemorySink } from '../support/memory-sink.js';
 import { createMemorySource } from '../support/memory-source.js';
@@ -255,6 +258,46 @@ describe('a receiver', () => {
     expect(await channel.receive()).toMatchObject({ type: 'goodbye' });
     await channel.send({ type: 'goodbye', id: 0 });
     expect(await sender.result).toMatchObject({ stored: 1 });
+  });
+});
+
+describe('a classic receiver', () => {
+  /** Takes a file of two blocks at this rate, and closes once it has all of it and `closeMs` have passed. */
+  async function takeSlowly(bytesPerSecond: number, closeMs = 0) {
+    const [left, script] = connectionPair();
+    const tally = createTally(1, undefined);
+    const file = createMemorySource('a', new Uint8Array(2 * BLOCK_BYTES));
+    const { signal } = new AbortController();
+    const result = sendClassic(left, file, { tally, timeouts: DEFAULT_TIMEOUTS, signal }).then(
+      () => 'sent',
+      (error: unknown) => (error as FtxError).code,
+    );
+    const isOver = watch(result);
+    await script.read();
+    void script.write([Buffer.from('ready')]);
+    const memory = new Uint8Array(bytesPerSecond);
+    let seconds = 0;
+    for (let taken = 0; taken < 2 * BLOCK_BYTES && !isOver(); seconds++) {
+      taken += await script.readInto(memory, () => undefined);
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    await vi.advanceTimersByTimeAsync(closeMs);
+    script.end();
+    return { result: await result, seconds };
+  }
+
+  it.each([MIN_BYTES_PER_SECOND + 50, 10_000])('that takes %i bytes a second is served to the end', async (rate) => {
+    expect(await takeSlowly(rate)).toMatchObject({ result: 'sent' });
+  });
+
+  it('that has not got everything out of its buffers is waited for', async () => {
+    expect(await takeSlowly(100_000, 2 * idleMs)).toMatchObject({ result: 'sent' });
+  });
+
+  it('that takes 100 bytes a second is left', async () => {
+    const { result, seconds } = await takeSlowly(100);
+    expect(result).toBe('timeout');
+    expect(seconds).toBeLessThanOrEqual((2 * idleMs) / 1000 + 20);
   });
 });
 

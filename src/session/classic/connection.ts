@@ -3,7 +3,7 @@ import type { Connection } from '../../core/connection.js';
 import { abortReason, FtxError } from '../../core/errors.js';
 import type { Timeouts } from '../../protocol/constants.js';
 import { createPace, type Pace } from '../../protocol/pace.js';
-import { watchConnection } from '../../protocol/watch.js';
+import { watchConnection, type WatchedConnection } from '../../protocol/watch.js';
 
 /** The whole answer of a receiver that takes the file. */
 export const READY = 'ready';
@@ -23,7 +23,7 @@ export interface ClassicOptions {
 export async function withConnection<T>(
   connection: Connection,
   { timeouts, signal }: ClassicOptions,
-  work: (watched: Connection, pace: Pace) => Promise<T>,
+  work: (watched: WatchedConnection, pace: Pace) => Promise<T>,
 ): Promise<T> {
   const pace = createPace(connection, timeouts.idleMs);
   const watched = watchConnection(connection, timeouts.idleMs, pace.count);

@@ -12,6 +12,11 @@ import { ascii, READY, toBytes, withConnection, type ClassicOptions } from './co
 /** No more than this is read of an answer other than `ready`. */
 const MAX_REFUSAL_BYTES = 200;
 
+/** Bytes that go out together: few, so that a receiver that takes no more is left soon. */
+const PIECE_BYTES = 16 * 1024;
+/** Bytes that the system may have yet when all is sent, and that a slow receiver has to take before it closes. */
+const BUFFERED_BYTES = 256 * 1024;
+
 export interface ClassicSenderOptions extends ClassicOptions {
   /** Counts the events and passes them on. */
   readonly tally: Tally;
@@ -44,16 +49,25 @@ export async function sendClassic(
       'answer ready',
       assertReady(reader, formatAddress(connection.address)),
     );
+    // From here on the receiver says nothing, and what goes out slowly is seen to move only when all of it is out.
+    watched.stop();
+    const limitMs = (length: number) => slowestMs(length, options.timeouts.idleMs);
     let bytes = 0;
     for await (const block of source.blocks(0)) {
-      await within(slowestMs(block.length, options.timeouts.idleMs), watched, 'take a block', watched.write([block]));
+      for (const piece of split(block))
+        await within(limitMs(piece.length), watched, 'take more', watched.write([piece]));
       bytes += block.length;
       tally.emit({ type: 'progress', path, bytes, size, total: null });
     }
     watched.end();
-    await assertClosed(reader, formatAddress(connection.address));
+    const closed = assertClosed(reader, formatAddress(connection.address));
+    await within(limitMs(Math.min(size, BUFFERED_BYTES)), watched, 'close the connection', closed);
     tally.emit({ type: 'sent', path, size, seconds: secondsSince(started) });
   });
+}
+
+function* split(block: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < block.length; at += PIECE_BYTES) yield block.subarray(at, at + PIECE_BYTES);
 }
 
 /** Throws FtxError `refused`, `lost` or `protocol` unless the receiver answers `ready`. */

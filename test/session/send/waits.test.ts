@@ -206,7 +206,7 @@ const waits: Record<string, [limitMs: number, outcome: object, () => Promise<Wai
     },
   ],
   'the word ready, of a classic receiver that spells it': [controlMs, TIMEOUT, () => waitForClassic('r')],
-  'the end, of a classic receiver': [idleMs, TIMEOUT, () => waitForClassic('ready')],
+  'the end, of a classic receiver': [2 * idleMs, TIMEOUT, () => waitForClassic('ready')],
 };
 
 it.each(Object.entries(waits))(
