@@ -2,7 +2,7 @@
 import { copyFile, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readNames, tempDir, writeContent } from '../support/folders.js';
+import { hashFile, readNames, tempDir, writeContent } from '../support/folders.js';
 import { startReceiver, type Mailbox } from '../support/mailbox.js';
 import { runFtx } from '../support/processes.js';
 
@@ -81,7 +81,7 @@ describe.each(WAYS)('the same again with %s', (way, atReceiver, atSender) => {
     await utimes(copy, mtime, mtime);
     expect((await send(home, mailbox, copy, ...atSender)).stored).toMatchObject([{ as: 'film (1)', already: true }]);
     expect(await readNames(mailbox.dir)).toEqual(['film', 'film (1)']);
-    expect(await readFile(join(mailbox.dir, 'film (1)'))).toEqual(content);
+    expect(content.equals(await readFile(join(mailbox.dir, 'film (1)')))).toBe(true);
   });
 
   it('is stored again when the receiver has changed or moved its own', async () => {
@@ -98,7 +98,7 @@ describe.each(WAYS)('the same again with %s', (way, atReceiver, atSender) => {
     await mkdir(join(mailbox.dir, 'taken'));
     for (const name of ['film', 'film (1)']) await rename(join(mailbox.dir, name), join(mailbox.dir, 'taken', name));
     expect((await send(home, mailbox, path, ...atSender)).stored).toMatchObject([{ as: 'film', already: false }]);
-    expect(await readFile(stored)).toEqual(await readFile(path));
+    expect(await hashFile(stored)).toBe(await hashFile(path));
   });
 });
 

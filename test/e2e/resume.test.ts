@@ -8,7 +8,7 @@ import { startProxy } from '../support/proxy.js';
 import { startFtx, type Program } from '../support/processes.js';
 
 /** `FTX_RESUME_MIB=20480` makes it the transfer of a whole disk. */
-const SIZE = Number(process.env['FTX_RESUME_MIB'] ?? 400) * 1024 * 1024 + 5;
+const SIZE = Number(process.env['FTX_RESUME_MIB'] ?? 160) * 1024 * 1024 + 5;
 const KILLS = 5;
 /** What a crash of the receiver may cost: the blocks since the last checkpoint, and those on their way. */
 const LOST_PER_KILL = 48 * BLOCK_BYTES;

@@ -1,15 +1,14 @@
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
 import { removeOldParts } from '../../src/storage/inbox/left-parts.js';
 import { hashFile, readNames, tempDir, writeContent } from '../support/folders.js';
 import { startReceiver } from '../support/mailbox.js';
-import { repository, startFtx } from '../support/processes.js';
+import { atClockRate, startFtx } from '../support/processes.js';
 import { startProxy } from '../support/proxy.js';
 
 const MIB = 1024 * 1024;
 /** A minute is over in less than a second. */
-const FAST = { NODE_OPTIONS: `--import=${pathToFileURL(`${repository}test/support/fast-clock.mjs`).href}` };
+const FAST = atClockRate(100);
 
 /** Two receivers of one folder, and a sender whose transfer to the first one stands still in the middle. */
 async function startScene(secondEnv: NodeJS.ProcessEnv = {}) {

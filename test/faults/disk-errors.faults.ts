@@ -6,7 +6,7 @@ import { expectFailure, expectTaken, expectWhole } from '../support/aftermath.js
 import { readNames, readTree, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
 import { startProxy } from '../support/proxy.js';
-import { needStrace, ONE_WORKER, traceProcess, type Call, type TraceOptions } from '../support/strace.js';
+import { needStrace, STEADY, traceProcess, type Call, type TraceOptions } from '../support/strace.js';
 
 const MIB = 1024 * 1024;
 const SMALL = 3000;
@@ -23,7 +23,7 @@ beforeEach(needStrace);
 
 /** A receiver that has served somebody, so that all its code is loaded, and forgotten it. */
 async function startWarm(args: readonly string[] = []): Promise<Mailbox> {
-  const receiver = await startReceiver(args, { env: ONE_WORKER });
+  const receiver = await startReceiver(args, { env: STEADY });
   const first = join(await tempDir(), 'first');
   await writeFile(first, '1');
   expect((await send(receiver.address, first)).status).toBe(0);
@@ -93,8 +93,7 @@ describe('a system call of the receiver that fails', () => {
       /file\.bin: the receiver has too many files open; try again/,
     ],
   ])('%s', async (_, call, fault, size, status, says) => {
-    // What changes only the file's own account is done on the main thread. So is, while the disk is prompt, what is done to
-    // a small file.
+    // What changes only the file's own account is done on the main thread. So is what is done to a small file.
     const isOfMain = ['fchmod', 'utimensat', 'unlink'].includes(call);
     const threads = isOfMain ? 'main' : size === SMALL || call === 'link' ? 'all' : 'others';
     await expectLost(size, { calls: call.split(','), fault, threads }, status, says);

@@ -10,7 +10,7 @@ import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
 import { runFtx, startFtx, type Program } from '../support/processes.js';
 import { startProxy, type Proxy } from '../support/proxy.js';
 import { oneSentence } from '../support/sentences.js';
-import { needStrace, ONE_WORKER, traceProcess, type Call } from '../support/strace.js';
+import { needStrace, STEADY, traceProcess, type Call } from '../support/strace.js';
 
 const MIB = 1024 * 1024;
 const SMALL = 3000;
@@ -122,7 +122,7 @@ describe('a receiver that is killed', () => {
     readonly dir: string;
   }
 
-  const start = (dir: string) => startReceiver(['--dir', dir], { env: ONE_WORKER });
+  const start = (dir: string) => startReceiver(['--dir', dir], { env: STEADY });
 
   async function startLane(): Promise<Lane> {
     const dir = join(await tempDir(), 'received');
@@ -201,7 +201,7 @@ describe('a sender that is killed', () => {
   async function startSender({ receiver, env }: Lane, file: string) {
     const proxy = await startProxy(receiver.port, { toReceiver: { stall: 0 } });
     const program = startFtx(['send', file, '--quiet', '--retry', '0', '--to', proxy.address], {
-      env: { ...env, ...ONE_WORKER },
+      env: { ...env, ...STEADY },
     });
     await proxy.struck;
     return { program, proxy };

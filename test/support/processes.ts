@@ -5,12 +5,18 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { onTestFailed, onTestFinished } from 'vitest';
 import type { TransferEvent } from '../../src/core/events.js';
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
 const cli = `${repository}dist/cli/main.js`;
+
+/** The environment of a program whose performance.now() runs so many times as fast, or as slowly with less than 1. */
+export function atClockRate(rate: number): NodeJS.ProcessEnv {
+  const clock = pathToFileURL(`${repository}test/support/rated-clock.mjs`).href;
+  return { NODE_OPTIONS: `--import=${clock}?rate=${rate}` };
+}
 
 export type EventOf<T extends TransferEvent['type']> = Extract<TransferEvent, { type: T }> & { readonly v: 1 };
 

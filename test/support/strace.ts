@@ -6,11 +6,15 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestContext } from 'vitest';
 import { tempDir } from './folders.js';
-import { endOf, repository, startProgram, type Exit } from './processes.js';
+import { atClockRate, endOf, repository, startProgram, type Exit } from './processes.js';
 import { skipTest } from './skips.js';
 
-/** So that the calls of a program come in one order, and the number of a call always means the same one. */
-export const ONE_WORKER = { UV_THREADPOOL_SIZE: '1' };
+/**
+ * The environment in which a program makes its calls in one order and on the same threads, so that the number of a call
+ * always means the same one. On a busy machine, the program would take the disk or the other side for slow, and leave
+ * other calls to threads. By a clock that hardly moves, neither is slow.
+ */
+export const STEADY = { UV_THREADPOOL_SIZE: '1', ...atClockRate(1 / 1000) };
 
 /** Node does its files on other threads than its sockets, and strace counts the calls of each thread by itself. */
 export type Threads = 'all' | 'main' | 'others';
@@ -73,7 +77,7 @@ export function runUnderStrace(
 ): Promise<Exit> {
   const inject = ['-e', `trace=${calls.join()}`, '-e', `inject=${calls.join()}:${fault}`, '-P', path];
   const ftx = [process.execPath, `${repository}dist/cli/main.js`, ...args];
-  return endOf(startProgram('strace', ['-f', '-qq', '-o', '/dev/null', ...inject, ...ftx], { env: ONE_WORKER }));
+  return endOf(startProgram('strace', ['-f', '-qq', '-o', '/dev/null', ...inject, ...ftx], { env: STEADY }));
 }
 
 /** Without the second halves of calls that were interrupted by another thread's. */
