@@ -81,7 +81,7 @@ async function killWhileOpen(receiver: Inbox, sender: Sender): Promise<void> {
   const held = sender.start(proxy.address, 'd/ro/film');
   await receiver.program.event('progress', ({ path }) => path === 'd/ro/film');
   await proxy.struck;
-  expect(await modeOf(receiver.dir, 'd/ro')).toBe('744');
+  expect(await modeOf(receiver.dir, 'd/ro')).toBe('544');
   receiver.program.kill('SIGKILL');
   await receiver.program.exit;
   held.kill('SIGKILL');
@@ -193,7 +193,7 @@ describe('a folder that is closed for writing', () => {
     await chmod(join(receiver.dir, 'd'), 0o000);
     await endOf(await receiver.restart());
     await chmod(join(receiver.dir, 'd'), 0o755);
-    expect(await modeOf(receiver.dir, 'd/ro')).toBe('744');
+    expect(await modeOf(receiver.dir, 'd/ro')).toBe('544');
     await receiver.restart();
     expect(await modeOf(receiver.dir, 'd/ro')).toBe('444');
     await expectNoNotes(receiver.dir);
@@ -228,7 +228,7 @@ describe('a folder that is closed for writing', () => {
     await chmod(sender.path('d/ro'), 0o500);
     const { status, stderr } = await sender.send(receiver, 'd');
     expect(status, stderr).toBe(0);
-    expect(await modeOf(receiver.dir, 'd/ro')).toBe('744');
+    expect(await modeOf(receiver.dir, 'd/ro')).toBe('544');
     proxy.resume();
     expect((await held.exit).status).toBe(0);
     await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe('500');
@@ -242,6 +242,20 @@ describe('a folder that is closed for writing', () => {
     ['a large file in a new folder', (sender) => sender.make('d/ro/sub/film', 12 * MIB), 'd/ro/sub/film'],
     ['a file that is not kept', (sender) => sender.make('d/ro/film', 5 * MIB), 'd/ro/film'],
   ];
+
+  it.each([0o444, 0o000])('(%o) is open for looking only while nothing more comes of a file', async (mode) => {
+    const { receiver, sender } = await startWithClosed(mode);
+    await sender.make('d/ro/film', 12 * MIB);
+    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 4 * MIB } });
+    const held = sender.start(proxy.address, 'd/ro/film');
+    await receiver.program.event('progress', ({ path }) => path === 'd/ro/film');
+    await proxy.struck;
+    expect(await modeOf(receiver.dir, 'd/ro')).toBe((mode | 0o500).toString(8));
+    proxy.resume();
+    expect((await held.exit).status).toBe(0);
+    await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe(mode.toString(8));
+    await expectNoNotes(receiver.dir);
+  });
 
   it.each(UNFINISHED)('is closed while nothing more comes of %s, and when it comes', async (_, make, name) => {
     const { receiver, sender } = await startWithClosed(0o555);

@@ -9,7 +9,7 @@
  *    (disk/held-folder) and follows no link. Folders that are missing are made, private and durable, and made-folders.ts
  *    remembers who made them, in the ledger too. If the file does not come, those that nothing else uses are removed.
  *    A folder whose mode closes it for writing is open while the part is made, and from the commit to its end
- *    (open-up.ts). One that this user may not look into is open as long as an entry is on its way into it.
+ *    (open-up.ts). One that this user may not look into is open for that as long as an entry is on its way into it.
  * 3. Decision. names/conflict looks at what stands under the name: receive the file, refuse it, compare its content as it
  *    comes with the file that is there (comparing-part.ts), or have the sender prove that its content is the same
  *    (present-file.ts).

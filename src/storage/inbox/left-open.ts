@@ -16,9 +16,10 @@ const NOTE_PREFIX = '.ftx-open-';
 /** It is gone, another one has its name, or it belongs to another user now. */
 const GONE: readonly string[] = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EPERM'];
 
-/** The mode of something that is open. A folder is opened as a whole: to sync one takes the right to list it. */
-export function openModeOf(stats: BigIntStats, mode: number): number {
-  return mode | (stats.isDirectory() ? 0o700 : 0o400);
+/** The mode of something that is open. A folder is opened for looking as a whole: to sync one takes the right to list it. */
+export function openModeOf(stats: BigIntStats, mode: number, isForWriting: boolean): number {
+  if (!stats.isDirectory()) return mode | 0o400;
+  return mode | (isForWriting ? 0o700 : 0o500);
 }
 
 /** Notes the mode that is to be given back. Returns the path of the note. Throws what the system throws. */
@@ -86,8 +87,8 @@ function giveBack(root: string, components: readonly string[], identity: string,
     try {
       const now = Number(held.stats.mode) & ALL_BITS;
       // Its owner may have given it another mode meanwhile.
-      const isLeftOpen = identify(held.stats) === identity && now === openModeOf(held.stats, mode);
-      if (isLeftOpen) chmodSync(held.path, mode);
+      const isLeftOpen = [true, false].some((isForWriting) => now === openModeOf(held.stats, mode, isForWriting));
+      if (isLeftOpen && identify(held.stats) === identity) chmodSync(held.path, mode);
     } finally {
       held.release();
     }

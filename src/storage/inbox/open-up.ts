@@ -3,6 +3,7 @@
  * takes nothing new, one of mode 000, which cannot be looked into, or a file of mode 000, which cannot be compared.
  *
  * They are opened while somebody needs them, for their owner alone, and get their mode back when the last one is done.
+ * While nobody writes to a folder, it is open for looking only.
  * What is open is noted in `.ftx-ledger`, so that the next receiver closes what a killed one has left open.
  *
  * It takes a descriptor to be sure that no other file gets the mode, so only Linux can do it.
@@ -26,6 +27,7 @@ export const MAY_WALK = 0o100;
 export const MAY_LIST = 0o500;
 export const MAY_CHANGE = 0o700;
 export const MAY_READ = 0o400;
+const OWNER_WRITES = 0o200;
 const ALL_BITS = 0o7777;
 /** Asked for once, because it is compared for each file. */
 const OWN_USER = BigInt(process.geteuid?.() ?? -1);
@@ -69,10 +71,13 @@ export function isAnythingOpen(): boolean {
 /** Opens a target to its owner for these rights. Undefined where the right is missing and this user cannot take it. */
 export function openUp(target: Target, rights: number): Close | undefined {
   const known = open.get(idOf(target.stats));
-  if (known) return known.use();
-  if (isAllowed(target, rights)) return NOTHING_TO_CLOSE;
-  if (!isOwn(target.stats) || !HOLDS_BY_DESCRIPTOR) return undefined;
-  return begin(target)?.use();
+  if (!known && isAllowed(target, rights)) return NOTHING_TO_CLOSE;
+  if (!known && (!isOwn(target.stats) || !HOLDS_BY_DESCRIPTOR)) return undefined;
+  try {
+    return known ? known.use(rights) : begin(target, rights);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Opens a held folder, as openUp does. Throws FtxError `denied` where this user cannot. */
@@ -134,37 +139,62 @@ export function isAllowed({ path, stats }: Pick<Target, 'path' | 'stats'>, right
   }
 }
 
-/** One target that is open for the moment. */
+/** One target that is open for the moment: for looking while it is in use, and for writing only while somebody needs that. */
 class Opened {
   readonly #target: Target;
   readonly #held: Held;
+  /** What is given back at the end. */
   #mode: number;
+  #now: number;
   #note: string;
   #uses = 0;
+  #writers = 0;
 
-  /** Throws where this user cannot open it. */
+  /** Throws what the system throws. */
   constructor(target: Target, held: Held) {
     this.#target = target;
     this.#held = held;
-    this.#mode = Number(held.stats.mode) & ALL_BITS;
+    this.#now = this.#mode = Number(held.stats.mode) & ALL_BITS;
     this.#note = noteOpen(target.root, target.components, held.stats, this.#mode);
-    try {
-      chmodSync(held.path, openModeOf(held.stats, this.#mode));
-    } catch (error) {
-      removeNote(this.#note);
-      throw error;
-    }
   }
 
-  use(): Close {
+  /** Throws where this user cannot open it. */
+  use(rights: number): Close {
+    const isWriter = (rights & OWNER_WRITES) !== 0;
+    this.#count(1, isWriter);
+    try {
+      this.#apply();
+    } catch (error) {
+      this.#count(-1, isWriter);
+      throw error;
+    }
     let isOver = false;
-    this.#uses += 1;
     return () => {
       if (isOver) return;
       isOver = true;
-      this.#uses -= 1;
-      if (this.#uses === 0) this.#close();
+      this.#count(-1, isWriter);
+      if (this.#uses === 0) this.close();
+      else this.#tryToApply();
     };
+  }
+
+  #count(by: number, isWriter: boolean): void {
+    this.#uses += by;
+    if (isWriter) this.#writers += by;
+  }
+
+  #apply(): void {
+    const mode = openModeOf(this.#held.stats, this.#mode, this.#writers > 0);
+    if (mode !== this.#now) chmodSync(this.#held.path, mode);
+    this.#now = mode;
+  }
+
+  #tryToApply(): void {
+    try {
+      this.#apply();
+    } catch {
+      // It gets its mode back at the end.
+    }
   }
 
   setMode(mode: number): void {
@@ -174,7 +204,7 @@ class Opened {
     removeNote(before);
   }
 
-  #close(): void {
+  close(): void {
     const id = idOf(this.#held.stats);
     open.delete(id);
     try {
@@ -189,17 +219,19 @@ class Opened {
   }
 }
 
-/** Undefined where this user cannot open it. */
-function begin(target: Target): Opened | undefined {
-  let held: Held | undefined;
+/** Throws where this user cannot open it. */
+function begin(target: Target, rights: number): Close {
+  const held = target.hold();
+  let opened: Opened | undefined;
   try {
-    held = target.hold();
     if (idOf(held.stats) !== idOf(target.stats) || !isOwn(held.stats)) throw new Error('It is another one.');
-    const opened = new Opened(target, held);
+    opened = new Opened(target, held);
+    const close = opened.use(rights);
     open.set(idOf(held.stats), opened);
-    return opened;
-  } catch {
-    held?.release();
-    return undefined;
+    return close;
+  } catch (error) {
+    if (opened) opened.close();
+    else held.release();
+    throw error;
   }
 }
