@@ -3,17 +3,7 @@
  * folder itself, whatever is renamed or planted on the way to it meanwhile.
  * Where there is no such thing, a folder is held by its path alone.
  */
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  lstatSync,
-  openSync,
-  rmdirSync,
-  statSync,
-  type BigIntStats,
-} from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, statSync, type BigIntStats } from 'node:fs';
 import { errnoOf } from '../../core/errors.js';
 import { countSpareDescriptors } from './descriptors.js';
 import type { Way } from './way.js';
@@ -147,21 +137,9 @@ export function holdAnything(path: string): { path: string; stats: BigIntStats; 
   };
 }
 
-/** Removes the folder at the end of the way, unless something is in it or somebody holds it. */
-export function removeIfEmpty({ root, components }: Way): boolean {
-  try {
-    const stats = lookForFolder({ root, components });
-    if (!stats || (open.get(idOf(stats))?.uses ?? 0) > 0) return false;
-    const parent = holdWay({ root, components: components.slice(0, -1) });
-    try {
-      rmdirSync(`${parent.path}/${components.at(-1) ?? ''}`);
-      return true;
-    } finally {
-      releaseFolder(parent);
-    }
-  } catch {
-    return false;
-  }
+/** Whether somebody holds the folder with this id now. */
+export function isHeld(id: string): boolean {
+  return (open.get(id)?.uses ?? 0) > 0;
 }
 
 /** Uses a folder that is open already. */

@@ -1,16 +1,18 @@
 /** Part files that sessions have left behind: lists them, and removes those that nobody goes on with. */
-import { existsSync } from 'node:fs';
+import { existsSync, type Dirent } from 'node:fs';
 import { lstat, readdir, stat, unlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { FtxError } from '../../core/errors.js';
 import { BLOCK_BYTES } from '../../core/entry.js';
 import type { LeftPart } from '../../core/inbox.js';
 import { readJournal } from '../disk/block-journal.js';
-import { holdWay, releaseFolder, type HeldFolder, type Way } from '../disk/held-folder.js';
+import { createFolderCursor } from '../disk/folder-cursor.js';
+import type { HeldFolder, Way } from '../disk/held-folder.js';
 import { findHolder, LOCK_SUFFIX, takeLock } from '../disk/lock.js';
 import { findOwner, givesSigns } from '../disk/owner.js';
 import { isStill } from '../disk/stillness.js';
 import { markIn, PART_SUFFIX } from '../names/part-name.js';
+import { judgeFolder, type RemoveFolder } from './left-folders.js';
 import { closeAll, MAY_CHANGE, MAY_WALK, tryOpenFolder, type Close } from './open-up.js';
 import { JOURNAL_SUFFIX, parseBinding, removePart } from './resumable-part.js';
 import { RESERVED_PREFIX } from '../names/safe-path.js';
@@ -82,11 +84,11 @@ export interface Cleaning {
   readonly isUndecided: boolean;
 }
 
-/** Does what removeOldParts does, and tells whether a second look would find more. */
+/** Does what removeOldParts does, removes empty folders that a killed receiver has left, and tells whether a second look would find more. */
 export async function cleanParts(dir: string, keepMs: number): Promise<Cleaning> {
   const removed: string[] = [];
   let isUndecided = false;
-  for await (const leftover of findLeftovers(dir)) {
+  for await (const leftover of findLeftovers(dir, judgeFolder)) {
     const fate = await removeIfOver(leftover, keepMs).catch(() => 'kept' as const);
     if (fate === 'removed') removed.push(leftover.path);
     isUndecided ||= fate === 'undecided';
@@ -157,50 +159,67 @@ interface Leftover {
   readonly makeWritable: () => void;
 }
 
+/** A folder that is to be looked into, or removed after all in it were. */
+interface Stop {
+  readonly way: readonly string[];
+  readonly remove?: RemoveFolder;
+}
+
 /**
  * Finds part files, journals and locks. Follows no link, not even one that takes the place of a folder meanwhile.
- * Folders that cannot be listed are passed over.
+ * Folders that cannot be listed are passed over. `judge` is asked of each folder below the root, before the leftovers in
+ * it, for what is done with the folder after all that is in it.
  */
-export async function* findLeftovers(root: string): AsyncGenerator<Leftover> {
-  const ways: string[][] = [[]];
-  for (let components; (components = ways.pop()) !== undefined;) {
-    const folder = tryToHold({ root, components });
-    if (!folder) continue;
-    try {
-      for (const entry of await readdir(folder.path, { withFileTypes: true }).catch(() => [])) {
-        const way = [...components, entry.name];
-        const isLink = entry.isSymbolicLink();
-        if (entry.isDirectory()) ways.push(way);
-        if (!(entry.isFile() || isLink) || !isLeftover(entry.name)) continue;
-        const closes: Close[] = [];
-        const open = (rights: number) => {
-          const close = tryOpenFolder({ root, components }, folder, rights);
-          if (close) closes.push(close);
-        };
-        try {
-          open(MAY_WALK);
-          const makeWritable = () => open(MAY_CHANGE);
-          yield { file: `${folder.path}/${entry.name}`, path: way.join('/'), isLink, makeWritable };
-        } finally {
-          closeAll(closes);
-        }
-      }
-    } finally {
-      releaseFolder(folder);
-    }
-  }
-}
-
-function tryToHold(way: Way): HeldFolder | undefined {
+export async function* findLeftovers(
+  root: string,
+  judge?: (folder: HeldFolder) => RemoveFolder | undefined,
+): AsyncGenerator<Leftover> {
+  const cursor = createFolderCursor(root);
+  const stops: Stop[] = [{ way: [] }];
   try {
-    return holdWay(way);
-  } catch {
-    return undefined;
+    for (let stop; (stop = stops.pop()) !== undefined;) {
+      const { way, remove } = stop;
+      const folder = cursor.goTo(remove ? way.slice(0, -1) : way);
+      if (!folder) continue;
+      if (remove) {
+        await remove(folder, way.at(-1) ?? '');
+        continue;
+      }
+      const removal = way.length > 0 ? judge?.(folder) : undefined;
+      if (removal) stops.push({ way, remove: removal });
+      for (const entry of await readdir(folder.path, { withFileTypes: true }).catch(() => [])) {
+        if (entry.isDirectory()) stops.push({ way: [...way, entry.name] });
+        else if (isLeftover(entry)) yield* openLeftover({ root, components: way }, folder, entry);
+      }
+    }
+  } finally {
+    cursor.close();
   }
 }
 
-function isLeftover(name: string): boolean {
+function* openLeftover(way: Way, folder: HeldFolder, entry: Dirent): Generator<Leftover> {
+  const closes: Close[] = [];
+  const open = (rights: number) => {
+    const close = tryOpenFolder(way, folder, rights);
+    if (close) closes.push(close);
+  };
+  try {
+    open(MAY_WALK);
+    yield {
+      file: `${folder.path}/${entry.name}`,
+      path: [...way.components, entry.name].join('/'),
+      isLink: entry.isSymbolicLink(),
+      makeWritable: () => open(MAY_CHANGE),
+    };
+  } finally {
+    closeAll(closes);
+  }
+}
+
+function isLeftover(entry: Dirent): boolean {
+  const { name } = entry;
   return (
+    (entry.isFile() || entry.isSymbolicLink()) &&
     name.startsWith(RESERVED_PREFIX) &&
     [PART_SUFFIX, JOURNAL_SUFFIX, LOCK_SUFFIX].some((suffix) => name.endsWith(suffix))
   );

@@ -6,15 +6,8 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, opendirSync } from 'node:fs';
-import {
-  holdWay,
-  identify,
-  lookForFolder,
-  releaseFolder,
-  removeIfEmpty,
-  type HeldFolder,
-  type Way,
-} from '../disk/held-folder.js';
+import { removeIfEmpty } from '../disk/empty-folders.js';
+import { holdWay, identify, lookForFolder, releaseFolder, type HeldFolder, type Way } from '../disk/held-folder.js';
 import type { Ledger } from './ledger.js';
 import { MAY_CHANGE, tryOpenFolder, type Close } from './open-up.js';
 import { findUsualFolderMode } from './usual-mode.js';
@@ -202,7 +195,7 @@ function removeFrom(way: Way): boolean {
 }
 
 /** Whether a folder still is as ftx has made it. */
-function isUnfinished({ stats }: Looked): boolean {
+export function isUnfinished({ stats }: Looked): boolean {
   return (stats.mode & COMPARED_BITS) === BigInt(PRIVATE_MODE);
 }
 

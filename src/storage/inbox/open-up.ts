@@ -124,7 +124,8 @@ export function setModeAfterwards(stats: BigIntStats, mode: number): boolean {
   return opened !== undefined;
 }
 
-function isOwn({ uid }: BigIntStats): boolean {
+/** Whether this user owns it. */
+export function isOwn({ uid }: BigIntStats): boolean {
   return uid === OWN_USER;
 }
 

@@ -5,6 +5,7 @@ import type { PartFile } from '../../core/sink.js';
 import { diskError, showPath } from '../disk/disk-error.js';
 import type { Durability } from '../disk/durability.js';
 import type { GroupMember } from '../disk/group-sync.js';
+import { keepFolder } from '../disk/empty-folders.js';
 import {
   HOLDS_BY_DESCRIPTOR,
   holdWay,
@@ -71,41 +72,37 @@ export function createPlace(options: PlaceOptions): HeldPlace {
   const { root, path, folder, closes, durability, assertSameInbox, onClose } = options;
   const way = { root, components: path.parents };
   const device = String(folder.stats.dev);
-  let held: HeldFolder | undefined = folder;
+  const hold = createHold(way, folder);
   let isOver = false;
-
-  function unhold(): void {
-    if (held) releaseFolder(held);
-    held = undefined;
-  }
 
   function close(isUsed: boolean): void {
     if (isOver) return;
     isOver = true;
-    unhold();
+    hold.release();
     onClose(isUsed);
     closeAll(closes);
   }
 
-  function hold(): HeldFolder {
+  function findFolder(): HeldFolder {
     if (isOver) throw new Error('The place was used after its end.');
-    return (held ??= holdWay(way));
+    return hold.find();
   }
 
   return {
     path,
     get folder() {
-      return hold().path;
+      return findFolder().path;
     },
     ground: { device, way },
     durability,
     member: durability.join(device, folder.path),
     makeWritable() {
-      if (!isOver) closes.push(openFolder(way, hold(), MAY_CHANGE));
+      if (!isOver) closes.push(openFolder(way, findFolder(), MAY_CHANGE));
     },
-    whileWritable: (work) => thenClose(() => openFolder(way, hold(), MAY_CHANGE), work),
-    makeReadable: (name, stats) => openFile(way, `${hold().path}/${name}`, name, stats),
+    whileWritable: (work) => thenClose(() => openFolder(way, findFolder(), MAY_CHANGE), work),
+    makeReadable: (name, stats) => openFile(way, `${findFolder().path}/${name}`, name, stats),
     assertUnmoved() {
+      const held = hold.held();
       if (!HOLDS_BY_DESCRIPTOR || !held) return;
       const why = findMove(way, held, path.text);
       if (!why) return;
@@ -113,10 +110,37 @@ export function createPlace(options: PlaceOptions): HeldPlace {
       throw why;
     },
     releaseDescriptor() {
-      if (isCrowded()) unhold();
+      if (isCrowded()) hold.rest();
     },
     release: () => close(true),
     discard: () => close(false),
+  };
+}
+
+/** Begins with the folder held. */
+function createHold(way: Way, folder: HeldFolder) {
+  let held: HeldFolder | undefined = folder;
+  let forget: (() => void) | undefined;
+
+  function release(): void {
+    if (held) releaseFolder(held);
+    held = undefined;
+    forget?.();
+    forget = undefined;
+  }
+
+  return {
+    held: () => held,
+    /** Holds the folder again if it is not held. */
+    find: () => (held ??= holdWay(way)),
+    /** Releases the folder until it is needed. It is not removed meanwhile, although it may be empty. */
+    rest(): void {
+      if (!held) return;
+      const keep = keepFolder(held.id);
+      release();
+      forget = keep;
+    },
+    release,
   };
 }
 
