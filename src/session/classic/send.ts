@@ -4,6 +4,7 @@ import type { Connection } from '../../core/connection.js';
 import { FtxError } from '../../core/errors.js';
 import type { Source } from '../../core/source.js';
 import { createByteReader, type ByteReader } from '../../protocol/byte-reader.js';
+import { MIN_BYTES_PER_SECOND } from '../../protocol/constants.js';
 import { slowestMs } from '../../protocol/pace.js';
 import { within } from '../../protocol/watch.js';
 import { secondsSince, type Tally } from '../tally.js';
@@ -12,8 +13,9 @@ import { ascii, READY, toBytes, withConnection, type ClassicOptions } from './co
 /** No more than this is read of an answer other than `ready`. */
 const MAX_REFUSAL_BYTES = 200;
 
-/** Bytes that go out together: few, so that a receiver that takes no more is left soon. */
-const PIECE_BYTES = 16 * 1024;
+/** Bytes that go out together: few, so that a receiver that takes no more is left soon, and enough to be fast. */
+const MIN_PIECE_BYTES = 16 * 1024;
+const MAX_PIECE_BYTES = 64 * 1024;
 /** Bytes that the system may have yet when all is sent, and that a slow receiver has to take before it closes. */
 const BUFFERED_BYTES = 256 * 1024;
 
@@ -51,10 +53,11 @@ export async function sendClassic(
     );
     // From here on the receiver says nothing, and what goes out slowly is seen to move only when all of it is out.
     watched.stop();
-    const limitMs = (length: number) => slowestMs(length, options.timeouts.idleMs);
+    const { idleMs } = options.timeouts;
+    const limitMs = (length: number) => slowestMs(length, idleMs);
     let bytes = 0;
     for await (const block of source.blocks(0)) {
-      for (const piece of split(block))
+      for (const piece of split(block, idleMs))
         await within(limitMs(piece.length), watched, 'take more', watched.write([piece]));
       bytes += block.length;
       tally.emit({ type: 'progress', path, bytes, size, total: null });
@@ -66,8 +69,11 @@ export async function sendClassic(
   });
 }
 
-function* split(block: Uint8Array): Generator<Uint8Array> {
-  for (let at = 0; at < block.length; at += PIECE_BYTES) yield block.subarray(at, at + PIECE_BYTES);
+/** Pieces that the slowest receiver takes in `idleMs`, within limits. */
+function* split(block: Uint8Array, idleMs: number): Generator<Uint8Array> {
+  const bytes = (MIN_BYTES_PER_SECOND * idleMs) / 1000;
+  const length = Math.round(Math.min(MAX_PIECE_BYTES, Math.max(MIN_PIECE_BYTES, bytes)));
+  for (let at = 0; at < block.length; at += length) yield block.subarray(at, at + length);
 }
 
 /** Throws FtxError `refused`, `lost` or `protocol` unless the receiver answers `ready`. */
