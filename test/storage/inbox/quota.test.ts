@@ -125,6 +125,20 @@ describe('a quota', () => {
     expect(await quota.left(5 * BLOCK_BYTES)).toBe(5 * BLOCK_BYTES);
   });
 
+  it('takes nothing for a link that another session makes at the same time', async () => {
+    const dir = await tempDir();
+    await mkdir(join(dir, 'd'));
+    const quota = await createQuota(dir, BLOCK_BYTES);
+    const release = vi.spyOn(quota, 'release');
+    const add = quota.add.bind(quota);
+    vi.spyOn(quota, 'add').mockImplementation(async (...args) => {
+      await symlink('one', join(dir, 'd', 'l'));
+      return add(...args);
+    });
+    expect(await sinkOf(dir, quota).place(offerLink('d/l', 'one'))).toEqual({ as: 'd/l', already: true });
+    expect(release.mock.calls).toEqual([[4096]]);
+  });
+
   it('counts a block that comes twice once, and what is kept of a broken transfer as long as it is there', async () => {
     const dir = await tempDir();
     const quota = await createQuota(dir, 100 * BLOCK_BYTES);
