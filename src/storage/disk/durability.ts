@@ -7,7 +7,7 @@ import { GroupSync, type GroupMember } from './group-sync.js';
 import { descriptorOf, identify, type HeldFolder } from './held-folder.js';
 
 export interface Durability {
-  /** Call it before a file on this device is written, in the folder at `folder`. Undefined where each file is synced by itself. */
+  /** Call it before a file on this device is written, in the folder at `folder`. Undefined where each file is synced by itself. The caller has to leave. */
   join(device: string, folder: string): GroupMember | undefined;
   /** Makes the content and the attributes of a file durable, or those of a folder. `member`: together with others that wait. */
   file(file: { readonly fd: number; sync(): Promise<void> }, member?: GroupMember): Promise<void>;
@@ -57,13 +57,13 @@ export const LEFT_TO_THE_SYSTEM: Durability = {
   made: () => undefined,
 };
 
-/** Process-wide, by device. The descriptor that each of them holds keeps the device from becoming another file system. */
+/** Process-wide, by device, while files need them; undefined where there are none. The descriptor of each keeps the device from becoming another file system. */
 const groups = new Map<string, GroupSync | undefined>();
 
 function findGroup(device: string, folder: string): GroupSync | undefined {
   if (!groups.has(device)) {
     const all = openFileSystemSync(folder);
-    groups.set(device, all && new GroupSync(all));
+    groups.set(device, all && new GroupSync(all, () => groups.delete(device)));
   }
   return groups.get(device);
 }

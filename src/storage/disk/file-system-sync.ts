@@ -16,6 +16,8 @@ export interface FileSystemSync {
   sync(): Promise<void>;
   /** Whether sync() is worth a try. */
   isAvailable(): boolean;
+  /** Ends the helper, and leaves the disk, so that it can be unmounted. Not to be called while a sync is under way. */
+  close(): void;
 }
 
 /** The numbers by which Linux calls ext4, XFS and Btrfs: the file systems that are known to count their failures. */
@@ -64,23 +66,33 @@ export function isSince(version: string, [major, minor]: readonly [number, numbe
 }
 
 function createSync([program, ...args]: Command, fd: number): FileSystemSync {
-  let helper: Promise<(() => Promise<string>) | undefined> | undefined;
+  let helper: Promise<Helper | undefined> | undefined;
   let isBroken = false;
 
   return {
     isAvailable: () => !isBroken,
     async sync() {
-      const ask = await (helper ??= startHelper(program, args, fd).catch(() => undefined));
-      const answer = await ask?.();
+      const started = await (helper ??= startHelper(program, args, fd).catch(() => undefined));
+      const answer = await started?.ask();
       if (answer === '0\n') return;
       isBroken ||= answer === undefined || !/^\d+\n$/.test(answer);
       throw new Error(`The file system was not synchronised: ${answer ?? 'there is no helper'}.`);
     },
+    close() {
+      isBroken = true;
+      closeSync(fd);
+      void helper?.then((started) => started?.end());
+    },
   };
 }
 
-/** Starts the helper, and returns the function that has it sync and resolves with what it prints: nothing once it is gone. */
-async function startHelper(program: string, args: readonly string[], fd: number): Promise<() => Promise<string>> {
+interface Helper {
+  /** Has the helper sync, and resolves with what it prints: nothing once it is gone. */
+  ask(): Promise<string>;
+  end(): void;
+}
+
+async function startHelper(program: string, args: readonly string[], fd: number): Promise<Helper> {
   const { spawn } = await import('node:child_process');
   const child = spawn(program, args, {
     env: {},
@@ -106,7 +118,7 @@ async function startHelper(program: string, args: readonly string[], fd: number)
   // While no file waits, the helper keeps nobody from leaving; it ends with this process.
   const streams = [child, stdin, stdout] as readonly { ref?(): void; unref?(): void }[];
   for (const one of streams) one.unref?.();
-  return () =>
+  const ask = () =>
     new Promise<string>((resolve) => {
       if (isGone) return resolve('');
       for (const one of streams) one.ref?.();
@@ -116,4 +128,5 @@ async function startHelper(program: string, args: readonly string[], fd: number)
       };
       stdin.write('s');
     });
+  return { ask, end: () => void stdin.end() };
 }

@@ -16,6 +16,8 @@ const FIRST_ALL_MS = 8;
 const LATE_MS = 1000;
 /** With each single sync, the last measure of the whole file system loses so much of its weight, so that it is tried again. */
 const FADE = 0.995;
+/** Milliseconds without a file after which the disk is left. */
+const LINGER_MS = 500;
 
 interface Waiting {
   /** Syncs the file by itself. */
@@ -31,10 +33,13 @@ interface Waiting {
 export interface GroupMember {
   /** Resolves once the file is durable, and throws what `single` throws, which syncs the file by itself. */
   sync(single: () => Promise<void>): Promise<void>;
+  /** The file is durable, or nobody waits for it any more. To be called once. */
+  leave(): void;
 }
 
 export class GroupSync {
   readonly #all: FileSystemSync;
+  readonly #onLeft: () => void;
   /** Files that the next sync of the file system takes along. */
   #waiting: Waiting[] = [];
   /** Files that no such sync takes along. */
@@ -43,17 +48,24 @@ export class GroupSync {
   #isSharing = false;
   /** How often a sync of the file system has failed. */
   #failures = 0;
+  #members = 0;
+  #leaving: NodeJS.Timeout | undefined;
   #singleMs = FIRST_SINGLE_MS;
   #allMs = FIRST_ALL_MS;
 
-  constructor(all: FileSystemSync) {
+  /** `onLeft`: called when no file has needed the group for a while. The group is not to be used after that. */
+  constructor(all: FileSystemSync, onLeft: () => void) {
     this.#all = all;
+    this.#onLeft = onLeft;
   }
 
   /** Call it before the first byte of a file is written. */
   join(): GroupMember {
     const failures = this.#failures;
+    this.#members += 1;
+    clearTimeout(this.#leaving);
     return {
+      leave: () => this.#leave(),
       sync: (single) =>
         new Promise((resolve, reject) => {
           const file = { single, resolve, reject, isStarted: false, isDone: false };
@@ -62,6 +74,15 @@ export class GroupSync {
           this.#next();
         }),
     };
+  }
+
+  #leave(): void {
+    this.#members -= 1;
+    if (this.#members > 0) return;
+    this.#leaving = setTimeout(() => {
+      this.#all.close();
+      this.#onLeft();
+    }, LINGER_MS).unref();
   }
 
   #next(): void {

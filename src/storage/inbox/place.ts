@@ -72,12 +72,14 @@ export function createPlace(options: PlaceOptions): HeldPlace {
   const { root, path, folder, closes, durability, assertSameInbox, onClose } = options;
   const way = { root, components: path.parents };
   const device = String(folder.stats.dev);
+  const member = durability.join(device, folder.path);
   const hold = createHold(way, folder);
   let isOver = false;
 
   function close(isUsed: boolean): void {
     if (isOver) return;
     isOver = true;
+    member?.leave();
     hold.release();
     onClose(isUsed);
     closeAll(closes);
@@ -95,7 +97,7 @@ export function createPlace(options: PlaceOptions): HeldPlace {
     },
     ground: { device, way },
     durability,
-    member: durability.join(device, folder.path),
+    member,
     makeWritable() {
       if (!isOver) closes.push(openFolder(way, findFolder(), MAY_CHANGE));
     },

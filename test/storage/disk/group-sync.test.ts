@@ -26,12 +26,19 @@ interface File {
 let all: Calls;
 let isAvailable: boolean;
 let group: GroupSync;
-const fileSystem: FileSystemSync = { sync: () => all.run(), isAvailable: () => isAvailable };
+let isClosed: boolean;
+let isLeft: boolean;
+const fileSystem: FileSystemSync = {
+  sync: () => all.run(),
+  isAvailable: () => isAvailable,
+  close: () => (isClosed = true),
+};
 
 beforeEach(() => {
   all = createCalls();
   isAvailable = true;
-  group = new GroupSync(fileSystem);
+  isClosed = isLeft = false;
+  group = new GroupSync(fileSystem, () => (isLeft = true));
   vi.useFakeTimers();
   return () => vi.useRealTimers();
 });
@@ -155,4 +162,19 @@ it('syncs each file by itself where there is no helper', () => {
   const files = addFiles(40);
   expect(all.calls).toHaveLength(0);
   expect(singles(files).filter((count) => count === 1)).toHaveLength(4);
+});
+
+it('leaves the disk once no file has needed it for a while', async () => {
+  const members = [group.join(), group.join()];
+  members[0]!.leave();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect([isClosed, isLeft]).toEqual([false, false]);
+  members[1]!.leave();
+  await vi.advanceTimersByTimeAsync(100);
+  const next = group.join();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect([isClosed, isLeft]).toEqual([false, false]);
+  next.leave();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect([isClosed, isLeft]).toEqual([true, true]);
 });
