@@ -118,8 +118,8 @@ export interface Sink {
    * abort of `signal` ends that wait.
    */
   open(offer: Entry, vouched?: Vouched, signal?: AbortSignal): Promise<PartFile | PresentFile | DeliveredFile>;
-  /** Makes an offered directory or symlink. It is durable when this resolves, if the sink is. */
-  place(offer: Entry): Promise<Placed>;
+  /** Makes an offered directory or symlink. It is durable when this resolves, if the sink is. May wait like open. */
+  place(offer: Entry, signal?: AbortSignal): Promise<Placed>;
   /** Call it after the sender's goodbye: parent folders that were made and never offered get the mode of any new folder. Never fails. */
   finish(): void;
 }

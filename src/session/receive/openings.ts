@@ -96,7 +96,7 @@ export function createOpenings({ sink, bringer, proofs, slots, onUse, signal }: 
     },
     async place({ id, offer }) {
       if (offer.path.length <= MAX_PATH_CHARS) await takeSlot(id);
-      return sink.place(offer);
+      return sink.place(offer, signal);
     },
     takeSlot,
     noteMoved: (id) => turns.noteMoved(id),

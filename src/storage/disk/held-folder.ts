@@ -78,7 +78,7 @@ export function holdRoot(root: string): HeldFolder {
   return expectFolder(holdFolder(root, true));
 }
 
-function expectFolder(found: HeldFolder | Obstacle): HeldFolder {
+export function expectFolder(found: HeldFolder | Obstacle): HeldFolder {
   if (typeof found === 'object') return found;
   throw Object.assign(new Error('the folder is gone'), { code: found === 'missing' ? 'ENOENT' : 'ENOTDIR' });
 }
@@ -137,9 +137,9 @@ export function holdAnything(path: string): { path: string; stats: BigIntStats; 
   };
 }
 
-/** Whether somebody holds the folder with this id now. */
-export function isHeld(id: string): boolean {
-  return (open.get(id)?.uses ?? 0) > 0;
+/** How many hold the folder with this id now. */
+export function countHolders(id: string): number {
+  return open.get(id)?.uses ?? 0;
 }
 
 /** Uses a folder that is open already. */

@@ -25,11 +25,11 @@ const underWay = new Map<string, Promise<void>>();
 export interface Entrance {
   /**
    * Holds the folder in which the path is, and opens what is closed on the way. Throws FtxError `bad-parent` where
-   * something else has a name on the way, `denied` for what cannot be opened, and `no-space`.
+   * something else has a name on the way, `denied` for what cannot be opened, `no-space`, and the reason of the signal.
    */
-  walk(path: EntryPath): Promise<Walked>;
+  walk(path: EntryPath, signal?: AbortSignal): Promise<Walked>;
   /** Holds the folder at the end of the way. Throws FtxError `no-space` when there is no room to make it, and `denied`. */
-  enter(parent: Parent, components: readonly string[]): Promise<HeldFolder | 'other'>;
+  readonly enter: (parent: Parent, components: readonly string[]) => Promise<HeldFolder | 'other'>;
 }
 
 export interface Walked {
@@ -63,12 +63,18 @@ export function createEntrance(options: EntranceOptions): Entrance {
   const enter = createEnter(options);
 
   /** Each folder is held until the next one is. */
-  async function descend({ parents: components, text: entry }: EntryPath, closes: Close[]): Promise<HeldFolder> {
+  async function descend(
+    { parents: components, text: entry }: EntryPath,
+    closes: Close[],
+    signal: AbortSignal | undefined,
+  ): Promise<HeldFolder> {
     let folder = holdRoot(root);
     for (const [depth, component] of components.entries()) {
       const from = folder;
       const writable: Close[] = [];
       try {
+        // A session that is over gets no more folders.
+        signal?.throwIfAborted();
         const way = { root, components: components.slice(0, depth) };
         closes.push(openFolder(way, from, MAY_WALK));
         const ground = { device: String(from.stats.dev), way };
@@ -87,11 +93,11 @@ export function createEntrance(options: EntranceOptions): Entrance {
 
   return {
     enter,
-    async walk(path) {
+    async walk(path, signal) {
       const closes: Close[] = [];
       let folder: HeldFolder | undefined;
       try {
-        folder = await descend(path, closes);
+        folder = await descend(path, closes, signal);
         closes.push(openToUse({ root, components: path.parents }, folder));
         return { folder, closes };
       } catch (error) {

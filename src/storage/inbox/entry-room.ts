@@ -35,16 +35,18 @@ export function createEntryRoom({ space, quota }: Limits): EntryRoom {
   const release = () => quota?.release(roundUp(0));
   return {
     async add(ground, path, make) {
-      await space?.at(ground).takeEntry(path);
-      if (!quota) return make();
+      const settle = await space?.at(ground).takeEntry(path);
       let isMade = false;
-      await quota.add(path, roundUp(0), () => Promise.resolve());
+      let isCounted = false;
       try {
+        await quota?.add(path, roundUp(0), () => Promise.resolve());
+        isCounted = true;
         const made = await make();
         isMade = true;
         return made;
       } finally {
-        if (!isMade) release();
+        settle?.(isMade);
+        if (isCounted && !isMade) release();
       }
     },
     release,

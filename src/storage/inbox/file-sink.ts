@@ -8,6 +8,7 @@
  * 2. Place. folders.ts walks down from the receive folder (entrance.ts), holds each folder by a descriptor
  *    (disk/held-folder) and follows no link. Folders that are missing are made, private and durable, and made-folders.ts
  *    remembers who made them, in the ledger too. If the file does not come, those that nothing else uses are removed.
+ *    unproven-folders.ts bounds how many stand for entries that have not come.
  *    A folder whose mode closes it for writing is open while the part is made, and from the commit to its end
  *    (open-up.ts). One that this user may not look into is open for that as long as an entry is on its way into it.
  * 3. Decision. names/conflict looks at what stands under the name: receive the file, refuse it, compare its content as it
@@ -69,6 +70,7 @@ import { placeDirectory, placeLink } from './placing.js';
 import { createPlan, tooManyError } from './plan.js';
 import type { Quota } from './quota.js';
 import type { Space } from './space.js';
+import type { createUnprovenFolders } from './unproven-folders.js';
 import type { YieldingParts } from './yielding-parts.js';
 
 export type { ConflictPolicy } from '../names/conflict.js';
@@ -93,6 +95,8 @@ export interface FileSinkOptions {
   readonly sync?: boolean | undefined;
   /** The bytes that the folder may hold. Without it, the folder may fill the disk. */
   readonly quota?: Quota | undefined;
+  /** Bounds the folders that stand for entries which have not come. Without it, there may be any number. */
+  readonly unproven?: ReturnType<typeof createUnprovenFolders> | undefined;
   /** Parts that give way. Without it, none does. */
   readonly parts?: YieldingParts | undefined;
   /** Files, links and folders that one session may bring. Default: any number. */
@@ -125,14 +129,15 @@ export function createFileSink(options: FileSinkOptions): Sink {
     made,
     room,
     assertSameInbox: options.assertSameInbox,
+    unproven: options.unproven?.join(),
   });
   const session = { ...options, ...limits, isKnown, maxFiles, folders, room };
   const countEntry = createCounter(maxFiles, folders);
   let lastFolder: Promise<unknown> = Promise.resolve();
 
   // Folders are made in the order of their offers, because making a folder changes the time of its parent.
-  function placeFolder(offer: Entry): Promise<Placed> {
-    const placed = lastFolder.then(() => placeDirectory(session, offer));
+  function placeFolder(offer: Entry, signal: AbortSignal | undefined): Promise<Placed> {
+    const placed = lastFolder.then(() => placeDirectory(session, offer, signal));
     lastFolder = placed.catch(() => undefined);
     return placed;
   }
@@ -146,12 +151,12 @@ export function createFileSink(options: FileSinkOptions): Sink {
         countEntry(offer);
         return openFile(session, { ...offer, mode: chooseFileMode(offer, fileMode) }, vouched, signal);
       }),
-    place: (offer) =>
+    place: (offer, signal) =>
       explain(offer, () => {
         options.assertSameInbox?.();
         countEntry(offer);
-        if (offer.kind === 'directory') return placeFolder(offer);
-        if (offer.kind === 'symlink') return placeLink(session, offer);
+        if (offer.kind === 'directory') return placeFolder(offer, signal);
+        if (offer.kind === 'symlink') return placeLink(session, offer, signal);
         throw unsupportedError(offer);
       }),
     finish: () => folders.finish(),

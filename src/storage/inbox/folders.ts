@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { FtxError } from '../../core/errors.js';
 import { showPath } from '../disk/disk-error.js';
 import { holdKnown, lookForFolder, type HeldFolder } from '../disk/held-folder.js';
-import { createEntrance, type EntranceOptions } from './entrance.js';
+import { removeUpwards } from '../disk/empty-folders.js';
+import { createEntrance, type EntranceOptions, type Walked } from './entrance.js';
 import type { MadeFolders } from './made-folders.js';
-import { isAnythingOpen, MAY_READ, openFolder, type Close } from './open-up.js';
+import { isAnythingOpen, MAY_CHANGE, MAY_READ, openFolder, tryOpenFolder, type Close } from './open-up.js';
 import { createPlace, type HeldPlace, type Place } from './place.js';
 import type { EntryPath } from '../names/safe-path.js';
+import type { UnprovenFolders } from './unproven-folders.js';
 
 /** The longest path on Linux, with the NUL at its end. */
 const PATH_MAX = 4096;
@@ -24,8 +26,11 @@ export type Found =
   | 'other';
 
 export interface Folders {
-  /** Holds the place of an entry, and makes the parents that are missing. Throws FtxError `bad-parent`, or `bad-name` if the path is too long. */
-  find(path: EntryPath): Promise<HeldPlace>;
+  /**
+   * Holds the place of an entry, and makes the parents that are missing. While too many stand for entries that have not
+   * come, it waits. Throws FtxError `bad-parent`, `bad-name` if the path is too long, or the reason of the signal.
+   */
+  find(path: EntryPath, signal?: AbortSignal): Promise<HeldPlace>;
   readonly made: Pick<MadeFolders, 'count'>;
   /** Whether the sender has made the folder, in this session or before. The receive folder is nobody's. */
   isOwn(components: readonly string[]): Promise<boolean>;
@@ -48,46 +53,36 @@ function notePlace(folder: string): () => void {
   };
 }
 
-export function createFolders(options: EntranceOptions): Folders {
-  const { root, durability, made, room, assertSameInbox } = options;
-  const entrance = createEntrance(options);
-  /** The parents of the last entry: as long as they are the same, there is nothing new to note of them. */
-  let lastParents: string | undefined;
+export interface FoldersOptions extends EntranceOptions {
+  /** Without it, any number of folders may stand for entries that have not come. */
+  readonly unproven?: UnprovenFolders | undefined;
+}
 
-  /** Removes, from the deepest up, the folders that were made for an entry that did not come. */
-  function removeUnused(parents: readonly string[]): void {
-    for (let depth = parents.length; depth > 0; depth--) {
-      const components = parents.slice(0, depth);
-      if (places.has(join(root, ...components)) || !made.removeIfUnused(components)) return;
-      room.release();
-    }
-  }
+export function createFolders(options: FoldersOptions): Folders {
+  const { root, durability, made, assertSameInbox } = options;
+  const ways = createWays(options);
 
   /** Returns the place of an entry. `folder`, which is held for the entry, is released with the place, and `closes` are called. */
   function openPlace(path: EntryPath, folder: HeldFolder, closes: Close[]): HeldPlace {
     const forget = notePlace(join(root, ...path.parents));
     const onClose = (isUsed: boolean) => {
       forget();
-      if (!isUsed) removeUnused(path.parents);
+      if (!isUsed) ways.removeUnused(path.parents);
     };
     return createPlace({ root, path, folder, closes, durability, assertSameInbox, onClose });
   }
 
   return {
     made,
-    async find(path) {
+    async find(path, signal) {
       assertLength(root, path.text);
-      const parents = path.sibling('');
-      const isKnown = parents === lastParents && !isAnythingOpen();
-      const known = isKnown ? holdKnown({ root, components: path.parents }) : undefined;
-      const { folder, closes } = known ? { folder: known, closes: [] } : await entrance.walk(path);
-      lastParents = parents;
+      const { folder, closes } = await ways.walk(path, signal);
       return openPlace(path, folder, closes);
     },
     async make(place) {
       const { folder, ground, path } = place;
       const parent = { folder, ground, entry: path.text, makeWritable: () => place.makeWritable() };
-      const found = await entrance.enter(parent, path.components);
+      const found = await ways.enter(parent, path.components);
       if (found === 'other') return found;
       const way = { root, components: path.components };
       const isOwn = await made.markOffered(path.text, found);
@@ -98,6 +93,66 @@ export function createFolders(options: EntranceOptions): Folders {
       return stats !== undefined && made.isOwn(components.join('/'), { stats });
     },
     finish: () => made.applyUsualModes(),
+  };
+}
+
+/** The ways down to the folders of entries, and back when no entry came. */
+function createWays(options: FoldersOptions) {
+  const { root, made, room, unproven } = options;
+  const entrance = createEntrance(options);
+  /** The parents of the last entry: as long as they are the same, there is nothing new to note of them. */
+  let lastParents: string | undefined;
+
+  /** Removes, from the deepest up, the folders that were made for an entry that did not come. */
+  function removeUnused(parents: readonly string[]): void {
+    removeUpwards(
+      { root, components: parents },
+      {
+        judge(components, stats) {
+          const path = components.join('/');
+          if (places.has(join(root, path)) || !made.isUnused(path, { stats })) return undefined;
+          return () => {
+            made.noteRemoved(path, { stats });
+            room.release();
+          };
+        },
+        openUp: (way, folder) => tryOpenFolder(way, folder, MAY_CHANGE),
+      },
+    );
+  }
+
+  /** How many folders have to be made on the way. */
+  function countMissing(parents: readonly string[]): number {
+    let found = parents.length;
+    while (found > 0 && !lookForFolder({ root, components: parents.slice(0, found) })) found -= 1;
+    return parents.length - found;
+  }
+
+  /** Takes the way through folders that may have to be made. What was made on a way that ends before is removed. */
+  async function walkAnew(path: EntryPath, signal: AbortSignal | undefined): Promise<Walked> {
+    const missing = countMissing(path.parents);
+    const prove = missing > 0 ? await unproven?.take(missing, signal) : undefined;
+    try {
+      const { folder, closes } = await entrance.walk(path, signal);
+      return { folder, closes: prove ? [...closes, prove] : closes };
+    } catch (error) {
+      removeUnused(path.parents);
+      prove?.();
+      throw error;
+    }
+  }
+
+  return {
+    enter: entrance.enter,
+    removeUnused,
+    async walk(path: EntryPath, signal: AbortSignal | undefined): Promise<Walked> {
+      const parents = path.sibling('');
+      const isKnown = parents === lastParents && !isAnythingOpen();
+      const known = isKnown ? holdKnown({ root, components: path.parents }) : undefined;
+      const walked = known ? { folder: known, closes: [] } : await walkAnew(path, signal);
+      lastParents = parents;
+      return walked;
+    },
   };
 }
 

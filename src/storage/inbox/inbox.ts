@@ -13,6 +13,7 @@ import { prepareFolder } from './prepare-folder.js';
 import { createQuota } from './quota.js';
 import { watchInbox } from './same-inbox.js';
 import { createSpace } from './space.js';
+import { createUnprovenFolders } from './unproven-folders.js';
 import { createYieldingParts } from './yielding-parts.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -52,7 +53,8 @@ export async function openFolderInbox(options: FolderInboxOptions): Promise<Fold
   const ledger = options.ledger ? openLedger(dir) : undefined;
   const modes = { fileMode, dirMode };
   const space = createSpace(undefined, parts);
-  const shared = { dir, maxSize, maxFiles, sync, ...modes, quota, fold: await probeFold(dir), space, parts };
+  const unproven = createUnprovenFolders();
+  const shared = { dir, unproven, maxSize, maxFiles, sync, ...modes, quota, fold: await probeFold(dir), space, parts };
   const assertSameInbox = await watchInbox(dir, options.ledger);
   const stopCleaning = startCleaning(dir, keepPartsMs);
   return {

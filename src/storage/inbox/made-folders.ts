@@ -6,10 +6,8 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, opendirSync } from 'node:fs';
-import { removeIfEmpty } from '../disk/empty-folders.js';
-import { holdWay, identify, lookForFolder, releaseFolder, type HeldFolder, type Way } from '../disk/held-folder.js';
+import { holdWay, identify, releaseFolder, type HeldFolder } from '../disk/held-folder.js';
 import type { Ledger } from './ledger.js';
-import { MAY_CHANGE, tryOpenFolder, type Close } from './open-up.js';
 import { findUsualFolderMode } from './usual-mode.js';
 
 /**
@@ -17,6 +15,8 @@ import { findUsualFolderMode } from './usual-mode.js';
  * bit marks the folder as unfinished, in case this process is killed: in a private folder the bit has no other effect.
  */
 export const PRIVATE_MODE = 0o1700;
+/** Of an empty unfinished folder that another sender was told of: without the mark, nobody removes it as a leftover. */
+const KEPT_MODE = PRIVATE_MODE & 0o777;
 /** All mode bits but setgid, which a new folder has from its parent. */
 const COMPARED_BITS = 0o5777n;
 const SETGID = 0o2000;
@@ -36,6 +36,8 @@ const unfinished = new Set<number>();
 /** Process-wide, the oldest first: folders that got mode and time, by the same hash. */
 const finished = new Set<number>();
 const secret = randomBytes(16);
+/** Process-wide, the oldest first: unfinished folders that a sender was told of which has not made them, by the hash without a maker. */
+const told = new Set<number>();
 
 /** What is looked at of a folder. */
 type Looked = Pick<HeldFolder, 'stats'>;
@@ -51,9 +53,11 @@ export interface MadeFolders {
   /** Whether the same maker has made this very folder, in this session or before. */
   isOwn(path: string, folder: Looked): Promise<boolean>;
   /** Notes that the folder was offered. Resolves with whether it is the maker's own, so that the offer gives it mode and time. */
-  markOffered(path: string, folder: Looked): Promise<boolean>;
-  /** Removes the folder if its maker never offered it, and if it is empty and not held. Returns false if it stays. */
-  removeIfUnused(components: readonly string[]): boolean;
+  markOffered(path: string, folder: Pick<HeldFolder, 'path' | 'stats'>): Promise<boolean>;
+  /** Whether this maker has made the folder, and nobody was told that it is there. */
+  isUnused(path: string, folder: Looked): boolean;
+  /** Forgets a folder that was removed. */
+  noteRemoved(path: string, folder: Looked): void;
   /** Folders that were never offered get the permissions of any new folder. Never fails. */
   applyUsualModes(): void;
 }
@@ -112,18 +116,20 @@ class FoldersOfSession implements MadeFolders {
     return made?.maker === this.#maker && made.folder === identify(folder.stats);
   }
 
-  async markOffered(path: string, folder: Looked): Promise<boolean> {
-    return this.#finish(path, folder) || this.isOwn(path, folder);
+  async markOffered(path: string, folder: Pick<HeldFolder, 'path' | 'stats'>): Promise<boolean> {
+    const isOwn = this.#finish(path, folder) || (await this.isOwn(path, folder));
+    if (!isOwn && isUnfinished(folder)) this.#keepForOthers(path, folder);
+    return isOwn;
   }
 
-  removeIfUnused(components: readonly string[]): boolean {
-    const way = { root: this.#root, components };
-    const [path, stats] = [components.join('/'), lookForFolder(way)];
-    if (!stats || !unfinished.has(this.#keyOf(path, { stats })) || !removeFrom(way)) return false;
-    unfinished.delete(this.#keyOf(path, { stats }));
+  isUnused(path: string, folder: Looked): boolean {
+    return unfinished.has(this.#keyOf(path, folder)) && !told.has(this.#keyOf(path, folder, ''));
+  }
+
+  noteRemoved(path: string, folder: Looked): void {
+    unfinished.delete(this.#keyOf(path, folder));
     this.#removeUnnamed(path);
     this.#count -= 1;
-    return true;
   }
 
   applyUsualModes(): void {
@@ -167,30 +173,18 @@ class FoldersOfSession implements MadeFolders {
     if (this.#unnamed.delete(path)) this.#unnamedChars -= path.length;
   }
 
-  #keyOf(path: string, folder: Looked): number {
+  /** Another sender was told that the folder is there: whatever becomes of its maker, it stays, also in a later life. */
+  #keepForOthers(path: string, folder: Pick<HeldFolder, 'path' | 'stats'>): void {
+    addBounded(told, this.#keyOf(path, folder, ''));
+    if (isEmpty(folder.path)) chmodSync(folder.path, KEPT_MODE | (Number(folder.stats.mode) & SETGID));
+  }
+
+  #keyOf(path: string, folder: Looked, maker = this.#maker): number {
     return createHash('sha256')
       .update(secret)
-      .update(JSON.stringify([this.#root, this.#maker, path, identify(folder.stats)]))
+      .update(JSON.stringify([this.#root, maker, path, identify(folder.stats)]))
       .digest()
       .readUIntBE(0, KEY_BYTES);
-  }
-}
-
-/** Removes the folder if it is empty, also from one that is closed for writing. */
-function removeFrom(way: Way): boolean {
-  const above = { root: way.root, components: way.components.slice(0, -1) };
-  let parent: HeldFolder | undefined;
-  let close: Close | undefined;
-  try {
-    parent = holdWay(above);
-    close = tryOpenFolder(above, parent, MAY_CHANGE);
-    return removeIfEmpty(way);
-  } catch {
-    // Somebody has moved or removed a folder on the way.
-    return false;
-  } finally {
-    close?.();
-    if (parent) releaseFolder(parent);
   }
 }
 

@@ -51,7 +51,7 @@ export async function openFile(
   if (offer.size !== null && offer.size > maxSize) throw tooLargeError(offer.path, maxSize, offer.size);
   const delivered = await deliveries?.find(offer, vouched);
   if (delivered?.fit === 'same') return { state: 'delivered', as: delivered.as, digest: delivered.digest };
-  const findPlace = () => folders.find(path);
+  const findPlace = () => folders.find(path, signal);
   const isKnown = session.isKnown || delivered !== undefined;
   const opening = createOpening(session, offer, { vouched, isKnown, signal });
   return withHold(await findPlace(), async (place) => {

@@ -39,8 +39,13 @@ export interface PlacingOptions {
  * Runs `work` at the entry's place while its folder is held, after checking that the peer's path still leads there.
  * `work` resolves with what became of the entry.
  */
-async function placing(folders: Folders, path: EntryPath, work: (place: Place) => Promise<Placed>): Promise<Placed> {
-  const place = await folders.find(path);
+async function placing(
+  folders: Folders,
+  path: EntryPath,
+  signal: AbortSignal | undefined,
+  work: (place: Place) => Promise<Placed>,
+): Promise<Placed> {
+  const place = await folders.find(path, signal);
   try {
     place.assertUnmoved();
     const placed = await work(place);
@@ -54,11 +59,12 @@ async function placing(folders: Folders, path: EntryPath, work: (place: Place) =
 export async function placeLink(
   { folders, room, onConflict, deliveries }: PlacingOptions,
   offer: Entry,
+  signal?: AbortSignal,
 ): Promise<Placed> {
   const path = parsePath(offer.path);
   const target = offer.target ?? '';
   assertLinkTarget(path, target);
-  const placed = await placing(folders, path, async (place) => {
+  const placed = await placing(folders, path, signal, async (place) => {
     // The same link is there already, as when a transfer is repeated.
     const isThere = () => hasTarget(place, target);
     if (await isThere()) return { as: path.text, already: true };
@@ -80,9 +86,9 @@ async function hasTarget(place: Place, target: string): Promise<boolean> {
 }
 
 /** Makes a folder, or finds it. A folder that somebody else has made keeps its mode and time, and is `already` there. */
-export function placeDirectory(options: PlacingOptions, offer: Entry): Promise<Placed> {
+export function placeDirectory(options: PlacingOptions, offer: Entry, signal?: AbortSignal): Promise<Placed> {
   const { folders } = options;
-  return placing(folders, parsePath(offer.path), async (place) => {
+  return placing(folders, parsePath(offer.path), signal, async (place) => {
     const found = await folders.make(place);
     if (found === 'other') throw existsError(offer.path, 'something other than a folder');
     try {

@@ -31,8 +31,8 @@ export interface SenderDisk {
   readonly cost: (bytes: number) => number;
   /** Reserves room for the file at `path` of `bytes`; null if nobody knows how many. Throws FtxError `no-space` when there is not enough. */
   reserve(path: string, bytes: number | null): Promise<Reservation>;
-  /** Takes the room of a folder or link. Throws FtxError `no-space`. */
-  takeEntry(path: string): Promise<void>;
+  /** Takes the room of a folder or link. Throws FtxError `no-space`. Call what it returns once the entry is made, or could not be. */
+  takeEntry(path: string): Promise<(isMade: boolean) => void>;
   /**
    * Resolves with what the sender may still reserve; Infinity where the system does not tell. If that is less than
    * `wanted`, it is what the system says now, and parts that would give way count as free, but for the stems `except`.
@@ -132,8 +132,9 @@ function createSenderDisk(account: DiskAccount): SenderDisk {
         path,
         0,
         () => {
-          account.begin(account.cost(0), 1);
-          account.arrive(account.cost(0), 1);
+          const cost = account.cost(0);
+          account.begin(cost, 1);
+          return (isMade) => (isMade ? account.arrive(cost, 1) : account.begin(-cost, -1));
         },
         true,
       ),

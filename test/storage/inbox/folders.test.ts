@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { FtxError } from '../../../src/core/errors.js';
 import { DURABLE } from '../../../src/storage/disk/durability.js';
 import { createMadeFolders } from '../../../src/storage/inbox/made-folders.js';
 import { createEntryRoom } from '../../../src/storage/inbox/entry-room.js';
@@ -13,10 +14,12 @@ import { parsePath } from '../../../src/storage/names/safe-path.js';
 import { refusal } from '../../contract/sink.contract.js';
 import { tempDir } from '../../support/folders.js';
 
-function openFolders(dir: string) {
+function openFolders(dir: string, room = createEntryRoom({})) {
   const made = createMadeFolders(dir, randomUUID());
-  return createFolders({ root: dir, durability: DURABLE, made, room: createEntryRoom({}) });
+  return createFolders({ root: dir, durability: DURABLE, made, room });
 }
+
+const DEEP = `${'a/'.repeat(98)}f`;
 
 describe('createFolders', () => {
   it('makes each folder once for all who ask at the same time', async () => {
@@ -47,6 +50,66 @@ describe('createFolders', () => {
     releaseFolder(found.folder);
     place.release();
     expect(await readdir(join(dir, 'a'))).toEqual([]);
+  });
+});
+
+describe('folders that were made for an entry which does not come', () => {
+  it('go, but for those that another sender was told of, also in the name of their maker', async () => {
+    const dir = await tempDir();
+    const [maker, other] = [openFolders(dir), openFolders(dir)];
+    const place = await maker.find(parsePath('u/v/w/x'));
+    const parent = await other.find(parsePath('u/v'));
+    const found = await other.make(parent);
+    if (found === 'other') throw new Error('it is a folder');
+    expect(found.isOwn).toBe(false);
+    releaseFolder(found.folder);
+    parent.release();
+    place.discard();
+    expect(await readdir(dir, { recursive: true })).toEqual(['u', 'u/v']);
+    const again = await maker.find(parsePath('u/v/y'));
+    again.discard();
+    expect(await readdir(dir, { recursive: true })).toEqual(['u', 'u/v']);
+  });
+
+  it('go up to the first that is used, in a path of any depth', async () => {
+    const dir = await tempDir();
+    const folders = openFolders(dir);
+    const [used, deep] = [await folders.find(parsePath('a/a/used')), await folders.find(parsePath(DEEP))];
+    deep.discard();
+    expect(await readdir(dir, { recursive: true })).toEqual(['a', 'a/a']);
+    used.discard();
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  it('go when the room ends before the last of them', async () => {
+    const dir = await tempDir();
+    let left = 50;
+    const room = { ...createEntryRoom({}), release: () => void (left += 1) };
+    const full = new FtxError('no-space', 'full');
+    const folders = openFolders(dir, {
+      ...room,
+      add: (ground, path, make) => (left-- > 0 ? createEntryRoom({}).add(ground, path, make) : Promise.reject(full)),
+    });
+    await expect(folders.find(parsePath(DEEP))).rejects.toBe(full);
+    expect(await readdir(dir)).toEqual([]);
+    expect(left).toBe(49);
+  });
+
+  it('go, and are no more made, when the session ends', async () => {
+    const dir = await tempDir();
+    const stop = new AbortController();
+    const entryRoom = createEntryRoom({});
+    let made = 0;
+    const folders = openFolders(dir, {
+      ...entryRoom,
+      add(ground, path, make) {
+        made += 1;
+        if (made === 10) stop.abort(new Error('over'));
+        return entryRoom.add(ground, path, make);
+      },
+    });
+    await expect(folders.find(parsePath(DEEP), stop.signal)).rejects.toThrow('over');
+    expect([made, await readdir(dir)]).toEqual([10, []]);
   });
 });
 

@@ -151,7 +151,8 @@ describe('folders on the way to something that does not come', () => {
 });
 
 it('remembers only so many, the last ones made', async () => {
-  const folder = { stats: lstatSync(await tempDir(), { bigint: true }) };
+  const path = await tempDir();
+  const folder = { path, stats: lstatSync(path, { bigint: true }) };
   const made = createMadeFolders('/nowhere', 'sender');
   const count = 500_000;
   for (let n = 0; n <= count; n++) void made.note(`folder ${n}`, folder);

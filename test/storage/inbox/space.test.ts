@@ -257,7 +257,7 @@ describe('a running figure', () => {
       if (size > 0) await part.write(new Uint8Array(size), 0);
       await part.commit(size);
     }
-    await disk.takeEntry('link');
+    (await disk.takeEntry('link'))(true);
     figures = gone;
     await expect(disk.reserve('y', 1)).rejects.toThrow(full);
     await expect(disk.takeEntry('folder')).rejects.toThrow(full);
