@@ -2,7 +2,20 @@
  * An open file that is received to. What only changes memory is done at once while the disk is prompt: a trip to another
  * thread costs more than the call. Everything that waits for the disk goes to a thread.
  */
-import { close, closeSync, fdatasync, fsync, ftruncate, open, openSync, read, write, writeSync, writev } from 'node:fs';
+import {
+  close,
+  closeSync,
+  constants,
+  fdatasync,
+  fsync,
+  ftruncate,
+  open,
+  openSync,
+  read,
+  write,
+  writeSync,
+  writev,
+} from 'node:fs';
 import { promisify } from 'node:util';
 import { inboxDisk } from './latency.js';
 
@@ -16,10 +29,14 @@ const inThread = {
 const MAX_PROMPT_BYTES = 64 * 1024;
 const CLOSED = -1;
 
-/** Opens a file, with the flags and permission bits of open(2). Throws what the system throws. */
+/**
+ * Opens a file, with the flags and permission bits of open(2). A new file is made in a thread, because that waits while
+ * the file system commits its journal. Throws what the system throws.
+ */
 export async function openDiskFile(path: string, flags: number, mode?: number): Promise<DiskFile> {
-  if (inboxDisk.isFast()) return new DiskFile(inboxDisk.time(() => openSync(path, flags, mode)));
-  return new DiskFile(await inThread.open(path, flags, mode));
+  const isNew = (flags & constants.O_CREAT) !== 0;
+  if (isNew || !inboxDisk.isFast()) return new DiskFile(await inThread.open(path, flags, mode));
+  return new DiskFile(inboxDisk.time(() => openSync(path, flags, mode)));
 }
 
 /** Its methods do what those of a FileHandle do, and throw what the system throws. */

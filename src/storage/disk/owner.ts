@@ -3,7 +3,7 @@
  * files that another process is writing. A process number means something only within one start of the system and one
  * pid namespace, and there only together with the time at which the process began. A mark names all of them.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { errnoOf } from '../../core/errors.js';
@@ -36,7 +36,9 @@ const TICKS_PER_SECOND = 100;
 
 /** Returns a new mark of this process. */
 export function makeOwnerMark(): string {
-  return `${WORLD}-${process.pid}-${BEGAN}-${randomBytes(8).toString('hex')}`;
+  // The last digits of a UUID are random, and Node draws many UUIDs at a time.
+  const random = randomUUID().slice(-17).replace('-', '');
+  return `${WORLD}-${process.pid}-${BEGAN}-${random}`;
 }
 
 /** Tells whether the process that made `mark` runs. `changedMs`: when the file with the mark last changed, in Unix time. */
