@@ -30,7 +30,7 @@ async function startSend(context: TestContext) {
   const { env } = await newHome();
   const command = [process.execPath, main, 'send', names, '--to', 'far.example:7000'];
   const shell = ['bash', '-c', SCRIPT, 'bash', names, process.execPath, SILENT_SERVER];
-  const program = startProgram('unshare', ['-nm', ...shell, ...command], { env });
+  const program = startProgram('unshare', ['-nm', '--propagation', 'slave', ...shell, ...command], { env });
   return async () => {
     const { status, stderr } = await program.exit;
     if (status === 99 || status === 1) skipTest(context, `no network can be made here: ${stderr.slice(0, 100)}`);

@@ -12,7 +12,8 @@ import { startProxy } from '../support/proxy.js';
 import { skipTest } from '../support/skips.js';
 
 const MIB = 1024 * 1024;
-const NEW_SPACE = ['--pid', '--fork', '--kill-child', '--mount-proc'];
+// What is unmounted outside goes there too: else disks of other tests would live on in it.
+const NEW_SPACE = ['--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'slave'];
 
 beforeEach(async (context: TestContext) => {
   await promisify(execFile)('unshare', [...NEW_SPACE, 'true']).catch(() =>

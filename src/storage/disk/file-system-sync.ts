@@ -48,8 +48,17 @@ export function openFileSystemSync(folder: string, command = findHelper()): File
   } catch {
     // Whoever may not list the folder syncs each file by itself.
   }
-  if (fd !== undefined) closeSync(fd);
+  if (fd !== undefined) closeQuietly(fd);
   return undefined;
+}
+
+/** Nothing was written with the descriptor, so a failure takes nothing. */
+function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {
+    // The descriptor is free all the same.
+  }
 }
 
 function findHelper(): Command | undefined {
@@ -80,7 +89,7 @@ function createSync([program, ...args]: Command, fd: number): FileSystemSync {
     },
     close() {
       isBroken = true;
-      closeSync(fd);
+      closeQuietly(fd);
       void helper?.then((started) => started?.end());
     },
   };
