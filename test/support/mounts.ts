@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { onTestFinished, type TestContext } from 'vitest';
 import { tempDir } from './folders.js';
@@ -121,9 +122,21 @@ export async function mountImage(context: TestContext, make: string, ...args: st
     dir,
     giveBack,
     async take(isLazy = false) {
-      await run('umount', [...(isLazy ? ['-l'] : []), dir]);
+      if (isLazy) return unmount(dir);
+      // A helper of a killed receiver ends a moment after it, and a mount namespace of another test may have the disk too.
+      await until(() => run('umount', [dir]).then(() => true, isNotBusy));
+      await until(async () => (await run('losetup', ['-j', image])).stdout === '');
     },
   };
+}
+
+async function until(isDone: () => Promise<boolean>): Promise<void> {
+  while (!(await isDone())) await setTimeout(50);
+}
+
+function isNotBusy(error: unknown): boolean {
+  if (/busy/.test(String(error))) return false;
+  throw error;
 }
 
 function firstLine(error: unknown): string {
