@@ -74,13 +74,19 @@ async function startWithClosed(mode: number, args: readonly string[] = []) {
 
 type Sender = Awaited<ReturnType<typeof makeSender>>;
 
+/** Sends a file that lies ready in the sender's home, up to the middle of it: nothing more comes until the proxy goes on. */
+async function stallInside(receiver: Inbox, sender: Sender, name = 'd/ro/film') {
+  const proxy = await startProxy(receiver.port, { toReceiver: { stall: 4 * MIB } });
+  const held = sender.start(proxy.address, name);
+  await receiver.program.event('progress', ({ path }) => path === name);
+  await proxy.struck;
+  return { proxy, held };
+}
+
 /** Kills the receiver while it has opened `d/ro`, which is closed for looking into it too, for `d/ro/film`. */
 async function killWhileOpen(receiver: Inbox, sender: Sender): Promise<void> {
   await sender.make('d/ro/film', 12 * MIB);
-  const proxy = await startProxy(receiver.port, { toReceiver: { stall: 4 * MIB } });
-  const held = sender.start(proxy.address, 'd/ro/film');
-  await receiver.program.event('progress', ({ path }) => path === 'd/ro/film');
-  await proxy.struck;
+  const { held } = await stallInside(receiver, sender);
   await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe('544');
   receiver.program.kill('SIGKILL');
   await receiver.program.exit;
@@ -221,10 +227,7 @@ describe('a folder that is closed for writing', () => {
     const { receiver, sender } = await startWithClosed(0o444);
     const other = await makeSender();
     await other.make('d/ro/film', 12 * MIB);
-    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 4 * MIB } });
-    const held = other.start(proxy.address, 'd/ro/film');
-    await receiver.program.event('progress', ({ path }) => path === 'd/ro/film');
-    await proxy.struck;
+    const { proxy, held } = await stallInside(receiver, other);
     await chmod(sender.path('d/ro'), 0o500);
     const { status, stderr } = await sender.send(receiver, 'd');
     expect(status, stderr).toBe(0);
@@ -246,10 +249,7 @@ describe('a folder that is closed for writing', () => {
   it.each([0o444, 0o000])('(%o) is open for looking only while nothing more comes of a file', async (mode) => {
     const { receiver, sender } = await startWithClosed(mode);
     await sender.make('d/ro/film', 12 * MIB);
-    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 4 * MIB } });
-    const held = sender.start(proxy.address, 'd/ro/film');
-    await receiver.program.event('progress', ({ path }) => path === 'd/ro/film');
-    await proxy.struck;
+    const { proxy, held } = await stallInside(receiver, sender);
     // The part may be in the making for a moment after its first block has come.
     await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe((mode | 0o500).toString(8));
     proxy.resume();
@@ -261,10 +261,7 @@ describe('a folder that is closed for writing', () => {
   it.each(UNFINISHED)('is closed while nothing more comes of %s, and when it comes', async (_, make, name) => {
     const { receiver, sender } = await startWithClosed(0o555);
     await make(sender);
-    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 4 * MIB } });
-    const held = sender.start(proxy.address, name);
-    await receiver.program.event('progress', ({ path }) => path === name);
-    await proxy.struck;
+    const { proxy, held } = await stallInside(receiver, sender, name);
     await expect.poll(() => modeOf(receiver.dir, 'd/ro')).toBe('555');
     await expectNoNotes(receiver.dir);
     proxy.resume();
@@ -277,10 +274,7 @@ describe('a folder that is closed for writing', () => {
   it.each(UNFINISHED)('is closed, and has nothing left of %s that is given up', async (_, make, name) => {
     const { receiver, sender } = await startWithClosed(0o555);
     await make(sender);
-    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 4 * MIB } });
-    const held = sender.start(proxy.address, name);
-    await receiver.program.event('progress', ({ path }) => path === name);
-    await proxy.struck;
+    const { held } = await stallInside(receiver, sender, name);
     held.kill('SIGKILL');
     await receiver.program.event('done', ({ failed }) => failed === 1);
     const dropped = await runFtx(['parts', '--dir', receiver.dir, '--drop', 'all'], { uid: NOBODY });
@@ -294,10 +288,7 @@ describe('a folder that is closed for writing', () => {
   it('that was closed while a file came takes it all the same', async () => {
     const { receiver, sender } = await startWithClosed(0o755);
     await sender.make('d/ro/film', 12 * MIB);
-    const proxy = await startProxy(receiver.port, { toReceiver: { stall: 4 * MIB } });
-    const held = sender.start(proxy.address, 'd/ro/film');
-    await receiver.program.event('progress', ({ path }) => path === 'd/ro/film');
-    await proxy.struck;
+    const { proxy, held } = await stallInside(receiver, sender);
     await chmod(join(receiver.dir, 'd/ro'), 0o555);
     proxy.resume();
     expect((await held.exit).status).toBe(0);

@@ -138,8 +138,10 @@ function createReport({ json, quiet, onConflict }: ReceiveArguments, io: CliIo, 
       budgets.flush();
       lines?.flush();
       if (quiet || senders.count === 0) return;
-      const bytes = tally.bytes > 0 ? ` (${formatBytes(tally.bytes)})` : '';
-      view.print(`received ${tally.describe()}${bytes} from ${senders.describe()}${describeLosses(result)}`);
+      const bytes = tally.newBytes > 0 ? ` (${formatBytes(tally.newBytes)})` : '';
+      const there = tally.already > 0 ? `, ${tally.already} already there` : '';
+      const what = `${tally.describeNew()}${bytes} from ${senders.describe()}${there}`;
+      view.print(`received ${what}${describeLosses(result)}`);
     },
   };
 }

@@ -121,6 +121,7 @@ it('says where it receives, a line for each file, and the sum; nothing on stdout
     offered('d', 0, 'directory'),
     offered('a', 5),
     stored('a', 5),
+    stored('a', 5, { already: true }),
     stored('d'),
     refused('b', 'exists', 'No.'),
     done(),
@@ -130,9 +131,9 @@ it('says where it receives, a line for each file, and the sum; nothing on stdout
   expect(io.stdout.text()).toBe('');
   expect(io.stderr.text()).toMatch(BANNER);
   expect(io.stderr.lines().slice(-3)).toEqual([
-    'stored a (5 B) from 192.0.2.7',
+    'stored a (5 B, already there) from 192.0.2.7',
     'ftx: refused b from 192.0.2.7: No.',
-    'received 1 file, 1 folder (5 B) from 1 sender; 1 refused',
+    'received 1 file, 1 folder (5 B) from 1 sender, 1 already there; 1 refused',
   ]);
 });
 

@@ -23,6 +23,17 @@ it('counts what arrived by kind, and what was refused or failed', () => {
   expect(tally.summary(2)).toEqual({ stored: 3, sent: 0, refused: 1, failed: 1, bytes: 5, seconds: 2 });
 });
 
+it('tells what was there already from what is new', () => {
+  const tally = createArrived();
+  for (const event of [
+    ...[offered('a', 5), offered('b', 6), offered('d', 0, 'directory')],
+    ...[stored('a', 5), stored('b', 6, { already: true }), stored('d', 0, { already: true })],
+  ])
+    tally.apply(event);
+  expect([tally.arrived, tally.already, tally.newBytes]).toEqual([3, 2, 5]);
+  expect([tally.describe(), tally.describeNew()]).toEqual(['2 files, 1 folder', '1 file']);
+});
+
 it('keeps sessions with the same names apart', () => {
   const tally = createArrived();
   tally.apply(offered('x', 0, 'directory', 1));

@@ -1,7 +1,14 @@
-import { expect, it } from 'vitest';
+import { closeSync } from 'node:fs';
+import { expect, it, vi } from 'vitest';
 import { isSince, openFileSystemSync } from '../../../src/storage/disk/file-system-sync.js';
 import { tempDir } from '../../support/folders.js';
 import { skipTest } from '../../support/skips.js';
+
+// So that leaving a disk can be made to fail.
+vi.mock('node:fs', async (importOriginal) => {
+  const real = await importOriginal<typeof import('node:fs')>();
+  return { ...real, closeSync: vi.fn(real.closeSync) };
+});
 
 it.each([
   ['5.8', true],
@@ -50,5 +57,17 @@ it('a helper that is not there', async (context) => {
   const all = openFileSystemSync(await tempDir(), ['/nowhere/helper']);
   if (!all) return skipTest(context, 'the file system does not count its failures');
   await expect(all.sync()).rejects.toThrow(/not synchronised/);
+  expect(all.isAvailable()).toBe(false);
+});
+
+it('leaves a disk without a word, also one that fails at it', async (context) => {
+  const all = openFileSystemSync(await tempDir());
+  if (!all) return skipTest(context, 'the file system does not count its failures, or there is no helper');
+  await all.sync();
+  vi.mocked(closeSync).mockImplementationOnce((fd) => {
+    closeSync(fd);
+    throw new Error('EIO');
+  });
+  all.close();
   expect(all.isAvailable()).toBe(false);
 });
