@@ -1,22 +1,20 @@
 /** One shard of the delivery ledger: the files of all process lives with its records, and an index over them. */
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LedgerIndex, type LinePlace } from './ledger-index.js';
+import type { LedgerLines } from './ledger-lines.js';
 import {
   bringerOf,
   formatRecord,
   keyOf,
   keyOfRecord,
-  MAX_LINE_BYTES,
   parseKey,
   parseRecord,
   type LedgerRecord,
 } from './ledger-record.js';
 
 const READ_BYTES = 1024 * 1024;
-/** A lookup reads this much first. Most lines are shorter. */
-const LINE_BYTES = 512;
 /** More files than this are merged into one. */
 const MAX_FILES = 8;
 const LINE_FEED = 10;
@@ -32,6 +30,8 @@ export interface ShardOptions {
   readonly own: string;
   /** Bytes of the shard at most. The oldest records go first. */
   readonly maxBytes: number;
+  /** Reads lines, for all shards. */
+  readonly lines: LedgerLines;
   /** Whether a record may go, because its file is gone for long. Asked only when the shard is written anew. */
   readonly isOld: (record: LedgerRecord) => boolean;
 }
@@ -107,6 +107,7 @@ export class LedgerShard {
       await handle.close();
     }
     await rename(temporary, join(dir, own));
+    this.#options.lines.forget();
     await Promise.all(old.map((name) => unlink(join(dir, name)).catch(() => undefined)));
     await this.#load();
   }
@@ -161,20 +162,8 @@ export class LedgerShard {
 
   /** Undefined for a line that is damaged or gone. */
   #read({ file, offset }: LinePlace): LedgerRecord | undefined {
-    let fd: number | undefined;
-    try {
-      fd = openSync(join(this.#options.dir, this.#files[file] ?? ''), 'r');
-      for (let length = LINE_BYTES; length <= MAX_LINE_BYTES; length *= 8) {
-        const buffer = Buffer.allocUnsafe(length);
-        const line = buffer.subarray(0, readSync(fd, buffer, 0, length, offset));
-        const end = line.indexOf(LINE_FEED);
-        if (end >= 0) return parseRecord(line.subarray(0, end));
-      }
-      return undefined;
-    } catch {
-      return undefined;
-    } finally {
-      if (fd !== undefined) closeSync(fd);
-    }
+    const { dir, lines } = this.#options;
+    const line = lines.read(join(dir, this.#files[file] ?? ''), offset);
+    return line && parseRecord(line);
   }
 }

@@ -14,6 +14,7 @@ import { lstatSync } from 'node:fs';
 import { mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hashText } from '../../core/checksum.js';
+import { createLedgerLines } from './ledger-lines.js';
 import { LedgerShard } from './ledger-shard.js';
 import { ANYBODY, bringerOf, type Delivery, type LedgerRecord, type Making } from './ledger-record.js';
 
@@ -46,6 +47,7 @@ export function openLedger(dir: string, maxBytes = DEFAULT_MAX_BYTES): Ledger {
   const folder = join(dir, LEDGER_FOLDER);
   const life = `${Date.now().toString(36).padStart(9, '0')}-${randomBytes(4).toString('hex')}`;
   const shards = new Map<number, Promise<LedgerShard>>();
+  const lines = createLedgerLines();
   let notices: Promise<boolean> | undefined;
 
   function isOld(record: LedgerRecord): boolean {
@@ -62,7 +64,7 @@ export function openLedger(dir: string, maxBytes = DEFAULT_MAX_BYTES): Ledger {
     const known = shards.get(number);
     if (known) return known;
     const prefix = `.ftx-${number.toString(16).padStart(2, '0')}-`;
-    const options = { dir: folder, prefix, own: prefix + life, maxBytes: maxBytes / Number(SHARDS), isOld };
+    const options = { dir: folder, prefix, own: prefix + life, maxBytes: maxBytes / Number(SHARDS), lines, isOld };
     const opened = LedgerShard.open(options).catch(async () => {
       await mkdir(folder, { mode: 0o700 }).catch(() => undefined);
       return LedgerShard.open(options);

@@ -78,10 +78,16 @@ function holdByWay(way: Way): Held {
   return { path: folder.path, stats: folder.stats, release: () => releaseFolder(folder) };
 }
 
+/** Parents in which this user may make something: that is not asked for each entry of a folder. */
+const writable = new WeakSet<Parent>();
+
 /** Throws FtxError `denied` for a folder in which this user can make nothing, and what else the system throws. */
-export function assertWritable({ folder, ground }: Parent): void {
+export function assertWritable(parent: Parent): void {
+  const { folder, ground } = parent;
+  if (writable.has(parent)) return;
   try {
     accessSync(folder, constants.W_OK | constants.X_OK);
+    writable.add(parent);
   } catch (error) {
     if (errnoOf(error) !== 'EACCES') throw error;
     const stats = lstatSync(folder, { bigint: true });
