@@ -1,11 +1,10 @@
 /** kill -9 of either side at every system call of a transfer. */
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { send as sendByLibrary } from '../../src/client/send.js';
 import { forgetHost } from '../../src/home/known-peers.js';
-import { expectWhole } from '../support/aftermath.js';
-import { readNames, tempDir, writeContent } from '../support/folders.js';
+import { readNames, readTree, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
 import { runFtx, startFtx, type Program } from '../support/processes.js';
 import { startProxy, type Proxy } from '../support/proxy.js';
@@ -19,6 +18,8 @@ const LARGE = 34 * MIB;
 /** Of one kind on one sort of file: more than a small file ever needs. */
 const MAX_REPEATED = 16;
 const SPARE = 6;
+/** Small files that are sent together. */
+const IN_PACK = 10;
 /** Transfers at the same time. */
 const LANES = 3;
 
@@ -73,24 +74,45 @@ async function inLanes<L, T>(
 }
 
 async function makeFile(size: number): Promise<string> {
-  const file = join(await tempDir(), 'file.bin');
+  const file = join(await tempDir(), 'sent');
   await writeContent(file, size);
   return file;
+}
+
+/** So many small files that they go in a pack. */
+async function makeTree(): Promise<string> {
+  const tree = join(await tempDir(), 'sent');
+  await mkdir(tree);
+  for (let n = 0; n < IN_PACK; n += 1) await writeContent(join(tree, `${n}`), SMALL + n, n);
+  return tree;
+}
+
+/** The contents of all files of a folder that are called after what was sent, by their paths. */
+async function readSent(dir: string): Promise<Map<string, string>> {
+  const all = (await readTree(dir)).filter(({ path, kind }) => kind === 'file' && /^sent(\/\d+)?$/.test(path));
+  return new Map(all.map(({ path, content }) => [path, content]));
+}
+
+/** All of it is there, and nothing else. */
+async function expectAll(dir: string, file: string): Promise<void> {
+  expect(await readSent(dir)).toEqual(await readSent(dirname(file)));
+  await expect.poll(() => readNames(dir)).toEqual(await readNames(dirname(file)));
 }
 
 /** As a user would later, from the same machine. */
 async function resend(file: string, port: number): Promise<void> {
   const result = await sendByLibrary({ paths: [file], to: { host: '127.0.0.1', port }, retries: 0 });
   expect(result.firstFailure).toBeUndefined();
-  expect(result.stored).toBe(1);
+  expect(result.stored).toBe((await readNames(dirname(file))).length);
 }
 
-/** What is under the final name, if anything is, is the whole file. */
-async function expectNothingWrong(dir: string, file: string): Promise<string[]> {
-  const names = (await readNames(dir)).filter((name) => !name.startsWith('.ftx-'));
-  expect(['', 'file.bin']).toContain(names.join());
-  if (names.length > 0) await expectWhole(dir, file);
-  return names;
+/** What is under a final name, if anything is, is the whole file. Resolves with whether all of them are there. */
+async function expectNothingWrong(dir: string, file: string): Promise<boolean> {
+  const [there, sent] = [await readSent(dir), await readSent(dirname(file))];
+  for (const [path, content] of there) expect([path, content]).toEqual([path, sent.get(path)]);
+  const others = (await readNames(dir)).filter((name) => !/(^|\/)\.ftx-/.test(name));
+  expect(await readNames(dirname(file))).toEqual(expect.arrayContaining(others));
+  return there.size === sent.size;
 }
 
 /** Kills at each of the calls, in the lane that is free, and looks after each whether all can go on. */
@@ -134,7 +156,7 @@ describe('a receiver that is killed', () => {
   async function listCalls(file: string): Promise<Call[]> {
     const { dir, receiver } = await startLane();
     await resend(file, receiver.port);
-    await rm(join(dir, 'file.bin'));
+    await rm(join(dir, 'sent'), { recursive: true });
     const trace = await traceProcess(receiver.program.pid, { calls: CALLS });
     await resend(file, receiver.port);
     return choose(await trace.stop());
@@ -154,26 +176,26 @@ describe('a receiver that is killed', () => {
     const isEarly = SOCKETS.includes(name) || ['write', 'close'].includes(name);
     expect(isEarly ? [0, 69, 75] : [0, 75], stderr).toContain(status);
     if (status !== 0) expect(stderr).toMatch(oneSentence);
-    const names = await expectNothingWrong(lane.dir, file);
-    if (status === 0) expect(names).toEqual(['file.bin']);
+    const isWhole = await expectNothingWrong(lane.dir, file);
+    if (status === 0) expect(isWhole).toBe(true);
     return wasStruck;
   }
 
   async function recover(lane: Lane, file: string): Promise<void> {
     lane.receiver = await start(lane.dir);
     await resend(file, lane.receiver.port);
-    await expectWhole(lane.dir, file);
-    await expect.poll(() => readNames(lane.dir)).toEqual(['file.bin']);
-    await rm(join(lane.dir, 'file.bin'));
+    await expectAll(lane.dir, file);
+    await rm(join(lane.dir, 'sent'), { recursive: true });
   }
 
   it.each([
-    ['a small', SMALL],
-    ['a large', LARGE],
+    ['of a small file', () => makeFile(SMALL)],
+    ['of a large file', () => makeFile(LARGE)],
+    ['of a pack', makeTree],
   ])(
-    'at any system call of %s transfer',
-    async (_, size) => {
-      const file = await makeFile(size);
+    'at any system call of the transfer %s',
+    async (_, make) => {
+      const file = await make();
       const calls = await listCalls(file);
       const lanes = await Promise.all(Array.from({ length: LANES }, startLane));
       for (const lane of lanes) await recover(lane, file);
@@ -215,7 +237,7 @@ describe('a sender that is killed', () => {
     const trace = await traceProcess(program.pid, { calls: CALLS });
     proxy.resume();
     expect((await program.exit).status).toBe(0);
-    await rm(join(lane.receiver.dir, 'file.bin'));
+    await rm(join(lane.receiver.dir, 'sent'), { recursive: true });
     return choose(await trace.stop());
   }
 
@@ -239,21 +261,21 @@ describe('a sender that is killed', () => {
   async function recover({ receiver, env }: Lane, address: string, file: string): Promise<void> {
     const { status, stderr } = await runFtx(['send', file, '--quiet', '--retry', '0', '--to', address], { env });
     expect(status, stderr).toBe(0);
-    await expectWhole(receiver.dir, file);
-    await expect.poll(() => readNames(receiver.dir)).toEqual(['file.bin']);
-    await rm(join(receiver.dir, 'file.bin'));
+    await expectAll(receiver.dir, file);
+    await rm(join(receiver.dir, 'sent'), { recursive: true });
     // Whoever changes the list of known receivers next takes away what was left of the change.
     expect(await forgetHost(env.FTX_HOME, address)).toBe(true);
     expect((await readNames(env.FTX_HOME)).filter((name) => !HOME.includes(name))).toEqual([]);
   }
 
   it.each([
-    ['a small', SMALL],
-    ['a large', LARGE],
+    ['of a small file', () => makeFile(SMALL)],
+    ['of a large file', () => makeFile(LARGE)],
+    ['of a pack', makeTree],
   ])(
-    'at any system call of %s transfer',
-    async (_, size) => {
-      const file = await makeFile(size);
+    'at any system call of the transfer %s',
+    async (_, make) => {
+      const file = await make();
       const lanes = await Promise.all(Array.from({ length: LANES }, () => startLane(file)));
       const calls = await listCalls(lanes[0]!, file);
       await killAtEach(lanes, calls, async (lane, call) => {

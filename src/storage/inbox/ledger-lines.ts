@@ -1,5 +1,6 @@
 /** Reads single lines of the ledger's files. Those of one folder stand together and are asked for one after the other. */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { READ_FLAGS } from '../disk/read-file.js';
 import { MAX_LINE_BYTES } from './ledger-record.js';
 
 /** A read takes so many bytes, and more where a line is longer. */
@@ -42,7 +43,7 @@ export function createLedgerLines(): LedgerLines {
 function readRun(path: string, offset: number, length: number): Buffer {
   let fd: number | undefined;
   try {
-    fd = openSync(path, 'r');
+    fd = openSync(path, READ_FLAGS);
     const buffer = Buffer.allocUnsafeSlow(length);
     return buffer.subarray(0, readSync(fd, buffer, 0, length, offset));
   } catch {

@@ -2,6 +2,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { READ_FLAGS } from '../disk/read-file.js';
 import { LedgerIndex, type LinePlace } from './ledger-index.js';
 import type { LedgerLines } from './ledger-lines.js';
 import {
@@ -128,7 +129,7 @@ export class LedgerShard {
   }
 
   async #loadFile(path: string, file: number): Promise<void> {
-    const handle = await open(path, 'r');
+    const handle = await open(path, READ_FLAGS);
     try {
       let rest = Buffer.alloc(0);
       const chunk = Buffer.allocUnsafe(READ_BYTES);

@@ -1,9 +1,10 @@
 /** Notices that the receive folder is no longer the one that the receiver was started with: its disk went away, or came late. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync, statSync, type BigIntStats } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync, type BigIntStats } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FtxError } from '../../core/errors.js';
+import { READ_FLAGS } from '../disk/read-file.js';
 import { LEDGER_FOLDER } from './ledger.js';
 
 const ID_FILE = '.ftx-id';
@@ -47,10 +48,15 @@ function look(dir: string): BigIntStats | undefined {
 }
 
 function readId(dir: string): string | undefined {
+  let fd: number | undefined;
   try {
-    return readFileSync(join(dir, LEDGER_FOLDER, ID_FILE), 'latin1').trim() || undefined;
+    // A pipe in its place must keep nobody waiting.
+    fd = openSync(join(dir, LEDGER_FOLDER, ID_FILE), READ_FLAGS);
+    return readFileSync(fd, 'latin1').trim() || undefined;
   } catch {
     return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }
 

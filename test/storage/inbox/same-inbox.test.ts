@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -42,3 +43,16 @@ it.each([
     expect(await readNames(dir)).toEqual(['a', 'b']);
   },
 );
+
+it('a pipe in the place of a file of the ledger keeps nobody waiting', async () => {
+  const dir = await tempDir();
+  await receiveFile((await openInbox(dir, true))(), 'a', Buffer.from('1'));
+  const ledger = join(dir, '.ftx-ledger');
+  for (const name of await readdir(ledger)) {
+    await rm(join(ledger, name));
+    execFileSync('mkfifo', [join(ledger, name)]);
+  }
+  const session = await openInbox(dir, true);
+  expect(await receiveFile(session(), 'a', Buffer.from('1'))).toBe('a');
+  expect(await receiveFile(session(), 'b', Buffer.from('2'))).toBe('b');
+});
