@@ -16,7 +16,7 @@ export interface FileSystemSync {
   sync(): Promise<void>;
   /** Whether sync() is worth a try. */
   isAvailable(): boolean;
-  /** Ends the helper, and leaves the disk, so that it can be unmounted. Not to be called while a sync is under way. */
+  /** Ends the helper, and leaves the disk, so that it can be unmounted. A sync that is under way fails. */
   close(): void;
 }
 
@@ -137,5 +137,12 @@ async function startHelper(program: string, args: readonly string[], fd: number)
       };
       stdin.write('s');
     });
-  return { ask, end: () => void stdin.end() };
+  return {
+    ask,
+    end() {
+      stdin.end();
+      // A helper that does not answer, as one that was stopped, would keep this process from leaving.
+      if (onAnswer) child.kill('SIGKILL');
+    },
+  };
 }

@@ -46,6 +46,8 @@ export class GroupSync {
   #apart: Waiting[] = [];
   #running = 0;
   #isSharing = false;
+  /** Whether the sync of the file system takes so long that nobody waits for it any more. */
+  #isLate = false;
   /** How often a sync of the file system has failed. */
   #failures = 0;
   #members = 0;
@@ -88,7 +90,8 @@ export class GroupSync {
   #next(): void {
     if (!this.#isSharing && this.#isWorth()) void this.#share(this.#waiting.splice(0));
     while (this.#running < MAX_SINGLE) {
-      const file = this.#apart.shift() ?? (this.#isSharing ? undefined : this.#waiting.shift());
+      const mayWait = this.#isSharing && !this.#isLate;
+      const file = this.#apart.shift() ?? (mayWait ? undefined : this.#waiting.shift());
       if (!file) return;
       if (!file.isDone) void this.#syncSingle(file);
     }
@@ -121,7 +124,10 @@ export class GroupSync {
   async #share(files: readonly Waiting[]): Promise<void> {
     this.#isSharing = true;
     const started = performance.now();
-    const late = setTimeout(() => this.#setApart(files), LATE_MS);
+    const late = setTimeout(() => {
+      this.#isLate = true;
+      this.#setApart(files);
+    }, LATE_MS);
     try {
       await this.#all.sync();
       files.forEach(end);
@@ -132,7 +138,7 @@ export class GroupSync {
     } finally {
       clearTimeout(late);
       this.#allMs += (performance.now() - started - this.#allMs) / 2;
-      this.#isSharing = false;
+      this.#isSharing = this.#isLate = false;
       this.#next();
     }
   }

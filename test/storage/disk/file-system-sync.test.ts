@@ -71,3 +71,11 @@ it('leaves a disk without a word, also one that fails at it', async (context) =>
   all.close();
   expect(all.isAvailable()).toBe(false);
 });
+
+it('ends a helper that does not answer, as one that was stopped', async (context) => {
+  const all = openFileSystemSync(await tempDir(), [process.execPath, '-e', 'process.stdin.resume()']);
+  if (!all) return skipTest(context, 'the file system does not count its failures');
+  const syncing = all.sync();
+  all.close();
+  await expect(syncing).rejects.toThrow('was not synchronised');
+});

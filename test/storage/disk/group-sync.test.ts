@@ -178,3 +178,16 @@ it('leaves the disk once no file has needed it for a while', async () => {
   await vi.advanceTimersByTimeAsync(10_000);
   expect([isClosed, isLeft]).toEqual([true, true]);
 });
+
+it('syncs by themselves also the files that come while a sync of the file system does not end', async () => {
+  const first = addFiles(13);
+  const later = addFiles(2);
+  await vi.advanceTimersByTimeAsync(1000);
+  const last = addFiles(2);
+  for (let round = 0; round < 20; round++) {
+    for (const { single } of [...first, ...later, ...last]) single.calls[0]?.end();
+    await settle();
+  }
+  expect(states([...first, ...later, ...last])).not.toContain('waiting');
+  expect(all.calls).toHaveLength(1);
+});
