@@ -8,7 +8,7 @@ import { createDeliveries } from './deliveries.js';
 import { createFileSink } from './file-sink.js';
 import { cleanParts, listParts } from './left-parts.js';
 import { closeLeftOpen } from './left-open.js';
-import { openLedger } from './ledger.js';
+import { DEFAULT_MAX_BYTES, openLedger } from './ledger.js';
 import { prepareFolder } from './prepare-folder.js';
 import { createQuota } from './quota.js';
 import { watchInbox } from './same-inbox.js';
@@ -17,6 +17,8 @@ import { createUnprovenFolders } from './unproven-folders.js';
 import { createYieldingParts } from './yielding-parts.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** The delivery ledger takes at most one of so many parts of the quota: what it remembers is worth less than files. */
+const LEDGER_PARTS = 16;
 
 export interface FolderInboxOptions {
   /** The receive folder, which is made if it is missing. */
@@ -48,14 +50,16 @@ export async function openFolderInbox(options: FolderInboxOptions): Promise<Fold
   const { maxSize, maxFiles, sync, keepPartsMs, fileMode, dirMode } = options;
   const dir = await prepareFolder(options.dir);
   closeLeftOpen(dir);
+  // What it makes counts in the quota.
+  const assertSameInbox = await watchInbox(dir, options.ledger);
   const parts = createYieldingParts(dir);
   const quota = options.quota === undefined ? undefined : await createQuota(dir, options.quota, undefined, parts);
-  const ledger = options.ledger ? openLedger(dir) : undefined;
+  const maxBytes = Math.min(DEFAULT_MAX_BYTES, (options.quota ?? Infinity) / LEDGER_PARTS);
+  const ledger = options.ledger ? openLedger(dir, { maxBytes, quota }) : undefined;
   const modes = { fileMode, dirMode };
   const space = createSpace(undefined, parts);
   const unproven = createUnprovenFolders();
   const shared = { dir, unproven, maxSize, maxFiles, sync, ...modes, quota, fold: await probeFold(dir), space, parts };
-  const assertSameInbox = await watchInbox(dir, options.ledger);
   const stopCleaning = startCleaning(dir, keepPartsMs);
   return {
     dir,

@@ -2,6 +2,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { roundUp } from '../disk/disk-figures.js';
 import { READ_FLAGS } from '../disk/read-file.js';
 import { LedgerIndex, type LinePlace } from './ledger-index.js';
 import type { LedgerLines } from './ledger-lines.js';
@@ -22,6 +23,13 @@ const LINE_FEED = 10;
 /** Lines that are read before others get their turn. */
 const LINES_AT_ONCE = 256;
 
+/** The quota of the folder that the ledger is in. */
+export interface LedgerQuota {
+  /** Counts bytes, and returns whether there is room for them. */
+  tryAdd(bytes: number): boolean;
+  release(bytes: number): void;
+}
+
 export interface ShardOptions {
   /** The folder of the ledger. */
   readonly dir: string;
@@ -31,6 +39,8 @@ export interface ShardOptions {
   readonly own: string;
   /** Bytes of the shard at most. The oldest records go first. */
   readonly maxBytes: number;
+  /** What the records may take of the quota of the folder. Without it, `maxBytes` alone counts. */
+  readonly quota?: LedgerQuota | undefined;
   /** Reads lines, for all shards. */
   readonly lines: LedgerLines;
   /** Whether a record may go, because its file is gone for long. Asked only when the shard is written anew. */
@@ -63,13 +73,16 @@ export class LedgerShard {
     return record?.path === path && bringerOf(record) === bringer ? record : undefined;
   }
 
-  /** Appends records. Throws what the system throws; the index then knows none of them. */
+  /** Appends records, unless the quota is used up. Throws what the system throws; the index then knows none of them. */
   append(records: readonly LedgerRecord[]): void {
     const keys = records.map(keyOfRecord);
     const lines = records.map((record, number) => Buffer.from(formatRecord(record, keys[number])));
+    const text = Buffer.concat(lines);
+    if (this.#options.quota?.tryAdd(blocksOf(this.#ownBytes + text.length) - blocksOf(this.#ownBytes)) === false)
+      return;
     const fd = openSync(join(this.#options.dir, this.#options.own), 'a', 0o600);
     try {
-      writeSync(fd, Buffer.concat(lines));
+      writeSync(fd, text);
     } finally {
       closeSync(fd);
     }
@@ -110,7 +123,9 @@ export class LedgerShard {
     await rename(temporary, join(dir, own));
     this.#options.lines.forget();
     await Promise.all(old.map((name) => unlink(join(dir, name)).catch(() => undefined)));
+    const before = this.#bytes;
     await this.#load();
+    this.#options.quota?.release(Math.max(0, before - this.#bytes));
   }
 
   #newestFirst(): LinePlace[] {
@@ -167,4 +182,9 @@ export class LedgerShard {
     const line = lines.read(join(dir, this.#files[file] ?? ''), offset);
     return line && parseRecord(line);
   }
+}
+
+/** Bytes that a file of this length takes of the disk. */
+function blocksOf(bytes: number): number {
+  return bytes === 0 ? 0 : roundUp(bytes);
 }

@@ -15,12 +15,14 @@ import { mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hashText } from '../../core/checksum.js';
 import { createLedgerLines } from './ledger-lines.js';
-import { LedgerShard } from './ledger-shard.js';
+import { LedgerShard, type LedgerQuota } from './ledger-shard.js';
 import { ANYBODY, bringerOf, type Delivery, type LedgerRecord, type Making } from './ledger-record.js';
 
 export const LEDGER_FOLDER = '.ftx-ledger';
-const SHARDS = 64n;
-const DEFAULT_MAX_BYTES = 1024 ** 3;
+/** Shards, unless there is little room: a shard has room for hundreds of records. */
+const MAX_SHARDS = 64;
+const SHARD_BYTES = 64 * 1024;
+export const DEFAULT_MAX_BYTES = 1024 ** 3;
 /** Milliseconds, several ticks of the clock that the system takes the times of files from. */
 const TICK_MS = 30;
 /** Seconds for which the ledger remembers a file that is gone. */
@@ -42,9 +44,16 @@ export interface Ledger {
   flush(): Promise<void>;
 }
 
+export interface LedgerOptions {
+  /** Bytes that the records may take. The oldest go first. */
+  readonly maxBytes?: number;
+  readonly quota?: LedgerQuota | undefined;
+}
+
 /** Opens the ledger of a receive folder. Reads nothing yet. */
-export function openLedger(dir: string, maxBytes = DEFAULT_MAX_BYTES): Ledger {
+export function openLedger(dir: string, { maxBytes = DEFAULT_MAX_BYTES, quota }: LedgerOptions = {}): Ledger {
   const folder = join(dir, LEDGER_FOLDER);
+  const count = Math.max(1, Math.min(MAX_SHARDS, Math.floor(maxBytes / SHARD_BYTES)));
   const life = `${Date.now().toString(36).padStart(9, '0')}-${randomBytes(4).toString('hex')}`;
   const shards = new Map<number, Promise<LedgerShard>>();
   const lines = createLedgerLines();
@@ -64,7 +73,7 @@ export function openLedger(dir: string, maxBytes = DEFAULT_MAX_BYTES): Ledger {
     const known = shards.get(number);
     if (known) return known;
     const prefix = `.ftx-${number.toString(16).padStart(2, '0')}-`;
-    const options = { dir: folder, prefix, own: prefix + life, maxBytes: maxBytes / Number(SHARDS), lines, isOld };
+    const options = { dir: folder, prefix, own: prefix + life, maxBytes: maxBytes / count, lines, isOld, quota };
     const opened = LedgerShard.open(options).catch(async () => {
       await mkdir(folder, { mode: 0o700 }).catch(() => undefined);
       return LedgerShard.open(options);
@@ -75,7 +84,7 @@ export function openLedger(dir: string, maxBytes = DEFAULT_MAX_BYTES): Ledger {
     return opened;
   }
 
-  const shardOf = createShardFinder();
+  const shardOf = createShardFinder(count);
   const notes = createNotes(openShard, (number) => shards.delete(number));
 
   async function find(bringer: string, path: string): Promise<LedgerRecord | undefined> {
@@ -161,11 +170,11 @@ async function movesCtime(path: string): Promise<boolean> {
 }
 
 /** Records of one folder are in one shard, because they are asked for together. Remembers the last folder. */
-function createShardFinder(): (bringer: string, path: string) => number {
+function createShardFinder(count: number): (bringer: string, path: string) => number {
   let last: { readonly text: string; readonly shard: number } | undefined;
   return (bringer, path) => {
     const text = `${bringer}\0${path.slice(0, path.lastIndexOf('/') + 1)}`;
-    if (last?.text !== text) last = { text, shard: Number(hashText(text, 0n) % SHARDS) };
+    if (last?.text !== text) last = { text, shard: Number(hashText(text, 0n) % BigInt(count)) };
     return last.shard;
   };
 }

@@ -27,6 +27,8 @@ export interface Quota {
    * would go over the quota. `own`: what the same file has brought, of which more may come.
    */
   add<T>(path: string, bytes: number, write: () => Promise<T>, own?: number): Promise<T>;
+  /** Counts `bytes` that are written at once, if there is room for them, and returns whether there is. */
+  tryAdd(bytes: number): boolean;
   /** Notes that so many more bytes, or fewer, are those of unfinished transfers. */
   noteUnfinished(bytes: number): void;
   /** Notes that `bytes` were removed from the folder. */
@@ -87,6 +89,11 @@ export async function createQuota(
       // A loop, because other sessions may add bytes during each wait.
       while (free() < bytes) await makeRoom(path, bytes, own);
       return held.add(bytes, write);
+    },
+    tryAdd(bytes) {
+      if (free() < bytes) return false;
+      void held.add(bytes, () => Promise.resolve());
+      return true;
     },
     release: (bytes) => held.release(bytes),
   };

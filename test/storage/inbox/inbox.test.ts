@@ -1,8 +1,9 @@
 import { readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { BLOCK_BYTES, MIN_RESUMABLE_BYTES } from '../../../src/core/entry.js';
-import { openFolderInbox, type FolderInboxOptions } from '../../../src/storage/inbox/inbox.js';
+import { countBytes } from '../../../src/storage/inbox/folder-count.js';
+import { openFolderInbox, type FolderInbox, type FolderInboxOptions } from '../../../src/storage/inbox/inbox.js';
 import { describeInbox } from '../../contract/inbox.contract.js';
 import { expectPart, offerFile, receiveFile, refusal } from '../../contract/sink.contract.js';
 import { tempDir } from '../../support/folders.js';
@@ -45,4 +46,34 @@ it('removes at its start a transfer that nobody has gone on with for longer than
   for (const name of await readdir(dir)) await utimes(join(dir, name), 0, 0);
   await openInbox(dir);
   await expect.poll(() => readdir(dir)).toEqual([]);
+});
+
+describe('the quota', () => {
+  const sinkOf = (inbox: FolderInbox, sender: number) =>
+    inbox.session({
+      bringer: { kind: 'key', id: `sha256:${sender.toString(16).padStart(64, '0')}` },
+      ...({ isKnown: false, onConflict: 'rename', isResumable: false } as const),
+    });
+
+  it('has a small part for what the ledger remembers, so that nobody is kept out later', async () => {
+    const dir = await tempDir();
+    const options = { quota: 1024 * 1024, ledger: true };
+    const inbox = await openInbox(dir, options);
+    // The same small files again and again, each time by another sender.
+    for (let sender = 0; sender < 60; sender += 1)
+      for (let file = 0; file < 20; file += 1) await receiveFile(sinkOf(inbox, sender), `d/${file}`, Buffer.from('x'));
+    expect((await countBytes(dir)).bytes).toBeLessThan(256 * 1024);
+    const next = await openInbox(dir, options);
+    expect(await receiveFile(sinkOf(next, 0), 'later', Buffer.alloc(300_000, 1))).toBe('later');
+  });
+
+  it('has no room for records either once it is full', async () => {
+    const dir = await tempDir();
+    const inbox = await openInbox(dir, { quota: 64 * 1024, ledger: true });
+    for (let file = 0; file < 20; file += 1)
+      await receiveFile(sinkOf(inbox, 1), `${file}`, Buffer.from('x')).catch(() => undefined);
+    for (let sender = 0; sender < 40; sender += 1)
+      await receiveFile(sinkOf(inbox, sender), '0', Buffer.from('x')).catch(() => undefined);
+    expect((await countBytes(dir)).bytes).toBeLessThanOrEqual(64 * 1024);
+  });
 });

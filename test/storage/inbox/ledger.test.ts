@@ -162,7 +162,7 @@ describe('the ledger', () => {
 
   it('stays within its bound, and forgets the oldest first', async () => {
     const dir = await tempDir();
-    const ledger = openLedger(dir, 64 * 64 * 1024);
+    const ledger = openLedger(dir, { maxBytes: 64 * 64 * 1024 });
     for (let n = 0; n < 3000; n += 1) {
       await writeFile(join(dir, 'x'), '');
       ledger.note(makeDelivery(`d/${n}`, { as: 'x' }));
