@@ -110,22 +110,30 @@ export function createEntrance(options: EntranceOptions): Entrance {
 }
 
 function createEnter({ root, durability, made, room }: EntranceOptions): Entrance['enter'] {
+  async function noteMaker(at: string, path: string): Promise<void> {
+    const folder = holdFolder(at);
+    if (typeof folder === 'string') return;
+    try {
+      durability.made(folder);
+      await made.note(path, folder);
+    } finally {
+      releaseFolder(folder);
+    }
+  }
+
   return async (parent, components) => {
     const at = `${parent.folder}/${components.at(-1) ?? ''}`;
-    const { found, isMade } = await holdOrMake(at, () => {
-      parent.makeWritable();
-      return room.add(parent.ground, parent.entry, () => makeFolder(at, durability, PRIVATE_MODE));
-    });
-    if (found === 'other') return found;
     const path = components.join('/');
+    const { found, isMade } = await holdOrMake(at, async () => {
+      parent.makeWritable();
+      await room.add(parent.ground, parent.entry, () => makeFolder(at, durability, PRIVATE_MODE));
+      // Nobody goes in before it is known, also after a kill, who has made it.
+      await noteMaker(at, path);
+    });
+    if (found === 'other' || isMade) return found;
     try {
-      if (isMade) {
-        durability.made(found);
-        await made.note(path, found);
-      } else {
-        await durability.found(found, parent.folder, () => tryOpenFolder({ root, components }, found, MAY_READ));
-        await made.goOn(path, found);
-      }
+      await durability.found(found, parent.folder, () => tryOpenFolder({ root, components }, found, MAY_READ));
+      await made.goOn(path, found);
       return found;
     } catch (error) {
       releaseFolder(found);

@@ -34,6 +34,27 @@ describe('createFolders', () => {
     for (const one of found) if (one !== 'other') releaseFolder(one.folder);
   });
 
+  it('lets nobody into a new folder before it is noted who has made it', async () => {
+    const dir = await tempDir();
+    let note: () => void = () => undefined;
+    const noted = new Promise<void>((resolve) => (note = resolve));
+    const made = createMadeFolders(dir, randomUUID());
+    made.note = () => noted;
+    const slow = createFolders({ root: dir, durability: DURABLE, made, room: createEntryRoom({}) });
+    const arrived: string[] = [];
+    const all = [slow, slow, openFolders(dir)].map(async (folders, number) => {
+      const place = await folders.find(parsePath(`a/${number}`));
+      arrived.push(place.path.text);
+      return place;
+    });
+    await expect.poll(() => readdir(dir)).toEqual(['a']);
+    for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+    expect(arrived).toEqual([]);
+    note();
+    for (const place of await Promise.all(all)) place.release();
+    expect(arrived.sort()).toEqual(['a/0', 'a/1', 'a/2']);
+  });
+
   it('says that the receive folder is gone', async () => {
     const folders = openFolders(join(await tempDir(), 'gone'));
     await expect(folders.find(parsePath('a/x'))).rejects.toMatchObject({ code: 'ENOENT' });
