@@ -40,7 +40,7 @@ export interface ConnectOptions {
   readonly desk: CodeDesk;
   readonly timeouts: Timeouts;
   /** The id of the transfer, 32 hex digits, the same in all attempts. */
-  readonly transfer: string;
+  readonly transfer: string | undefined;
   /** Ends whatever is being waited for. */
   readonly signal: AbortSignal;
   /** Gets the events `paired` and `peer`. */

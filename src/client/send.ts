@@ -166,7 +166,8 @@ async function sendAll(options: CompleteOptions, work: Work, onCounted: (totals:
   const { inputs, journey, tally, timeouts } = work;
   const desk = openDesk(options, work);
   const route = openRoute(to);
-  const transfer = randomBytes(TRANSFER_BYTES).toString('hex');
+  // Of two entries with one path, a receiver would take the second for the first that comes again.
+  const transfer = hasDistinctNames(inputs) ? randomBytes(TRANSFER_BYTES).toString('hex') : undefined;
   const emit = (event: SessionEvent) => tally.emit(event);
   const attempt = async () => {
     const ended = journey.ended();
@@ -204,8 +205,12 @@ function openDesk({ pair, askCode }: CompleteOptions, { tally }: Work): CodeDesk
  * report twice; and for paths that share a name, because a journey could not
  * tell which of them is at its end.
  */
-function canRetry({ input, dryRun }: CompleteOptions, { names }: Inputs): boolean {
-  return !input && !dryRun && new Set(names).size === names.length;
+function canRetry({ input, dryRun }: CompleteOptions, inputs: Inputs): boolean {
+  return !input && !dryRun && hasDistinctNames(inputs);
+}
+
+function hasDistinctNames({ names }: Inputs): boolean {
+  return new Set(names).size === names.length;
 }
 
 function createRetryReport({ tally }: Work, retries: number): RetryOptions['onRetry'] {

@@ -433,7 +433,7 @@ describe('who guesses codes', () => {
     ] as const;
     for (const message of said) {
       const { channel, hello } = await callAsStranger(receiver.port);
-      expect(hello.capabilities).toEqual(['check', 'proof', 'pin', 'zeros', 'pair']);
+      expect(hello.capabilities).toEqual(['check', 'proof', 'pin', 'zeros', 'packs', 'pair']);
       // The others are for those who are known.
       expect(hello.limits?.offers).toBe(2);
       await channel.send(message);
