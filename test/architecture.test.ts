@@ -51,7 +51,7 @@ const MAY_USE: Record<string, readonly string[]> = {
   'node:https': ['http'],
   'node:dgram': ['discovery'],
   'node:child_process': ['net', 'storage/disk'],
-  'node:worker_threads': [],
+  'node:worker_threads': ['storage/disk'],
 };
 
 /** Rooms that also run in a browser. */

@@ -83,6 +83,15 @@ export interface DeliveredFile {
   readonly digest: string;
 }
 
+/** A small file whose content has come as a whole. */
+export interface WholeFile {
+  readonly offer: Entry;
+  readonly vouched: Vouched;
+  readonly content: Uint8Array;
+  /** Of the file, in hex. */
+  readonly digest: string;
+}
+
 /** What would become of an entry, as far as its offer tells. */
 export interface Outlook {
   /**
@@ -118,6 +127,13 @@ export interface Sink {
    * abort of `signal` ends that wait.
    */
   open(offer: Entry, vouched?: Vouched, signal?: AbortSignal): Promise<PartFile | PresentFile | DeliveredFile>;
+  /**
+   * Stores many small files together, as open, write and commit do it for each. Resolves with one answer for each file, in
+   * order, when all are durable, if the sink is: where the file stands, or `singly` for a file that is not stored, because
+   * its name is taken, or anything has failed. The caller opens that one by itself. The content is not used any more once
+   * this resolves. An abort of `signal` ends waits. Never fails. Missing where it would save nothing.
+   */
+  storeTogether?(files: readonly WholeFile[], signal?: AbortSignal): Promise<readonly (Placed | 'singly')[]>;
   /** Makes an offered directory or symlink. It is durable when this resolves, if the sink is. May wait like open. */
   place(offer: Entry, signal?: AbortSignal): Promise<Placed>;
   /** Call it after the sender's goodbye: parent folders that were made and never offered get the mode of any new folder. Never fails. */

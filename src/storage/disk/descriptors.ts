@@ -12,6 +12,8 @@ const MIN_SENDERS = 4;
 const MAX_FEW = 64;
 const MAX_LINGERING = 24;
 const MAX_NEWCOMERS = 8;
+const MAX_TOGETHER = 2048;
+const MIN_FOR_TOGETHER = 512;
 
 export interface DescriptorBudget {
   /** Senders at the same time. Each of them can have one entry open at any time. */
@@ -31,7 +33,7 @@ export function createDescriptorBudget(maxConnections: number, limit = readDescr
   const few = countSpareDescriptors(limit);
   const maxLingering = Math.min(MAX_LINGERING, few);
   // Twice `few`: for callers without a place, and for folders that are held without need.
-  const spare = limit - OWN - 2 * few - maxLingering;
+  const spare = limit - OWN - 2 * few - maxLingering - countTogether(limit);
   const perSender = SOCKET + PER_ENTRY;
   const maxSenders = Math.min(maxConnections, Math.max(MIN_SENDERS, Math.floor(spare / (2 * perSender))));
   const entries = Math.max(0, Math.floor((spare - maxSenders * perSender) / PER_ENTRY));
@@ -52,6 +54,11 @@ export function countNewcomers(maxSenders: number): number {
 /** The descriptors for each kind of thing that is kept open for a moment, or without need. */
 export function countSpareDescriptors(limit = readDescriptorLimit()): number {
   return Math.min(MAX_FEW, Math.max(4, Math.floor(limit / 16)));
+}
+
+/** The descriptors for small files that are stored together, and for their folders; 0 where each is stored by itself. */
+export function countTogether(limit = readDescriptorLimit()): number {
+  return limit < MIN_FOR_TOGETHER ? 0 : Math.min(MAX_TOGETHER, Math.floor(limit / 8));
 }
 
 /** The number of descriptors that this process may have; Infinity where the system does not tell. */

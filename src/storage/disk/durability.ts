@@ -11,6 +11,8 @@ export interface Durability {
   join(device: string, folder: string): GroupMember | undefined;
   /** Makes the content and the attributes of a file durable, or those of a folder. `member`: together with others that wait. */
   file(file: { readonly fd: number; sync(): Promise<void> }, member?: GroupMember): Promise<void>;
+  /** The same, of many files that are open. Throws when any of them may not be durable. */
+  files(fds: readonly number[], member?: GroupMember): Promise<void>;
   /** The same, of an open descriptor. */
   descriptor(fd: number): Promise<void>;
   /** Makes the names in a folder durable. */
@@ -24,6 +26,8 @@ export interface Durability {
   made(folder: HeldFolder): void;
 }
 
+/** Of Node, for calls that wait. */
+const THREADS = 4;
 /** Bounds the memory to about 10 MB. Beyond this number, the oldest folders are synced once more. */
 const MAX_DURABLE = 100_000;
 /** Process-wide, the oldest first: folders that are durable, with their names. */
@@ -32,6 +36,7 @@ const durable = new Set<string>();
 export const DURABLE: Durability = {
   join: (device, folder) => findGroup(device, folder)?.join(),
   file: (file, member) => (member ? member.sync(() => file.sync()) : file.sync()),
+  files: (fds, member) => (member ? member.sync(() => syncEach(fds), fds.length) : syncEach(fds)),
   descriptor: syncDescriptor,
   folder: syncFolder,
   async found(folder, parent, openUp) {
@@ -51,6 +56,7 @@ export const DURABLE: Durability = {
 export const LEFT_TO_THE_SYSTEM: Durability = {
   join: () => undefined,
   file: () => Promise.resolve(),
+  files: () => Promise.resolve(),
   descriptor: () => Promise.resolve(),
   folder: () => Promise.resolve(),
   found: () => Promise.resolve(),
@@ -131,6 +137,17 @@ async function syncByPath(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** As many at the same time as Node has threads for. */
+async function syncEach(fds: readonly number[]): Promise<void> {
+  const left = fds.values();
+  const syncSome = async () => {
+    for (const fd of left) await syncDescriptor(fd);
+  };
+  // Nobody may close a descriptor while another one is being synchronised.
+  const ends = await Promise.allSettled(Array.from({ length: THREADS }, syncSome));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 
 /** Takes one trip to another thread. To open, synchronise and close takes three. */

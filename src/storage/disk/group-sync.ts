@@ -20,7 +20,9 @@ const FADE = 0.995;
 const LINGER_MS = 500;
 
 interface Waiting {
-  /** Syncs the file by itself. */
+  /** How many files it stands for. */
+  readonly files: number;
+  /** Syncs the file, or each of the files, by itself. */
   readonly single: () => Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -31,8 +33,11 @@ interface Waiting {
 
 /** A file that may be made durable together with others. */
 export interface GroupMember {
-  /** Resolves once the file is durable, and throws what `single` throws, which syncs the file by itself. */
-  sync(single: () => Promise<void>): Promise<void>;
+  /**
+   * Resolves once the file is durable, and throws what `single` throws, which syncs the file by itself. `files`: how many
+   * files the caller has in the place of one, and syncs by `single`.
+   */
+  sync(single: () => Promise<void>, files?: number): Promise<void>;
   /** The file is durable, or nobody waits for it any more. To be called once. */
   leave(): void;
 }
@@ -68,9 +73,9 @@ export class GroupSync {
     clearTimeout(this.#leaving);
     return {
       leave: () => this.#leave(),
-      sync: (single) =>
+      sync: (single, files = 1) =>
         new Promise((resolve, reject) => {
-          const file = { single, resolve, reject, isStarted: false, isDone: false };
+          const file = { files, single, resolve, reject, isStarted: false, isDone: false };
           // The file system tells a failure once: then it may have been that of this file.
           (failures === this.#failures ? this.#waiting : this.#apart).push(file);
           this.#next();
@@ -98,7 +103,7 @@ export class GroupSync {
   }
 
   #isWorth(): boolean {
-    const files = this.#waiting.length;
+    const files = this.#waiting.reduce((sum, one) => sum + one.files, 0);
     return files >= MIN_GROUP && files * this.#singleMs > this.#allMs && this.#all.isAvailable();
   }
 
@@ -108,7 +113,7 @@ export class GroupSync {
     const [started, beside] = [performance.now(), this.#running];
     try {
       await file.single();
-      this.#singleMs += ((performance.now() - started) / beside - this.#singleMs) / 8;
+      this.#singleMs += ((performance.now() - started) / beside / file.files - this.#singleMs) / 8;
       this.#allMs *= FADE;
       end(file);
     } catch (error) {

@@ -1,5 +1,6 @@
 /** What the delivery ledger tells of an offered file, and what is noted in it when the file is there. */
 import { readFileSync, lstatSync, type BigIntStats } from 'node:fs';
+import type { LeftStats } from '../disk/file-work.js';
 import { join } from 'node:path';
 import { formatDigest, hashText } from '../../core/checksum.js';
 import type { Entry } from '../../core/entry.js';
@@ -24,7 +25,7 @@ export interface Stored {
   readonly as: string;
   /** In hex. */
   readonly digest: string;
-  readonly stats: BigIntStats | undefined;
+  readonly stats: LeftStats | undefined;
 }
 
 /** A delivery that fits an offer. */

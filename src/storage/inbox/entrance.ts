@@ -3,8 +3,16 @@ import { mkdir, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FtxError, errnoOf } from '../../core/errors.js';
 import { showPath } from '../disk/disk-error.js';
-import type { Durability } from '../disk/durability.js';
-import { holdFolder, holdRoot, releaseFolder, type Ground, type HeldFolder, type Way } from '../disk/held-folder.js';
+import { LEFT_TO_THE_SYSTEM, type Durability } from '../disk/durability.js';
+import {
+  expectFolder,
+  holdFolder,
+  holdRoot,
+  releaseFolder,
+  type Ground,
+  type HeldFolder,
+  type Way,
+} from '../disk/held-folder.js';
 import type { EntryPath } from '../names/safe-path.js';
 import type { EntryRoom } from './entry-room.js';
 import {
@@ -26,10 +34,13 @@ export interface Entrance {
   /**
    * Holds the folder in which the path is, and opens what is closed on the way. Throws FtxError `bad-parent` where
    * something else has a name on the way, `denied` for what cannot be opened, `no-space`, and the reason of the signal.
+   * `isLate`: the caller makes the way durable later.
    */
-  walk(path: EntryPath, signal?: AbortSignal): Promise<Walked>;
+  walk(path: EntryPath, signal?: AbortSignal, isLate?: boolean): Promise<Walked>;
+  /** Makes the folders on the way durable, with their names, as far as they are not. Throws what the system throws. */
+  readonly makeDurable: (components: readonly string[]) => Promise<void>;
   /** Holds the folder at the end of the way. Throws FtxError `no-space` when there is no room to make it, and `denied`. */
-  readonly enter: (parent: Parent, components: readonly string[]) => Promise<HeldFolder | 'other'>;
+  readonly enter: (parent: Parent, components: readonly string[], isLate?: boolean) => Promise<HeldFolder | 'other'>;
 }
 
 export interface Walked {
@@ -59,14 +70,14 @@ export interface EntranceOptions {
 }
 
 export function createEntrance(options: EntranceOptions): Entrance {
-  const { root } = options;
+  const { root, durability } = options;
   const enter = createEnter(options);
 
   /** Each folder is held until the next one is. */
   async function descend(
     { parents: components, text: entry }: EntryPath,
     closes: Close[],
-    signal: AbortSignal | undefined,
+    { signal, isLate }: { readonly signal: AbortSignal | undefined; readonly isLate: boolean },
   ): Promise<HeldFolder> {
     let folder = holdRoot(root);
     for (const [depth, component] of components.entries()) {
@@ -80,7 +91,7 @@ export function createEntrance(options: EntranceOptions): Entrance {
         const ground = { device: String(from.stats.dev), way };
         const makeWritable = () => writable.push(openFolder(way, from, MAY_CHANGE));
         const parent = { folder: from.path, ground, entry, makeWritable };
-        const next = await enter(parent, components.slice(0, depth + 1));
+        const next = await enter(parent, components.slice(0, depth + 1), isLate);
         if (next === 'other') throw badParentError(components.join('/'), component);
         folder = next;
       } finally {
@@ -93,11 +104,12 @@ export function createEntrance(options: EntranceOptions): Entrance {
 
   return {
     enter,
-    async walk(path, signal) {
+    makeDurable: (components) => makeWayDurable({ root, components }, durability),
+    async walk(path, signal, isLate = false) {
       const closes: Close[] = [];
       let folder: HeldFolder | undefined;
       try {
-        folder = await descend(path, closes, signal);
+        folder = await descend(path, closes, { signal, isLate });
         closes.push(openToUse({ root, components: path.parents }, folder));
         return { folder, closes };
       } catch (error) {
@@ -109,30 +121,47 @@ export function createEntrance(options: EntranceOptions): Entrance {
   };
 }
 
+async function makeWayDurable({ root, components }: Way, durability: Durability): Promise<void> {
+  const held = [holdRoot(root)];
+  try {
+    for (const component of components) held.push(expectFolder(holdFolder(`${held.at(-1)?.path ?? ''}/${component}`)));
+    await Promise.all(
+      held.slice(1).map((folder, depth) => {
+        const way = { root, components: components.slice(0, depth + 1) };
+        return durability.found(folder, held[depth]?.path ?? '', () => tryOpenFolder(way, folder, MAY_READ));
+      }),
+    );
+  } finally {
+    held.forEach(releaseFolder);
+  }
+}
+
 function createEnter({ root, durability, made, room }: EntranceOptions): Entrance['enter'] {
-  async function noteMaker(at: string, path: string): Promise<void> {
+  async function noteMaker(at: string, path: string, isLate: boolean): Promise<void> {
     const folder = holdFolder(at);
     if (typeof folder === 'string') return;
     try {
-      durability.made(folder);
+      if (!isLate) durability.made(folder);
       await made.note(path, folder);
     } finally {
       releaseFolder(folder);
     }
   }
 
-  return async (parent, components) => {
+  return async (parent, components, isLate = false) => {
     const at = `${parent.folder}/${components.at(-1) ?? ''}`;
     const path = components.join('/');
     const { found, isMade } = await holdOrMake(at, async () => {
       parent.makeWritable();
-      await room.add(parent.ground, parent.entry, () => makeFolder(at, durability, PRIVATE_MODE));
+      const make = () => makeFolder(at, isLate ? LEFT_TO_THE_SYSTEM : durability, PRIVATE_MODE);
+      await room.add(parent.ground, parent.entry, make);
       // Nobody goes in before it is known, also after a kill, who has made it.
-      await noteMaker(at, path);
+      await noteMaker(at, path, isLate);
     });
     if (found === 'other' || isMade) return found;
     try {
-      await durability.found(found, parent.folder, () => tryOpenFolder({ root, components }, found, MAY_READ));
+      if (!isLate)
+        await durability.found(found, parent.folder, () => tryOpenFolder({ root, components }, found, MAY_READ));
       await made.goOn(path, found);
       return found;
     } catch (error) {

@@ -1,4 +1,4 @@
-/** Room for folders and links. They have no content, and take a block and an inode of the disk all the same. */
+/** Room for entries that take it at once: folders and links, which have no content and take a block and an inode all the same, and small files. */
 import type { Entry } from '../../core/entry.js';
 import { roundUp } from '../disk/disk-figures.js';
 import type { Ground } from '../disk/held-folder.js';
@@ -10,7 +10,17 @@ import type { YieldingParts } from './yielding-parts.js';
 export interface EntryRoom {
   /** Runs `make`, which makes one entry on this ground. `path` is for messages. Throws FtxError `no-space`, and what `make` throws. */
   add<T>(ground: Ground, path: string, make: () => Promise<T>): Promise<T>;
-  /** An entry that was added is gone again. */
+  /**
+   * The same for files of so many bytes each. `make` resolves with the bytes of those that it has made. `path` is that of
+   * the first one.
+   */
+  addFiles(
+    ground: Ground,
+    path: string,
+    sizes: readonly number[],
+    make: () => Promise<readonly number[]>,
+  ): Promise<void>;
+  /** A folder or link that was added is gone again. */
   release(): void;
 }
 
@@ -32,23 +42,40 @@ export function needOf({ allocated = Infinity }: Entry, missing: number, isKnown
 }
 
 export function createEntryRoom({ space, quota }: Limits): EntryRoom {
-  const release = () => quota?.release(roundUp(0));
+  async function addFiles(
+    ground: Ground,
+    path: string,
+    sizes: readonly number[],
+    make: () => Promise<readonly number[]>,
+  ): Promise<void> {
+    const settle = await space?.at(ground).takeEntries(path, sizes);
+    let made: readonly number[] = [];
+    let counted = 0;
+    try {
+      await quota?.add(path, roundUpAll(sizes), () => Promise.resolve());
+      counted = roundUpAll(sizes);
+      made = await make();
+    } finally {
+      settle?.(made);
+      const unused = Math.max(0, counted - roundUpAll(made));
+      if (unused > 0) quota?.release(unused);
+    }
+  }
+
   return {
     async add(ground, path, make) {
-      const settle = await space?.at(ground).takeEntry(path);
-      let isMade = false;
-      let isCounted = false;
-      try {
-        await quota?.add(path, roundUp(0), () => Promise.resolve());
-        isCounted = true;
-        const made = await make();
-        isMade = true;
-        return made;
-      } finally {
-        settle?.(isMade);
-        if (isCounted && !isMade) release();
-      }
+      const made: Awaited<ReturnType<typeof make>>[] = [];
+      await addFiles(ground, path, [0], async () => {
+        made.push(await make());
+        return [0];
+      });
+      return made[0] as Awaited<ReturnType<typeof make>>;
     },
-    release,
+    addFiles,
+    release: () => quota?.release(roundUp(0)),
   };
+}
+
+function roundUpAll(sizes: readonly number[]): number {
+  return sizes.reduce((sum, bytes) => sum + roundUp(bytes), 0);
 }

@@ -35,6 +35,9 @@
  *    the path the file has got. Only then does the session say "stored". `finish`, after the sender's goodbye, gives
  *    folders that were made on the way and never offered the mode of any new folder.
  *
+ * Many small files whose content is here already take these steps together (together.ts), as long as there is nothing to
+ * decide: a file whose name is free, for which there is room. Each other file of them goes the way above.
+ *
  * Folders and links have no content: placing.ts makes them at once, and they are durable when `place` resolves. With
  * `sync: false` all steps are the same, but none waits for the disk, and nothing counts as durable.
  *
@@ -50,6 +53,7 @@
  * - inbox/folders `places`: how many entries are on their way into a folder
  * - inbox/made-folders `unfinished`, `finished`, `secret`: who made which folder, and whether it has its mode and time
  * - inbox/part-claims `inUse`: part files that a session has open
+ * - inbox/together `turns`, `thread`: batches of small files, and the thread that works at them
  * - inbox/commit `lastRename`: renames on file systems without hard links, one at a time
  * - source/file-source `disk`: whether the disk of the sent files answers promptly
  */
@@ -70,6 +74,7 @@ import { placeDirectory, placeLink } from './placing.js';
 import { createPlan, tooManyError } from './plan.js';
 import type { Quota } from './quota.js';
 import type { Space } from './space.js';
+import { createTogether, type EntryCounter } from './together.js';
 import type { createUnprovenFolders } from './unproven-folders.js';
 import type { YieldingParts } from './yielding-parts.js';
 
@@ -123,16 +128,18 @@ export function createFileSink(options: FileSinkOptions): Sink {
   const made = createMadeFolders(dir, peer ?? randomUUID(), { dirMode, ...(peer !== undefined && { ledger }) });
   const limits = { space: options.space?.join(), quota: options.quota };
   const room = createEntryRoom(limits);
+  const durability = sync ? DURABLE : LEFT_TO_THE_SYSTEM;
   const folders = createFolders({
     root: dir,
-    durability: sync ? DURABLE : LEFT_TO_THE_SYSTEM,
+    durability,
     made,
     room,
     assertSameInbox: options.assertSameInbox,
     unproven: options.unproven?.join(),
   });
   const session = { ...options, ...limits, isKnown, maxFiles, folders, room };
-  const countEntry = createCounter(maxFiles, folders);
+  const counter = createCounter(maxFiles, folders);
+  const together = createTogether({ ...session, durability, counter });
   let lastFolder: Promise<unknown> = Promise.resolve();
 
   // Folders are made in the order of their offers, because making a folder changes the time of its parent.
@@ -148,13 +155,14 @@ export function createFileSink(options: FileSinkOptions): Sink {
     open: (offer, vouched = NOTHING, signal) =>
       explain(offer, () => {
         options.assertSameInbox?.();
-        countEntry(offer);
+        counter.add(offer);
         return openFile(session, { ...offer, mode: chooseFileMode(offer, fileMode) }, vouched, signal);
       }),
+    ...(together && { storeTogether: together }),
     place: (offer, signal) =>
       explain(offer, () => {
         options.assertSameInbox?.();
-        countEntry(offer);
+        counter.add(offer);
         if (offer.kind === 'directory') return placeFolder(offer, signal);
         if (offer.kind === 'symlink') return placeLink(session, offer, signal);
         throw unsupportedError(offer);
@@ -169,17 +177,21 @@ function chooseFileMode({ size, mode }: Entry, fileMode: number | undefined): nu
 }
 
 /**
- * Counts the offers of a session, and throws FtxError `too-many` beyond `maxFiles`. Of the folders that were offered and
- * those that were made, the larger number counts: one deep path makes many folders.
+ * Counts the offers of a session. Of the folders that were offered and those that were made, the larger number counts: one
+ * deep path makes many folders.
  */
-function createCounter(maxFiles: number, folders: Folders): (offer: Entry) => void {
+function createCounter(maxFiles: number, folders: Folders): EntryCounter {
   let directories = 0;
   let others = 0;
-  return ({ kind }) => {
-    const [more, otherMore] = kind === 'directory' ? [1, 0] : [0, 1];
-    if (others + otherMore + Math.max(directories + more, folders.made.count) > maxFiles) throw tooManyError(maxFiles);
-    directories += more;
-    others += otherMore;
+  return {
+    add({ kind }) {
+      const [more, otherMore] = kind === 'directory' ? [1, 0] : [0, 1];
+      if (others + otherMore + Math.max(directories + more, folders.made.count) > maxFiles)
+        throw tooManyError(maxFiles);
+      directories += more;
+      others += otherMore;
+    },
+    takeBackFile: () => void (others -= 1),
   };
 }
 

@@ -31,6 +31,10 @@ export interface Folders {
    * come, it waits. Throws FtxError `bad-parent`, `bad-name` if the path is too long, or the reason of the signal.
    */
   find(path: EntryPath, signal?: AbortSignal): Promise<HeldPlace>;
+  /** As find(), for an entry that has come, without a wait for the disk: makeDurable() has to be called later. */
+  findLate(path: EntryPath, signal?: AbortSignal): Promise<HeldPlace>;
+  /** Makes the names in the folder of the place durable, and the way to it. Throws what the system throws. */
+  makeDurable(place: Place): Promise<void>;
   readonly made: Pick<MadeFolders, 'count'>;
   /** Whether the sender has made the folder, in this session or before. The receive folder is nobody's. */
   isOwn(components: readonly string[]): Promise<boolean>;
@@ -79,6 +83,14 @@ export function createFolders(options: FoldersOptions): Folders {
       const { folder, closes } = await ways.walk(path, signal);
       return openPlace(path, folder, closes);
     },
+    async findLate(path, signal) {
+      assertLength(root, path.text);
+      const { folder, closes } = await ways.walkLate(path, signal);
+      return openPlace(path, folder, closes);
+    },
+    async makeDurable({ folder, path: { parents } }) {
+      await Promise.all([durability.folder(folder), ways.makeDurable(parents)]);
+    },
     async make(place) {
       const { folder, ground, path } = place;
       const parent = { folder, ground, entry: path.text, makeWritable: () => place.makeWritable() };
@@ -98,39 +110,15 @@ export function createFolders(options: FoldersOptions): Folders {
 
 /** The ways down to the folders of entries, and back when no entry came. */
 function createWays(options: FoldersOptions) {
-  const { root, made, room, unproven } = options;
+  const { root, unproven } = options;
   const entrance = createEntrance(options);
+  const removeUnused = (parents: readonly string[]) => removeUnusedFolders(options, parents);
   /** The parents of the last entry: as long as they are the same, there is nothing new to note of them. */
   let lastParents: string | undefined;
 
-  /** Removes, from the deepest up, the folders that were made for an entry that did not come. */
-  function removeUnused(parents: readonly string[]): void {
-    removeUpwards(
-      { root, components: parents },
-      {
-        judge(components, stats) {
-          const path = components.join('/');
-          if (places.has(join(root, path)) || !made.isUnused(path, { stats })) return undefined;
-          return () => {
-            made.noteRemoved(path, { stats });
-            room.release();
-          };
-        },
-        openUp: (way, folder) => tryOpenFolder(way, folder, MAY_CHANGE),
-      },
-    );
-  }
-
-  /** How many folders have to be made on the way. */
-  function countMissing(parents: readonly string[]): number {
-    let found = parents.length;
-    while (found > 0 && !lookForFolder({ root, components: parents.slice(0, found) })) found -= 1;
-    return parents.length - found;
-  }
-
   /** Takes the way through folders that may have to be made. What was made on a way that ends before is removed. */
   async function walkAnew(path: EntryPath, signal: AbortSignal | undefined): Promise<Walked> {
-    const missing = countMissing(path.parents);
+    const missing = countMissing(root, path.parents);
     const prove = missing > 0 ? await unproven?.take(missing, signal) : undefined;
     try {
       const { folder, closes } = await entrance.walk(path, signal);
@@ -142,8 +130,21 @@ function createWays(options: FoldersOptions) {
     }
   }
 
+  async function walkLate(path: EntryPath, signal: AbortSignal | undefined): Promise<Walked> {
+    // The next walk finds out what of the way is durable by then.
+    lastParents = undefined;
+    try {
+      return await entrance.walk(path, signal, true);
+    } catch (error) {
+      removeUnused(path.parents);
+      throw error;
+    }
+  }
+
   return {
     enter: entrance.enter,
+    makeDurable: entrance.makeDurable,
+    walkLate,
     removeUnused,
     async walk(path: EntryPath, signal: AbortSignal | undefined): Promise<Walked> {
       const parents = path.sibling('');
@@ -154,6 +155,31 @@ function createWays(options: FoldersOptions) {
       return walked;
     },
   };
+}
+
+/** Removes, from the deepest up, the folders that were made for an entry that did not come. */
+function removeUnusedFolders({ root, made, room }: FoldersOptions, parents: readonly string[]): void {
+  removeUpwards(
+    { root, components: parents },
+    {
+      judge(components, stats) {
+        const path = components.join('/');
+        if (places.has(join(root, path)) || !made.isUnused(path, { stats })) return undefined;
+        return () => {
+          made.noteRemoved(path, { stats });
+          room.release();
+        };
+      },
+      openUp: (way, folder) => tryOpenFolder(way, folder, MAY_CHANGE),
+    },
+  );
+}
+
+/** How many folders have to be made on the way. */
+function countMissing(root: string, parents: readonly string[]): number {
+  let found = parents.length;
+  while (found > 0 && !lookForFolder({ root, components: parents.slice(0, found) })) found -= 1;
+  return parents.length - found;
 }
 
 /**

@@ -31,8 +31,11 @@ export interface SenderDisk {
   readonly cost: (bytes: number) => number;
   /** Reserves room for the file at `path` of `bytes`; null if nobody knows how many. Throws FtxError `no-space` when there is not enough. */
   reserve(path: string, bytes: number | null): Promise<Reservation>;
-  /** Takes the room of a folder or link. Throws FtxError `no-space`. Call what it returns once the entry is made, or could not be. */
-  takeEntry(path: string): Promise<(isMade: boolean) => void>;
+  /**
+   * Takes the room of entries of so many bytes each; a folder or link has 0. `path` is that of the first one. Throws
+   * FtxError `no-space`. Call what it returns with the bytes of those that were made, once they are or could not be.
+   */
+  takeEntries(path: string, sizes: readonly number[]): Promise<(made: readonly number[]) => void>;
   /**
    * Resolves with what the sender may still reserve; Infinity where the system does not tell. If that is less than
    * `wanted`, it is what the system says now, and parts that would give way count as free, but for the stems `except`.
@@ -48,6 +51,16 @@ export interface Wanted {
 export interface Left extends Wanted {
   /** Bytes that are free and are to stay free. */
   readonly keptBytes: number;
+}
+
+/** What a sender asks for. */
+interface Asked {
+  /** Bytes of each entry. */
+  readonly sizes: readonly number[];
+  /** Whether nobody knows how much more comes. */
+  readonly isOpen?: boolean;
+  /** Whether all of it comes at once. */
+  readonly isComing?: boolean;
 }
 
 /** `read` gives the figures of the disk under a folder. `parts`: what gives way on all disks. */
@@ -103,41 +116,44 @@ function createSenderDisk(account: DiskAccount): SenderDisk {
   const share = createShare(account, own);
 
   /**
-   * Grants one more entry of so many bytes, null if nobody knows how many, if there is room for it, by the running figure or by the next look. Of two that
-   * want the last room, one gets it.
+   * Grants more entries if there is room for them, by the running figure or by the next look. Of two that want the last
+   * room, one gets it.
    */
-  async function ask<T>(path: string, bytes: number | null, grant: () => T, isComing = false): Promise<T> {
+  async function ask<T>(path: string, asked: Asked, grant: () => T): Promise<T> {
     const first = account.renew();
     if (first) await first;
-    const wanted = { bytes: account.cost(bytes ?? 0), files: 1 };
+    const { sizes, isComing = false } = asked;
+    const wanted = { bytes: costOf(sizes), files: sizes.length };
     let more = share.isShort(wanted) ? await share.lookFor(wanted) : NOTHING;
     if (more.files > 0) more = await share.makeWay(wanted, isComing);
     const left = share.sumUp(more);
-    if (left.files < 1) throw noFilesError(path, account.figures.keptFiles);
+    if (left.files < wanted.files) throw noFilesError(path, account.figures.keptFiles);
     if (left.bytes >= wanted.bytes) return grant();
-    throw bytes === null
-      ? fullError(path, left.keptBytes)
-      : noSpaceError(path, wanted.bytes, left.bytes, left.keptBytes);
+    throw asked.isOpen ? fullError(path, left.keptBytes) : noSpaceError(path, wanted.bytes, left.bytes, left.keptBytes);
+  }
+
+  function costOf(sizes: readonly number[]): number {
+    return sizes.reduce((sum, bytes) => sum + account.cost(bytes), 0);
   }
 
   return {
     cost: (bytes) => account.cost(bytes),
     async reserve(path, bytes) {
-      if (bytes === null || bytes < MIN_RESERVED_BYTES) return ask(path, bytes, () => createOpenEntry(account, path));
+      const asked = { sizes: [bytes ?? 0], isOpen: bytes === null };
+      if (bytes === null || bytes < MIN_RESERVED_BYTES) return ask(path, asked, () => createOpenEntry(account, path));
       await account.freshen();
-      return ask(path, bytes, () => createReservation(account, path, createPromised([all, own], account.cost(bytes))));
+      return ask(path, asked, () => createReservation(account, path, createPromised([all, own], account.cost(bytes))));
     },
-    takeEntry: (path) =>
-      ask(
-        path,
-        0,
-        () => {
-          const cost = account.cost(0);
-          account.begin(cost, 1);
-          return (isMade) => (isMade ? account.arrive(cost, 1) : account.begin(-cost, -1));
-        },
-        true,
-      ),
+    takeEntries: (path, sizes) =>
+      ask(path, { sizes, isComing: true }, () => {
+        const cost = costOf(sizes);
+        account.begin(cost, sizes.length);
+        return (made) => {
+          const arrived = costOf(made);
+          account.arrive(arrived, made.length);
+          account.begin(arrived - cost, made.length - sizes.length);
+        };
+      }),
     async left(wanted, except) {
       await account.freshen();
       return share.sumUp(share.isShort(wanted) ? await share.lookFor(wanted, except) : NOTHING);

@@ -179,6 +179,19 @@ it('leaves the disk once no file has needed it for a while', async () => {
   expect([isClosed, isLeft]).toEqual([true, true]);
 });
 
+it('counts many files that are waited for as one caller', async () => {
+  const single = createCalls();
+  let isDurable = false;
+  void group
+    .join()
+    .sync(single.run, 9)
+    .then(() => (isDurable = true));
+  expect([all.calls.length, single.calls.length]).toEqual([1, 0]);
+  all.calls[0]!.end();
+  await settle();
+  expect(isDurable).toBe(true);
+});
+
 it('syncs by themselves also the files that come while a sync of the file system does not end', async () => {
   const first = addFiles(13);
   const later = addFiles(2);

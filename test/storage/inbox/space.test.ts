@@ -257,10 +257,10 @@ describe('a running figure', () => {
       if (size > 0) await part.write(new Uint8Array(size), 0);
       await part.commit(size);
     }
-    (await disk.takeEntry('link'))(true);
+    (await disk.takeEntries('link', [0]))([0]);
     figures = gone;
     await expect(disk.reserve('y', 1)).rejects.toThrow(full);
-    await expect(disk.takeEntry('folder')).rejects.toThrow(full);
+    await expect(disk.takeEntries('folder', [0])).rejects.toThrow(full);
   });
 
   it.each([0, 1, null, 5 * MIB])(
@@ -274,12 +274,12 @@ describe('a running figure', () => {
         "x: the receiver's disk can take no more files, but for 10 that it keeps free; remove some there, then send again.";
       const first = await disk.reserve('first', size);
       await expect(disk.reserve('x', size)).rejects.toThrow(sentence);
-      await expect(disk.takeEntry('x')).rejects.toThrow(sentence);
+      await expect(disk.takeEntries('x', [0])).rejects.toThrow(sentence);
       first.release();
       first.release();
       await (await disk.reserve('second', size)).take(1);
       figures = gone;
-      await expect(disk.takeEntry('x')).rejects.toThrow(sentence);
+      await expect(disk.takeEntries('x', [0])).rejects.toThrow(sentence);
     },
   );
 

@@ -1,0 +1,7 @@
+/** The thread of file-thread.ts: does one work after the other, and answers each. */
+import { parentPort } from 'node:worker_threads';
+import { WORKS } from './file-work.js';
+
+parentPort?.on('message', ({ work, order }: { work: keyof typeof WORKS; order: never }) => {
+  parentPort?.postMessage(WORKS[work](order));
+});
