@@ -2,7 +2,7 @@
  * Messages over a Connection: both sides of a session speak through a Channel.
  *
  * On the way in, a ByteReader takes frames from the connection, the codec turns
- * their bytes into messages, and pings are left out. The content of a data frame
+ * their bytes into messages, and pings are left out. The content of a data frame or a pack
  * stays in the connection until the caller has found memory for it. On the way
  * out, the FrameWriter collects small frames and sends them together.
  *
@@ -16,7 +16,7 @@ import { observeWrites, wrapConnection, type Connection } from '../core/connecti
 import { createByteReader, endedError, type ByteReader } from './byte-reader.js';
 import { decodeHeader, decodeMessage, encodeControl, encodeHave } from './codec.js';
 import { GREETING, HEADER_BYTES, MAX_IDLE_MS, MIN_IDLE_MS, type Timeouts } from './constants.js';
-import type { ControlMessage, DataMessage, Hello, Message, ZerosMessage } from './messages.js';
+import type { ControlMessage, DataMessage, Hello, Message, PackMessage, ZerosMessage } from './messages.js';
 import { createFrameWriter } from './frame-writer.js';
 import { createPace } from './pace.js';
 import { watchConnection, within } from './watch.js';
@@ -49,11 +49,11 @@ export interface Channel {
   sendHave(id: number, digests: readonly bigint[]): Promise<void>;
   /** Waits while too much is queued. Call it before answering a peer that may not be reading. */
   drain(): Promise<void>;
-  /** Sends one block. Resolves when the caller may reuse its memory. */
-  sendBlock(head: DataMessage, block: Uint8Array): Promise<void>;
+  /** Sends one block, or all entries of a pack. Resolves when the caller may reuse its memory. */
+  sendBlock(head: DataMessage | PackMessage, block: Uint8Array): Promise<void>;
   /**
    * The next message that is no ping; undefined once the peer has ended between
-   * two messages. After `data`, take the content by readContent or skipContent.
+   * two messages. After `data` or `pack`, take the content by readContent or skipContent.
    * Throws FtxError `protocol`, `lost` or `timeout`.
    */
   receive(): Promise<Message | undefined>;
@@ -85,7 +85,7 @@ export function createChannel(
 
   const receive = async () => {
     const message = await readPastPings(reader, raw, timeouts);
-    if (message?.type === 'data') pace.restart();
+    if (message?.type === 'data' || message?.type === 'pack') pace.restart();
     return message && judge(message);
   };
 

@@ -10,6 +10,7 @@ import {
   type HaveMessage,
   type Message,
   type MessageType,
+  type PackMessage,
   type ZerosMessage,
 } from './messages.js';
 
@@ -32,6 +33,8 @@ const TYPES: readonly (MessageType | undefined)[] = [
   'checked',
   'pair',
   'zeros',
+  'pack',
+  'packed',
 ];
 /** Messages about the session carry the id 0. An `error` may carry it too. */
 const OF_SESSION: ReadonlySet<MessageType> = new Set([
@@ -46,6 +49,8 @@ const OF_SESSION: ReadonlySet<MessageType> = new Set([
 const WITHOUT_PAYLOAD: ReadonlySet<MessageType> = new Set(['ping', 'goodbye']);
 
 const DIGEST_BYTES = 8;
+/** Ids have four bytes. */
+const MAX_ID = 2 ** 32 - 1;
 const MAX_DIGESTS = limits.MAX_CONTROL_BYTES / DIGEST_BYTES;
 
 export interface FrameHeader {
@@ -72,11 +77,17 @@ export function decodeHeader(bytes: Uint8Array): FrameHeader {
     throw new FtxError('protocol', `The peer sent a frame ${type} with the id ${id}.`);
   if (!lengthFits(type, length))
     throw new FtxError('protocol', `The peer announced a frame ${type} of ${length} bytes.`);
-  return { type, id, length, checkedLength: type === 'data' ? limits.DATA_PREFIX_BYTES : length };
+  return { type, id, length, checkedLength: measureChecked(type, length) };
+}
+
+function measureChecked(type: MessageType, length: number): number {
+  if (type === 'data') return limits.DATA_PREFIX_BYTES;
+  return type === 'pack' ? limits.PACK_PREFIX_BYTES : length;
 }
 
 function lengthFits(type: MessageType, length: number): boolean {
   if (type === 'data') return length > limits.DATA_PREFIX_BYTES && length <= limits.MAX_DATA_BYTES;
+  if (type === 'pack') return length > limits.PACK_PREFIX_BYTES && length <= limits.MAX_PACK_BYTES;
   if (type === 'zeros') return length === limits.ZEROS_BYTES;
   return WITHOUT_PAYLOAD.has(type) ? length === 0 : length <= limits.MAX_CONTROL_BYTES;
 }
@@ -91,6 +102,7 @@ export function decodeMessage(header: FrameHeader, headerBytes: Uint8Array, chec
   const { type, id } = header;
   if (type === 'data') return decodeData(header, checked);
   if (type === 'zeros') return decodeZeros(id, checked);
+  if (type === 'pack') return decodePack(header, checked);
   return type === 'have' ? decodeHave(id, checked) : decodeControl(type, id, checked);
 }
 
@@ -124,6 +136,14 @@ function decodeData(header: FrameHeader, prefix: Uint8Array): DataMessage {
     digest: view.getBigUint64(8),
     length: header.length - limits.DATA_PREFIX_BYTES,
   };
+}
+
+function decodePack({ id, length }: FrameHeader, prefix: Uint8Array): PackMessage {
+  const count = viewOf(prefix).getUint32(0);
+  if (count === 0 || count > limits.MAX_PACK_ENTRIES)
+    throw new FtxError('protocol', `The peer sent a pack of ${count} entries.`);
+  if (id + count - 1 > MAX_ID) throw new FtxError('protocol', 'The peer sent a pack with ids that no entry can have.');
+  return { type: 'pack', id, count, length: length - limits.PACK_PREFIX_BYTES };
 }
 
 function decodeZeros(id: number, payload: Uint8Array): ZerosMessage {
@@ -188,6 +208,14 @@ export function encodeDataHead({ id, offset, digest, length }: DataMessage): Uin
   const view = writeHeader(head, 'data', id, limits.DATA_PREFIX_BYTES + length);
   view.setBigUint64(limits.HEADER_BYTES, BigInt(offset));
   view.setBigUint64(limits.HEADER_BYTES + 8, digest);
+  return seal(head);
+}
+
+/** The head of a pack: ready to send in front of `length` bytes of entries. */
+export function encodePackHead({ id, count, length }: PackMessage): Uint8Array {
+  const head = new Uint8Array(limits.HEADER_BYTES + limits.PACK_PREFIX_BYTES);
+  const view = writeHeader(head, 'pack', id, limits.PACK_PREFIX_BYTES + length);
+  view.setUint32(limits.HEADER_BYTES, count);
   return seal(head);
 }
 

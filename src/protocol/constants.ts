@@ -19,6 +19,8 @@ export const PIN_CAPABILITY = 'pin';
 export const FOLLOW_CAPABILITY = 'follow';
 /** Section 5, hello: the receiver takes runs of zeros. */
 export const ZEROS_CAPABILITY = 'zeros';
+/** Section 5, hello: the receiver takes packs of small files. */
+export const PACKS_CAPABILITY = 'packs';
 /** Section 5, ready: random bytes that a proof begins with. */
 export const NONCE_BYTES = 32;
 /** Section 5, check: a sender has at most this many `check` messages that wait for their verdicts. */
@@ -34,7 +36,16 @@ export const DATA_PREFIX_BYTES = 16;
 export const ZEROS_BYTES = 12;
 /** Section 5, zeros: bytes of a run, 1024 blocks. */
 export const MAX_RUN_BYTES = 1024 * BLOCK_BYTES;
-/** Section 3: bytes of payload of any frame but `data`. */
+/** Section 3: bytes of payload of a pack, and of the count in front of its entries. */
+export const MAX_PACK_BYTES = 1024 * 1024;
+export const PACK_PREFIX_BYTES = 4;
+/** Section 5, pack: files in one pack, bytes of one head, and bytes of the content of one file. */
+export const MAX_PACK_ENTRIES = 4096;
+export const MAX_PACK_HEAD_BYTES = 8 * 1024;
+export const MAX_PACK_CONTENT_BYTES = 64 * 1024;
+/** Section 5, pack: packs of one session that the receiver has not answered. */
+export const MAX_OPEN_PACKS = 4;
+/** Section 3: bytes of payload of any frame but `data` and `pack`. */
 export const MAX_CONTROL_BYTES = 64 * 1024;
 /** Section 3: bytes of payload of a `data` frame. */
 export const MAX_DATA_BYTES = DATA_PREFIX_BYTES + BLOCK_BYTES;

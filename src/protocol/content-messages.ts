@@ -1,4 +1,4 @@
-/** The messages about content, whose payload is no JSON: PROTOCOL.md section 5, data, zeros and have. */
+/** The messages about content, whose payload is no JSON: PROTOCOL.md section 5, data, zeros, have and pack. */
 
 /** The head of a data frame; `length` bytes of content follow it. */
 export interface DataMessage {
@@ -27,4 +27,15 @@ export interface HaveMessage {
   readonly type: 'have';
   readonly id: number;
   readonly digests: readonly bigint[];
+}
+
+/** The head of a pack; `length` bytes of entries follow it. The entries have the ids from `id` on. */
+export interface PackMessage {
+  readonly type: 'pack';
+  /** Of the first entry. */
+  readonly id: number;
+  /** Entries in the pack. */
+  readonly count: number;
+  /** Bytes of all entries. */
+  readonly length: number;
 }

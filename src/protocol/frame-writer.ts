@@ -6,8 +6,8 @@
  */
 import type { Connection } from '../core/connection.js';
 import { defer } from '../core/defer.js';
-import { encodeControl, encodeDataHead, encodeZeros } from './codec.js';
-import type { ControlMessage, DataMessage, ZerosMessage } from './messages.js';
+import { encodeControl, encodeDataHead, encodePackHead, encodeZeros } from './codec.js';
+import type { ControlMessage, DataMessage, PackMessage, ZerosMessage } from './messages.js';
 import { slowestMs } from './pace.js';
 import { createHeartbeat, within, type Heartbeat } from './watch.js';
 
@@ -26,8 +26,8 @@ export interface FrameWriter {
   readonly send: (message: ControlMessage | ZerosMessage) => Promise<void>;
   /** Waits while too much is queued. */
   readonly drain: () => Promise<void>;
-  /** Writes or queues a data frame. Resolves when the memory of `block` may be reused. */
-  readonly sendBlock: (head: DataMessage, block: Uint8Array) => Promise<void>;
+  /** Writes or queues a data frame or a pack. Resolves when the memory of `block` may be reused. */
+  readonly sendBlock: (head: DataMessage | PackMessage, block: Uint8Array) => Promise<void>;
   /** Writes what is queued now. Resolves when all that was said before has gone out. */
   readonly flush: () => Promise<void>;
 }
@@ -82,9 +82,10 @@ export function createFrameWriter(raw: Connection, watched: Connection, idleMs: 
     while (unsent > MAX_UNSENT_BYTES) await flush();
   }
 
-  function sendBlock(head: DataMessage, block: Uint8Array): Promise<void> {
-    if (block.length > SMALL_BLOCK_BYTES) return inTime(write([encodeDataHead(head), block]), block.length);
-    enqueue(joinBytes([encodeDataHead(head), block]));
+  function sendBlock(head: DataMessage | PackMessage, block: Uint8Array): Promise<void> {
+    const frame = [head.type === 'pack' ? encodePackHead(head) : encodeDataHead(head), block];
+    if (block.length > SMALL_BLOCK_BYTES) return inTime(write(frame), block.length);
+    enqueue(joinBytes(frame));
     return unsent > MAX_UNSENT_BYTES ? inTime(flush(), unsent) : DONE;
   }
 

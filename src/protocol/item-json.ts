@@ -19,6 +19,20 @@ export function offerToJson({ path, kind, size, mtimeNs, mode, target, allocated
   return { path, kind, size: size?.toString(), allocated: allocated?.toString(), mtime, mode: octal, target };
 }
 
+/**
+ * The JSON text of offerToJson, with a pin if there is one. Put together by hand, because each of very many small files
+ * has one or two of them, and only a path or a target may need to be escaped.
+ */
+export function offerToText({ path, kind, size, mtimeNs, mode, target, allocated }: Entry, pin?: string): string {
+  const length = size === null ? '' : `,"size":"${size}"`;
+  const sparse = allocated === undefined ? '' : `,"allocated":"${allocated}"`;
+  const octal = (mode ?? MODE_OF_NONE).toString(8).padStart(3, '0');
+  const times = `,"mtime":"${clampTime(mtimeNs)}","mode":"${octal}"`;
+  const link = target === undefined ? '' : `,"target":${JSON.stringify(target)}`;
+  const vouched = pin === undefined ? '' : `,"pin":${JSON.stringify(pin)}`;
+  return `{"path":${JSON.stringify(path)},"kind":"${kind}"${length}${sparse}${times}${link}${vouched}}`;
+}
+
 export function verdictToJson(verdict: Verdict): unknown {
   if (verdict.fate === 'refused') return { ...verdict, message: cutMessage(verdict.message) };
   return { ...verdict, offset: verdict.offset > 0 ? verdict.offset.toString() : undefined };
@@ -26,7 +40,7 @@ export function verdictToJson(verdict: Verdict): unknown {
 
 /** The JSON text of an entry or a verdict in the list of its frame. */
 export function encodeItem(item: Entry | Verdict): string {
-  return JSON.stringify('index' in item ? verdictToJson(item) : offerToJson(item));
+  return 'index' in item ? JSON.stringify(verdictToJson(item)) : offerToText(item);
 }
 
 /** Bytes that an encoded item takes in the list of its frame, the comma included. */

@@ -4,11 +4,11 @@ import type { ErrorCode } from '../core/errors.js';
 import type { Entry } from '../core/entry.js';
 import type { Capacity } from '../core/sink.js';
 import type { ReceiverShares } from '../core/events.js';
-import type { DataMessage, HaveMessage, ZerosMessage } from './content-messages.js';
+import type { DataMessage, HaveMessage, PackMessage, ZerosMessage } from './content-messages.js';
 import { cutMessage, offerToJson, verdictToJson, type Verdict } from './item-json.js';
 import * as schemas from './schemas.js';
 
-export type { DataMessage, HaveMessage, ZerosMessage };
+export type { DataMessage, HaveMessage, PackMessage, ZerosMessage };
 
 export interface Hello {
   /** Program and version, for people: `ftx/0.1.0`. */
@@ -86,6 +86,15 @@ export interface ErrorMessage {
   readonly follow?: boolean | undefined;
 }
 
+/** The answer to a pack: each of its entries that was not answered by itself is stored under its own path. */
+export interface PackedMessage {
+  readonly type: 'packed';
+  /** Of the first entry of the pack. */
+  readonly id: number;
+  readonly durable: boolean;
+  readonly shares?: ReceiverShares | undefined;
+}
+
 export type ControlMessage =
   | CheckMessage
   | CheckedMessage
@@ -103,6 +112,7 @@ export type ControlMessage =
       readonly digest?: string | undefined;
       readonly shares?: ReceiverShares | undefined;
     }
+  | PackedMessage
   | { readonly type: 'refused'; readonly id: number; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'again'; readonly id: number; readonly offset: number }
   | ErrorMessage
@@ -122,8 +132,13 @@ export type PairStep = (typeof schemas.PAIR_STEPS)[number];
 
 export type StoredMessage = Extract<ControlMessage, { type: 'stored' }>;
 export type StatusMessage = Extract<ControlMessage, { type: 'status' }>;
-export type Message = ControlMessage | DataMessage | HaveMessage | ZerosMessage;
+export type Message = ControlMessage | DataMessage | HaveMessage | ZerosMessage | PackMessage;
 export type MessageType = Message['type'];
+
+/** Builds what an offer says from its JSON. Throws FtxError `protocol` when the JSON does not have its form. */
+export function parseOffer(type: MessageType, json: unknown): Pick<OfferMessage, 'entry' | 'pin'> {
+  return toOffer(schemas.validate(schemas.offer, type, json));
+}
 
 function toOffer({ pin, ...entry }: v.InferOutput<typeof schemas.offer>): Pick<OfferMessage, 'entry' | 'pin'> {
   return { entry: toEntry(entry), ...(pin !== undefined && { pin }) };
@@ -150,6 +165,8 @@ export function parseControl(type: ControlMessage['type'], id: number, json: unk
       return { type, id, ...schemas.validate(schemas.end, type, json) };
     case 'stored':
       return { type, id, ...schemas.validate(schemas.stored, type, json) };
+    case 'packed':
+      return { type, id, ...schemas.validate(schemas.packed, type, json) };
     case 'refused':
       return { type, id, ...schemas.validate(schemas.refused, type, json) };
     case 'error':
@@ -205,6 +222,8 @@ function controlToJson(message: ControlMessage): unknown {
         digest: message.digest,
         shares: message.shares,
       };
+    case 'packed':
+      return { durable: message.durable ? undefined : false, shares: message.shares };
     case 'status':
       return { shares: message.shares, received: message.received?.toString() };
     case 'pair':

@@ -80,6 +80,7 @@ export const stored = v.object({
   digest: v.optional(digest),
   shares: v.optional(sharesSchema),
 });
+export const packed = v.object({ durable: v.optional(v.boolean(), true), shares: v.optional(sharesSchema) });
 export const status = v.object({ shares: sharesSchema, received: v.optional(bytes) });
 export const refused = v.object({ code: codeOr('refused'), message: sentence });
 export const error = v.object({ code: codeOr('io'), message: sentence, follow: v.optional(v.boolean()) });

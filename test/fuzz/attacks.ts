@@ -14,19 +14,20 @@ import { createMemorySink } from '../support/memory-sink.js';
 import { createMemoryDirectory, createMemoryLink, createMemorySource } from '../support/memory-source.js';
 import { runReceiver, runSender } from '../support/session.js';
 import type { Dice } from './dice.js';
-import { damage, makeData, makeFrame, makeOffer, rollId } from './frames.js';
+import { damage, makeData, makeFrame, makeOffer, makePack, rollId } from './frames.js';
 import { createReceiverPlayer, createSenderPlayer, type Player } from './players.js';
 import { awaitEnd, flush, judgeReceiver, judgeStore, readAll, say, stop, TIMEOUTS, type Ending } from './harness.js';
 
 const PINGS_MS = 10_000;
 const OFFERS = 4;
-const SENDER_HELLO = forgeJson(1, 0, { agent: 'fuzz', capabilities: ['status', 'check'], idle: 2_000 });
-const RECEIVER_HELLO = forgeJson(1, 0, {
-  agent: 'fuzz',
-  capabilities: ['check'],
-  idle: 2_000,
-  limits: { offers: OFFERS, size: '1000000' },
-});
+const SENDER_HELLO = forgeJson(1, 0, { agent: 'fuzz', capabilities: ['status', 'check', 'packs'], idle: 2_000 });
+const receiverHello = (dice: Dice) =>
+  forgeJson(1, 0, {
+    agent: 'fuzz',
+    capabilities: dice.pick([['check'], ['check', 'packs'], ['packs']]),
+    idle: 2_000,
+    limits: { offers: OFFERS, size: '1000000' },
+  });
 
 const rollEnding = (dice: Dice) => dice.pick<Ending>(['end', 'end', 'destroy', 'destroy', 'silence', 'pings']);
 const rollSink = (dice: Dice) =>
@@ -67,7 +68,7 @@ async function play(dice: Dice, attacker: Connection, player: Player, moves: num
 
 function makeAny(dice: Dice, player: Player): Buffer {
   const id = rollId(dice, player.lastId());
-  return dice.pick([makeOffer, makeData, makeFrame, makeFrame])(dice, id);
+  return dice.pick([makeOffer, makeData, makePack, makeFrame, makeFrame])(dice, id);
 }
 
 async function listen(attacker: Connection, player: Player): Promise<void> {
@@ -112,7 +113,7 @@ function judgeSender(events: readonly TransferEvent[]): void {
 export async function attackSender(dice: Dice): Promise<void> {
   const [own, attacker] = connectionPair();
   const run = runSender(own, rollSources(dice), TIMEOUTS, dice.chance(0.1));
-  await introduce(dice, attacker, dice.chance(0.95) ? RECEIVER_HELLO : makeFrame(dice, 0));
+  await introduce(dice, attacker, dice.chance(0.95) ? receiverHello(dice) : makeFrame(dice, 0));
   await play(dice, attacker, createReceiverPlayer(dice), dice.below(80));
   const ending = rollEnding(dice);
   stop(attacker, ending);
@@ -196,7 +197,7 @@ function change(dice: Dice, frame: Buffer): Buffer[] {
       return [sealFrame(changed)];
     }
     default:
-      frame.writeUInt8(dice.below(19), 0);
+      frame.writeUInt8(dice.below(21), 0);
       return [sealFrame(frame)];
   }
 }

@@ -1,7 +1,7 @@
 /** Frames that are well made and say anything. */
 import { digestBlock } from '../../src/core/checksum.js';
 import { BLOCK_BYTES } from '../../src/core/entry.js';
-import { forgeData, forgeFrame, forgeJson } from '../support/forge.js';
+import { forgeData, forgeEntry, forgeFrame, forgeJson, forgePack } from '../support/forge.js';
 import type { Dice } from './dice.js';
 
 const PATHS = [
@@ -141,12 +141,39 @@ export function makeData(dice: Dice, id: number): Buffer {
   return forgeData(id, offset, digest, content, length);
 }
 
+/** A pack of small files, most of them as they should be. */
+export function makePack(dice: Dice, id: number): Buffer {
+  const entries = Array.from({ length: dice.pick([0, 1, 2, 2, 3, 9]) }, () => makePackEntry(dice));
+  const count = dice.chance(0.9) ? undefined : dice.pick([0, 1, 3, 4096, 4097, 2 ** 32 - 1]);
+  const length = dice.chance(0.9) ? undefined : dice.pick([0, 3, 4, 5, 1_048_576, 1_048_577, 2 ** 32 - 1]);
+  return forgePack(id, entries, count, length);
+}
+
+function makePackEntry(dice: Dice): Uint8Array {
+  if (dice.chance(0.03)) return dice.bytes(dice.below(60));
+  const content = dice.chance(0.7) ? HELLO : dice.bytes(dice.pick([0, 5, 300, 65_536, 65_537]));
+  const json = dice.chance(0.7) ? { ...makeEntry(dice), kind: 'file', size: `${content.length}` } : makeEntry(dice);
+  const bytes = forgeEntry(
+    dice.chance(0.97) ? json : dice.pick(TEXTS),
+    content,
+    dice.chance(0.95) ? {} : rollLengths(dice),
+  );
+  if (dice.chance(0.05)) bytes[dice.below(bytes.length)]! ^= 1 << dice.below(8);
+  return bytes;
+}
+
+const rollLengths = (dice: Dice) => ({
+  head: dice.pick([0, 1, 8192, 8193, 65_535]),
+  content: dice.pick([0, 1, 65_536, 65_537, 2 ** 32 - 1]),
+});
+
 const hello = (dice: Dice) => ({
   agent: dice.pick(TEXTS),
   capabilities: dice.pick([
     [],
     ['status'],
     ['check'],
+    ['packs', 'check'],
     ['x'.repeat(65)],
     Array.from({ length: 65 }, () => 'x'),
     5,
@@ -188,15 +215,17 @@ export function makeFrame(dice: Dice, id: number): Buffer {
     () => forgeJson(12, 0, { shares: shares() }),
     () => forgeJson(14, 0, makeCheck(dice)),
     () => forgeJson(15, 0, makeChecked(dice)),
+    () => makePack(dice, id),
+    () => forgeJson(19, id, { durable: dice.pick([undefined, false, 'no']) }),
     () => forgeFrame(13, id, dice.bytes(8 * dice.below(4) + (dice.chance(0.1) ? 3 : 0))),
     () => forgeFrame(dice.below(256), dice.chance(0.5) ? id : 0, dice.bytes(dice.below(60))),
     () =>
       forgeFrame(
-        dice.below(17),
+        dice.below(21),
         id,
         Buffer.from(dice.pick(['[]', '{}', 'null', '"x"', '5', '{"a":', '[['.repeat(30_000), '\ufeff{}'])),
       ),
-    () => forgeFrame(dice.below(17), id, new Uint8Array(), dice.pick([1, 65_536, 65_537, 2 ** 32 - 1])),
+    () => forgeFrame(dice.below(21), id, new Uint8Array(), dice.pick([1, 65_536, 65_537, 2 ** 32 - 1])),
   ];
   return dice.pick(makers)();
 }

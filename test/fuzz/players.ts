@@ -2,7 +2,7 @@
 import { digestBlock } from '../../src/core/checksum.js';
 import { BLOCK_BYTES } from '../../src/core/entry.js';
 import { HEADER_BYTES } from '../../src/protocol/constants.js';
-import { forgeData, forgeFrame, forgeJson } from '../support/forge.js';
+import { forgeData, forgeEntry, forgeFrame, forgeJson, forgePack } from '../support/forge.js';
 import type { Dice } from './dice.js';
 import { digestOf } from './harness.js';
 
@@ -30,11 +30,13 @@ const FRAME = {
   have: 13,
   check: 14,
   checked: 15,
+  pack: 18,
+  packed: 19,
 } as const;
 
 function parse(frame: Buffer): { type: number; id: number; json: Record<string, unknown> } {
   const type = frame.readUInt8(0);
-  const isJson = type !== FRAME.data && type !== FRAME.have && frame.length > HEADER_BYTES;
+  const isJson = type !== FRAME.data && type !== FRAME.have && type !== FRAME.pack && frame.length > HEADER_BYTES;
   const json = isJson ? (JSON.parse(frame.toString('utf8', HEADER_BYTES)) as Record<string, unknown>) : {};
   return { type, id: frame.readUInt32BE(4), json };
 }
@@ -75,6 +77,25 @@ export function createSenderPlayer(dice: Dice): Player {
     });
   }
 
+  /** Ids of packs that have not been answered, and of their last entries. */
+  const packs = new Map<number, number>();
+
+  /** Files of which any may be there, or come twice. Some arrive damaged. */
+  function pack(): Buffer {
+    const id = lastId + 1;
+    const entries = Array.from({ length: 1 + dice.below(5) }, () => {
+      lastId += 1;
+      const content = Buffer.from(dice.pick(['', 'hello', 'other']));
+      const path = isCrowd ? 'a' : dice.pick(['a', 'b', 'd/a', `new ${lastId}`, `new ${lastId}`, '../a']);
+      const json = { path, kind: 'file', size: `${content.length}`, mtime: '0', mode: '644' };
+      const entry = forgeEntry(json, content);
+      if (dice.chance(0.03)) entry[dice.below(entry.length)]! ^= 1;
+      return entry;
+    });
+    packs.set(id, lastId);
+    return forgePack(id, entries);
+  }
+
   function sendBlock({ id, content, due }: Outgoing): Buffer {
     const offset = due.shift() ?? 0;
     const block = content.subarray(offset, offset + BLOCK_BYTES);
@@ -110,7 +131,8 @@ export function createSenderPlayer(dice: Dice): Player {
         const from = Number(json['offset']);
         const due = Array.from({ length: Math.ceil(content.length / BLOCK_BYTES) }, (_, block) => block * BLOCK_BYTES);
         open.set(id, { id, content, ended: false, due: due.filter((offset) => offset >= from) });
-      } else if (type === FRAME.again) open.get(id)?.due.push(Number(json['offset']));
+      } else if (type === FRAME.packed) packs.delete(id);
+      else if (type === FRAME.again) open.get(id)?.due.push(Number(json['offset']));
       else if (type === FRAME.stored || type === FRAME.refused || type === FRAME.error) {
         open.delete(id);
         offered.delete(id);
@@ -126,7 +148,9 @@ export function createSenderPlayer(dice: Dice): Player {
         open.delete(id);
         return forgeJson(FRAME.error, id, { code: 'changed', message: 'It changed.' });
       }
-      return offered.size < 4 ? offer() : PING;
+      const isFull = offered.size + packs.size >= 4;
+      if (!isFull && dice.chance(0.2)) return pack();
+      return isFull ? PING : offer();
     },
   };
 }
@@ -155,6 +179,22 @@ export function createReceiverPlayer(dice: Dice): Player {
   }
 
   let lastId = 0;
+  /** Packs that wait for their answer. */
+  const packs: { readonly id: number; readonly count: number }[] = [];
+
+  /** Answers some entries by themselves, and then the pack. */
+  function answerPack({ id, count }: (typeof packs)[number]): Buffer {
+    const answers: Buffer[] = [];
+    for (let entry = id; entry < id + count; entry++) {
+      if (dice.chance(0.1))
+        answers.push(forgeJson(FRAME.stored, entry, { as: 'somewhere', already: dice.chance(0.5) }));
+      if (dice.chance(0.1)) answers.push(forgeJson(FRAME.refused, entry, { code: 'exists', message: 'It is there.' }));
+      if (dice.chance(0.1))
+        answers.push(forgeJson(FRAME.error, entry, { code: 'busy', message: 'Later.', follow: dice.chance(0.7) }));
+    }
+    if (dice.chance(0.1)) answers.push(forgeJson(FRAME.again, id + dice.below(count), { offset: '0' }));
+    return Buffer.concat([...answers, forgeJson(FRAME.packed, id, {})]);
+  }
 
   function beReady(entry: Incoming): Buffer {
     entry.state = 'ready';
@@ -195,6 +235,11 @@ export function createReceiverPlayer(dice: Dice): Player {
       const entry = open.get(id);
       if (type === FRAME.check)
         lists.push({ length: (json['entries'] as unknown[]).length, last: json['last'] === true });
+      if (type === FRAME.pack) {
+        const count = frame.readUInt32BE(HEADER_BYTES);
+        lastId = id + count - 1;
+        packs.push({ id, count });
+      }
       if (type === FRAME.offer) {
         lastId = id;
         open.set(id, { id, kind: String(json['kind']), size: Number(json['size'] ?? 0), state: 'offered', asked: 0 });
@@ -204,6 +249,8 @@ export function createReceiverPlayer(dice: Dice): Player {
     move() {
       const list = lists.shift();
       if (list) return judge(list);
+      const pack = dice.chance(0.7) ? packs.shift() : undefined;
+      if (pack) return answerPack(pack);
       const entries = [...open.values()];
       if (entries.length > 0 && dice.chance(0.9)) return answer(dice.pick(entries));
       return entries.length === 0 && dice.chance(0.3) ? GOODBYE : PING;

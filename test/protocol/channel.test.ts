@@ -8,7 +8,8 @@ import type { ControlMessage, Message } from '../../src/protocol/messages.js';
 import { codeOf } from '../support/error-code.js';
 import { parseHex, readFixtureText } from '../support/hex.js';
 import { connectionPair, lost, scriptedConnection } from '../support/memory-connection.js';
-import { WIRE_MESSAGES } from '../support/wire-messages.js';
+import { makeEntries } from '../support/pack-frames.js';
+import { PACKED_FILES, WIRE_MESSAGES } from '../support/wire-messages.js';
 
 const HELLO = { agent: 'test', capabilities: [] };
 const open: Channel[] = [];
@@ -24,14 +25,14 @@ afterEach(() => {
   for (const channel of open.splice(0)) channel.destroy(lost());
 });
 
-/** All messages of a channel to its end, with the content of blocks. */
+/** All messages of a channel to its end, with the content of blocks and packs. */
 async function readAll(channel: Channel): Promise<(Message | string)[]> {
   const messages: (Message | string)[] = [];
   for (;;) {
     const message = await channel.receive();
     if (!message) return messages;
     messages.push(message);
-    if (message.type !== 'data') continue;
+    if (message.type !== 'data' && message.type !== 'pack') continue;
     const content = Buffer.alloc(message.length);
     await channel.readContent(content);
     messages.push(content.toString());
@@ -43,7 +44,10 @@ const wire = Buffer.concat(names.map((name) => parseHex(readFixtureText(name))))
 const expected = names
   .map((name) => WIRE_MESSAGES[name]!)
   .filter((message) => message.type !== 'ping')
-  .flatMap((message): (Message | string)[] => (message.type === 'data' ? [message, 'hello'] : [message]));
+  .flatMap((message): (Message | string)[] => {
+    if (message.type === 'pack') return [message, makeEntries(PACKED_FILES).toString()];
+    return message.type === 'data' ? [message, 'hello'] : [message];
+  });
 
 describe('receive', () => {
   it('returns every message, split at any byte, and no ping', async () => {

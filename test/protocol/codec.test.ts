@@ -9,17 +9,20 @@ import {
   encodeControl,
   encodeDataHead,
   encodeHave,
+  encodePackHead,
   encodeZeros,
 } from '../../src/protocol/codec.js';
-import { HEADER_BYTES, MAX_CONTROL_BYTES, MAX_DATA_BYTES } from '../../src/protocol/constants.js';
-import { encodeItem } from '../../src/protocol/item-json.js';
+import { HEADER_BYTES, MAX_CONTROL_BYTES, MAX_DATA_BYTES, MAX_PACK_BYTES } from '../../src/protocol/constants.js';
+import { encodeItem, offerToJson, offerToText } from '../../src/protocol/item-json.js';
 import type { CheckMessage, HaveMessage, Message } from '../../src/protocol/messages.js';
 import { parseHex, readFixtureText } from '../support/hex.js';
-import { WIRE_MESSAGES } from '../support/wire-messages.js';
+import { makeEntries } from '../support/pack-frames.js';
+import { PACKED_FILES, WIRE_MESSAGES } from '../support/wire-messages.js';
 
 function encode(message: Message): Uint8Array {
   if (message.type === 'data') return encodeDataHead(message);
   if (message.type === 'zeros') return encodeZeros(message);
+  if (message.type === 'pack') return encodePackHead(message);
   return message.type === 'have' ? encodeHave(message.id, message.digests)[0]! : encodeControl(message);
 }
 
@@ -69,6 +72,12 @@ describe('fixtures', () => {
     expect(decode(bytes)).toEqual(message);
   });
 
+  it('have the entries of a pack after its head', () => {
+    expect(parseHex(readFixtureText('pack')).subarray(20).toString('hex')).toBe(
+      makeEntries(PACKED_FILES).toString('hex'),
+    );
+  });
+
   it('are what PROTOCOL.md shows', () => {
     const spec = readFileSync(new URL('../../docs/PROTOCOL.md', import.meta.url), 'utf8');
     const examples = [...spec.matchAll(/`([a-z-]+)`:\n\n```hex\n([^`]*)```/g)];
@@ -80,7 +89,7 @@ describe('fixtures', () => {
 describe('decodeHeader', () => {
   it.each([
     ['type 0', forge(0, 0, Buffer.alloc(0))],
-    ['type 18', forge(18, 0, Buffer.alloc(0))],
+    ['type 20', forge(20, 0, Buffer.alloc(0))],
     ['a hello with an id', forge(1, 1, json({}))],
     ['a step of pairing with an id', forge(16, 1, json({ step: 'paired' }))],
     ['an offer without an id', forge(2, 0, json(OFFER))],
@@ -91,6 +100,14 @@ describe('decodeHeader', () => {
     ['zeros of no bytes', forge(17, 1, Buffer.alloc(0))],
     ['zeros with half a length', forge(17, 1, Buffer.alloc(10))],
     ['zeros with content', forge(17, 1, Buffer.alloc(13))],
+    ['a pack without an id', forge(18, 0, Buffer.alloc(4), 100)],
+    ['a pack of no bytes', forge(18, 1, Buffer.alloc(0))],
+    ['a pack with half a count', forge(18, 1, Buffer.alloc(3))],
+    ['a pack without entries', forge(18, 1, Buffer.alloc(4))],
+    ['a pack of one byte more than 1 MiB', forge(18, 1, Buffer.alloc(4), MAX_PACK_BYTES + 1)],
+    ['a pack of all that 32 bits hold', forge(18, 1, Buffer.alloc(4), 2 ** 32 - 1)],
+    ['the answer to a pack without an id', forge(19, 0, json({}))],
+    ['the answer to a pack over the limit', forge(19, 1, Buffer.alloc(0), MAX_CONTROL_BYTES + 1)],
     ['a ping with a payload', forge(10, 0, Buffer.alloc(1))],
   ])('refuses %s', (_, frame) => {
     expect(codeOf(() => decodeHeader(frame.subarray(0, HEADER_BYTES)))).toBe('protocol');
@@ -168,6 +185,7 @@ describe('decodeMessage', () => {
     ['an unknown step of pairing', 16, json({ step: 'x' })],
     ['a step with more than 1024 characters', 16, json({ step: 'proof', data: 'x'.repeat(1025) })],
     ['a step that is not base64url', 16, json({ step: 'proof', data: 'a+b=' })],
+    ['an answer to a pack that is durable in words', 19, json({ durable: 'yes' })],
     ['a message of 1001 characters', 9, json({ code: 'io', message: 'x'.repeat(1001) })],
   ])('refuses %s', (_, type, payload) => {
     expect(codeOf(() => decode(forge(type, type === 1 || type === 16 ? 0 : 1, payload)))).toBe('protocol');
@@ -278,6 +296,53 @@ describe('a run of zeros', () => {
   });
 });
 
+const count = (entries: number) => Buffer.from(Uint32Array.of(entries).buffer).swap32();
+
+describe('a pack', () => {
+  const MOST = 2 ** 32 - 1;
+  it.each([
+    ['no entries', 1, 0],
+    ['4097 entries', 1, 4097],
+    ['as many entries as 32 bits hold', 1, MOST],
+    ['two entries, of which the second has no id', MOST, 2],
+    ['4096 entries, of which the last has no id', MOST - 4094, 4096],
+  ])('is refused with %s', (_, id, entries) => {
+    expect(codeOf(() => decode(forge(18, id, count(entries), 100)))).toBe('protocol');
+  });
+
+  it.each([
+    [1, 1, 5],
+    [1, 4096, MAX_PACK_BYTES],
+    [MOST, 1, 100],
+    [MOST - 4095, 4096, 100],
+  ])('with the id %i and %i entries is taken', (id, entries, length) => {
+    expect(decode(forge(18, id, count(entries), length))).toEqual({
+      type: 'pack',
+      id,
+      count: entries,
+      length: length - 4,
+    });
+  });
+
+  it('survives the way there, and no bit of its head can be flipped', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 2 ** 31 }),
+        fc.integer({ min: 1, max: 4096 }),
+        fc.integer({ min: 1, max: MAX_PACK_BYTES - 4 }),
+        fc.nat(20 * 8 - 1),
+        (id, entries, length, bit) => {
+          const message = { type: 'pack' as const, id, count: entries, length };
+          const head = Buffer.from(encodePackHead(message));
+          expect(decode(head)).toEqual(message);
+          head[bit >> 3]! ^= 1 << (bit & 7);
+          expect(codeOf(() => decode(head))).toBe('protocol');
+        },
+      ),
+    );
+  });
+});
+
 describe('encodeHave', () => {
   it('spreads digests over as many frames as their limit asks for', () => {
     const digests = Array.from({ length: 20_000 }, (_, number) => BigInt(number));
@@ -298,7 +363,7 @@ describe('properties', () => {
   });
 
   it('no JSON in a right frame makes it throw anything but its own error', () => {
-    const types = fc.constantFrom(1, 2, 3, 5, 6, 7, 8, 9);
+    const types = fc.constantFrom(1, 2, 3, 5, 6, 7, 8, 9, 19);
     fc.assert(
       fc.property(types, fc.oneof(fc.json(), fc.string()), (type, text) => {
         const frame = forge(type, type === 1 ? 0 : 7, Buffer.from(text));
@@ -333,4 +398,20 @@ it.each([
   const { entries } = WIRE_MESSAGES.check as CheckMessage;
   const list = { type: 'check' as const, id: 0 as const, entries, last, dryRun };
   expect(encodeControl({ ...list, texts: entries.map(encodeItem) })).toEqual(encodeControl(list));
+});
+
+it('makes the same text of an entry as JSON does', () => {
+  const path = fc.string({ unit: 'binary' });
+  const rest = { path, mtimeNs: fc.bigInt(), mode: fc.option(fc.nat(0o777)) };
+  const entry = fc.oneof(
+    fc.record({ ...rest, kind: fc.constant('file' as const), size: fc.option(fc.maxSafeNat()) }),
+    fc.record({ ...rest, kind: fc.constant('file' as const), size: fc.maxSafeNat(), allocated: fc.maxSafeNat() }),
+    fc.record({ ...rest, kind: fc.constant('directory' as const), size: fc.constant(0) }),
+    fc.record({ ...rest, kind: fc.constant('symlink' as const), size: fc.constant(0), target: path }),
+  );
+  fc.assert(
+    fc.property(entry, fc.option(fc.string(), { nil: undefined }), (value, pin) => {
+      expect(offerToText(value, pin)).toBe(JSON.stringify({ ...offerToJson(value), pin }));
+    }),
+  );
 });

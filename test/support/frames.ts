@@ -20,6 +20,12 @@ const NAMES = [
   'goodbye',
   'status',
   'have',
+  'check',
+  'checked',
+  'pair',
+  'zeros',
+  'pack',
+  'packed',
 ];
 
 export interface Frame {

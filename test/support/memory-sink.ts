@@ -2,7 +2,7 @@
 import { FtxError } from '../../src/core/errors.js';
 import { type Entry, BLOCK_BYTES } from '../../src/core/entry.js';
 import type { Bringer } from '../../src/core/inbox.js';
-import type { Outlook, PartFile, Placed, Plan, PresentFile, Sink, Vouched } from '../../src/core/sink.js';
+import type { Outlook, PartFile, Placed, Plan, PresentFile, Sink, Vouched, WholeFile } from '../../src/core/sink.js';
 import { decideFile, foreseeFile, isKept, type Existing } from '../../src/storage/names/conflict.js';
 import { numberName } from '../../src/storage/names/free-name.js';
 import { assertLinkTarget, parsePath } from '../../src/storage/names/safe-path.js';
@@ -12,6 +12,8 @@ export interface MemorySinkOptions {
   readonly maxSize?: number;
   /** Default true. */
   readonly isKnown?: boolean;
+  /** Whether small files are stored together. Default: no. */
+  readonly storesTogether?: boolean;
   /** Entries that a list may have. */
   readonly maxFiles?: number;
   /** Bytes that there is room for, as far as a list is concerned. */
@@ -233,11 +235,30 @@ export function createMemorySink(options: MemorySinkOptions = {}): MemorySink {
     };
   }
 
+  function storePlainly({ offer, content }: WholeFile): Placed | 'singly' {
+    try {
+      const { components } = parsePath(offer.path);
+      if (content.length > maxSize || entries.has(offer.path)) return 'singly';
+      makeParents(components);
+      const { mode, mtimeNs, path } = offer;
+      entries.set(path, { kind: 'file', content: Uint8Array.from(content), mode: mode ?? 0o644, mtimeNs });
+      return { as: path };
+    } catch {
+      return 'singly';
+    }
+  }
+
+  async function storeTogether(files: readonly WholeFile[]): Promise<(Placed | 'singly')[]> {
+    await Promise.resolve();
+    return files.map(storePlainly);
+  }
+
   return {
     isDurable: true,
     entries,
     parts,
     plan,
+    ...(options.storesTogether && { storeTogether }),
     async open(offer, vouched = { canProve: false }) {
       await Promise.resolve();
       const path = parsePath(offer.path);

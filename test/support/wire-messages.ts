@@ -1,6 +1,7 @@
 import type { Message } from '../../src/protocol/messages.js';
+import type { PackFile } from './pack-frames.js';
 
-/** What each file of fixtures/wire says; the content of `data` is "hello". */
+/** What each file of fixtures/wire says; the content of `data` is "hello", that of `pack` is PACKED_FILES. */
 export const WIRE_MESSAGES: Readonly<Record<string, Message>> = {
   'hello-sender': {
     type: 'hello',
@@ -110,6 +111,17 @@ export const WIRE_MESSAGES: Readonly<Record<string, Message>> = {
     room: { needed: 8_388_608, free: 5_000_000_000 },
   },
   zeros: { type: 'zeros', id: 1, offset: 2_097_152, length: 1_073_741_824 },
+  pack: { type: 'pack', id: 2, count: 2, length: 213 },
+  packed: { type: 'packed', id: 2, durable: true },
+  'packed-not-durable': { type: 'packed', id: 2, durable: false },
   ping: { type: 'ping', id: 0 },
   goodbye: { type: 'goodbye', id: 0 },
 };
+
+const PACKED_ENTRY = { kind: 'file', mtimeNs: 1_700_000_000_123_456_789n, mode: 0o644 } as const;
+
+/** The entries of fixtures/wire/pack.hex. */
+export const PACKED_FILES: readonly PackFile[] = [
+  { entry: { path: 'notes/a.txt', size: 5, ...PACKED_ENTRY }, content: Buffer.from('hello') },
+  { entry: { path: 'notes/empty', size: 0, ...PACKED_ENTRY }, content: new Uint8Array() },
+];
