@@ -2,7 +2,7 @@
 import { FtxError, isRefusal, isResumable, toFtxError } from '../../core/errors.js';
 import { formatBytes } from '../../core/bytes.js';
 import { BLOCK_BYTES, MIN_RESUMABLE_BYTES } from '../../core/entry.js';
-import type { Sink } from '../../core/sink.js';
+import type { Placed, Sink, WholeFile } from '../../core/sink.js';
 import type { Channel } from '../../protocol/channel.js';
 import type { ReceiverWatch } from '../shares.js';
 import { secondsSince, type Tally } from '../tally.js';
@@ -27,16 +27,17 @@ export interface EndingOptions {
   readonly onUse: () => void;
 }
 
-/** The entry is stored: the sender is told, and then the user. */
+/** The entry is stored: the sender is told, and then the user. `isPlain`: the answer to its pack tells the sender. */
 function tellStored(
   { channel, tally, watch }: EndingOptions,
   { id, offer: { path }, startedAt }: Offered,
   { as, digest, size, already, isUnasked }: Stored,
   durable: boolean,
+  isPlain = false,
 ): void {
   const shares = size >= BLOCK_BYTES ? watch.total() : undefined;
   const told = isUnasked && digest !== null ? { digest } : {};
-  channel.send({ type: 'stored', id, as, already, durable, shares, ...told }).catch(() => undefined);
+  if (!isPlain) channel.send({ type: 'stored', id, as, already, durable, shares, ...told }).catch(() => undefined);
   tally.emit({ type: 'stored', path, as, size, digest, already, durable, seconds: secondsSince(startedAt) });
 }
 
@@ -108,6 +109,12 @@ export class EntryEndings {
     this.#openings.end(offered.id);
     this.#options.onUse();
     tellStored(this.#options, offered, stored, this.#options.sink.isDurable);
+  }
+
+  /** A file of a pack is stored together with others, without having been open by itself. */
+  noteStored(offered: Offered, { content, digest }: WholeFile, { as, already = false }: Placed): void {
+    const stored = { as, digest, size: content.length, already };
+    tellStored(this.#options, offered, stored, this.#options.sink.isDurable, !already && as === offered.offer.path);
   }
 
   /**

@@ -1,26 +1,23 @@
 /** The entries of one session on their way into its sink: PROTOCOL.md section 5, from offer to stored. */
-import { randomBytes } from 'node:crypto';
 import type { Bringer } from '../../core/inbox.js';
-import { abortReason, FtxError, isResumable } from '../../core/errors.js';
-import { BLOCK_BYTES } from '../../core/entry.js';
-import type { PartFile } from '../../core/sink.js';
+import { FtxError, isResumable } from '../../core/errors.js';
 import type { SessionSlots } from '../../core/slots.js';
-import { NONCE_BYTES } from '../../protocol/constants.js';
-import type { DataMessage, Hello, OfferMessage, ZerosMessage } from '../../protocol/messages.js';
+import type { DataMessage, Hello, OfferMessage, PackMessage, ZerosMessage } from '../../protocol/messages.js';
 import { createCommits, type Commits } from './background.js';
 import { BlockIntake } from './block-intake.js';
 import type { BlockPool } from './block-pool.js';
-import { EntryEndings, tellFailed, tellFollow, tellProgress, type EndingOptions } from './entry-endings.js';
+import { EntryEndings, tellProgress, type EndingOptions } from './entry-endings.js';
 import type { IncomingEntryIn, Offered } from './incoming-entry.js';
-import { createIncomingFile, endError, type FileEnd, type IncomingFile } from './incoming-file.js';
+import { endError, type FileEnd, type IncomingFile } from './incoming-file.js';
+import { IncomingFiles } from './incoming-files.js';
+import { IncomingPacks } from './incoming-packs.js';
 import { OpenEntries } from './open-entries.js';
 import { createOpenings, type Openings } from './openings.js';
-import { createProofs, type Proofs } from './proof.js';
-import { supersededError } from './take-over.js';
+import { createProofs } from './proof.js';
 
 export interface IncomingEntriesOptions extends EndingOptions {
   readonly pool: BlockPool;
-  /** Entries that may be open at once. */
+  /** Entries that may be open at once. A pack counts as one. */
   readonly maxOpen: number;
   /** Whoever sends. The same sender takes over what an older session of it has not finished. */
   readonly bringer: Bringer;
@@ -38,22 +35,27 @@ export class IncomingEntries {
   readonly #open: OpenEntries;
   readonly #endings: EntryEndings;
   readonly #commits: Commits;
+  readonly #files: IncomingFiles;
+  readonly #packs: IncomingPacks;
   /** Directories and links are made one after the other, as they were offered. */
   #placing: Promise<unknown> = Promise.resolve();
   readonly #openings: Openings;
-  readonly #proofs: Proofs;
   /** Aborted when the session is over: the sink need not wait any more, nor are files compared to their end. */
   readonly #closing = new AbortController();
 
   constructor(options: IncomingEntriesOptions) {
+    const closing = this.#closing.signal;
     this.#options = options;
     this.#open = new OpenEntries(options.maxOpen);
     this.#intake = new BlockIntake(options.channel, options.pool, options.watch, options.onUse);
     this.#commits = createCommits(options.watch);
     const { host } = options.channel.address;
-    this.#proofs = createProofs({ bringer: options.bringer, host, onBlock: () => this.#noteReading() });
-    this.#openings = createOpenings({ ...options, proofs: this.#proofs, signal: this.#closing.signal });
+    const proofs = createProofs({ bringer: options.bringer, host, onBlock: () => this.#noteReading() });
+    this.#openings = createOpenings({ ...options, proofs, signal: closing });
     this.#endings = new EntryEndings(options, this.#open, this.#openings);
+    const shared = { ...options, open: this.#open, openings: this.#openings, endings: this.#endings, closing };
+    this.#files = new IncomingFiles({ ...shared, commits: this.#commits, proofs });
+    this.#packs = new IncomingPacks({ ...shared, files: this.#files });
   }
 
   /** Notes what the sender has said that it can do. */
@@ -61,6 +63,7 @@ export class IncomingEntries {
     this.#openings.takeHello(hello);
   }
 
+  /** Entries and packs. */
   get openCount(): number {
     return this.#open.count;
   }
@@ -75,9 +78,15 @@ export class IncomingEntries {
     this.#open.claim(id);
     const offered: Offered = { id, offer, startedAt: performance.now() };
     this.#options.tally.emit({ type: 'offered', path: offer.path, kind: offer.kind, size: offer.size });
-    const opened = offer.kind === 'file' ? this.#openFile(offered, pin) : this.#place(offered);
+    const opened = offer.kind === 'file' ? this.#files.open(offered, pin) : this.#place(offered);
     this.#open.set({ ...offered, state: 'opening', opened });
     void this.#endings.run(id, opened);
+  }
+
+  /** Resolves when the next frame may be read: the pack may still have to be stored. */
+  async receivePack(head: PackMessage): Promise<void> {
+    if (this.#endings.excess) throw this.#endings.excess;
+    return this.#packs.receive(head);
   }
 
   async receiveBlock(head: DataMessage | ZerosMessage): Promise<void> {
@@ -91,7 +100,7 @@ export class IncomingEntries {
       this.#openings.noteMoved(head.id);
       tellProgress(this.#options.tally, entry);
     }
-    return this.#commitIfComplete(entry);
+    return this.#files.commitIfComplete(entry);
   }
 
   async receiveEnd(id: number, end: FileEnd): Promise<void> {
@@ -101,20 +110,20 @@ export class IncomingEntries {
     switch (entry.state) {
       case 'receiving':
         entry.file.end(end);
-        return this.#commitIfComplete(entry);
+        return this.#files.commitIfComplete(entry);
       case 'present': {
         const comparing: IncomingEntryIn<'comparing'> = { ...entry, state: 'comparing' };
         this.#open.set(comparing);
-        return this.#commits.start(this.#endings.run(id, this.#compare(comparing, end)));
+        return this.#commits.start(this.#endings.run(id, this.#files.compare(comparing, end)));
       }
       default:
         throw endError();
     }
   }
 
-  /** The sender gives an entry up. A file that is compared or committed no longer depends on the sender. */
+  /** The sender gives an entry up. A file that is compared or committed, or came in a pack, no longer depends on the sender. */
   receiveError(id: number, error: FtxError): void {
-    const state = this.#open.find(id)?.state;
+    const state = this.#open.isInPack(id) ? undefined : this.#open.find(id)?.state;
     if (state === 'receiving' || state === 'present') this.#endings.fail(id, error, isResumable(error.code, 'sender'));
   }
 
@@ -123,67 +132,12 @@ export class IncomingEntries {
     return this.#endings.whenIdle();
   }
 
-  /** Ends all entries for this reason but those that are being committed, and waits for these. */
+  /** Ends all entries for this reason but those that are being committed or stored together, and waits for these. */
   async close(error: FtxError): Promise<void> {
     this.#closing.abort(error);
     for (const { id, state } of this.#open.list())
       if (state !== 'comparing' && state !== 'committing') this.#endings.fail(id, error);
     await this.whenIdle();
-  }
-
-  async #openFile(offered: Offered, pin: string | undefined): Promise<void> {
-    const { id, offer } = offered;
-    const isOpen = () => this.#open.has(id);
-    const target = await this.#openings.open(offered, { pin, isOpen, giveWay: () => this.#giveWay(id) });
-    if (target?.state === 'part') return this.#startReceiving(offered, target);
-    if (!target || !isOpen()) return;
-    if (target.state === 'delivered')
-      return this.#endings.store(offered, { ...target, size: offer.size ?? 0, already: true, isUnasked: true });
-    const nonce = this.#openings.canProve ? randomBytes(NONCE_BYTES) : undefined;
-    this.#open.set({ ...offered, state: 'present', present: target, nonce });
-    // A proof writes nothing, so several sessions may bring one at the same time.
-    this.#openings.end(id);
-    const message = { type: 'ready', id, offset: offer.size ?? 0, have: false } as const;
-    return this.#options.channel.send({ ...message, nonce: nonce?.toString('hex') });
-  }
-
-  /** A newer session of this sender has offered the file. What is compared or committed already goes on. */
-  #giveWay(id: number): boolean {
-    const state = this.#open.stateOf(id);
-    if (state !== 'opening' && state !== 'receiving') return false;
-    this.#endings.fail(id, supersededError(), true, this.#openings.canFollow ? tellFollow : tellFailed);
-    return true;
-  }
-
-  /** The entry may have come to its end while the sink opened its file. */
-  async #startReceiving({ id, offer, startedAt }: Offered, part: PartFile): Promise<void> {
-    const { channel, tally } = this.#options;
-    if (!this.#open.has(id)) {
-      await part.suspend();
-      return;
-    }
-    const file = createIncomingFile(part, offer.size, (error) => this.#endings.fail(id, error));
-    const receiving = { id, offer, startedAt, state: 'receiving', file } as const;
-    this.#open.set(receiving);
-    this.#openings.noteMoved(id);
-    const offset = Math.min(part.durable.length * BLOCK_BYTES, offer.size ?? 0);
-    if (offset > 0) tally.emit({ type: 'resumed', path: offer.path, bytes: offset, size: offer.size });
-    await channel.send({ type: 'ready', id, offset, have: part.durable.length > 0 });
-    if (part.durable.length === 0) return;
-    await channel.sendHave(id, part.durable);
-    void this.#endings.run(id, this.#recheck(receiving));
-  }
-
-  /** Reads again what an earlier session has left, if need be. To read is to work and to move. */
-  async #recheck(entry: IncomingEntryIn<'receiving'>): Promise<void> {
-    await entry.file.recheck(
-      () => this.#open.isCurrent(entry),
-      () => {
-        this.#openings.noteMoved(entry.id);
-        this.#options.onUse();
-      },
-    );
-    return this.#commitIfComplete(entry);
   }
 
   async #place(offered: Offered): Promise<void> {
@@ -204,36 +158,6 @@ export class IncomingEntries {
       this.#endings.fail(head.id, error);
       return undefined;
     }
-  }
-
-  /** Resolves when the next frame may be read: commits do not pile up. */
-  async #commitIfComplete(entry: IncomingEntryIn<'receiving'>): Promise<void> {
-    for (const offset of entry.file.takeWrong())
-      await this.#options.channel.send({ type: 'again', id: entry.id, offset });
-    if (!this.#open.isCurrent(entry) || !entry.file.isComplete()) return;
-    this.#open.set({ ...entry, state: 'committing' });
-    return this.#commits.start(this.#endings.run(entry.id, this.#commit(entry)));
-  }
-
-  async #commit({ file, ...offered }: IncomingEntryIn<'receiving'>): Promise<void> {
-    const { as, already = false } = await file.commit();
-    this.#endings.store(offered, { as, digest: file.digest(), size: file.bytes(), already });
-  }
-
-  /** Throws FtxError `exists` if the file that is there is another one and the offered one may not stand beside it. */
-  async #compare(entry: IncomingEntryIn<'comparing'>, end: FileEnd): Promise<void> {
-    const { present, offer, nonce } = entry;
-    if (await this.#proofs.hasSameContent(present, { ...end, nonce })) {
-      present.accept(end.digest);
-      return this.#endings.store(entry, { as: present.as, digest: end.digest, size: end.size, already: true });
-    }
-    if (!present.receiveBeside)
-      throw new FtxError('exists', `${offer.path} is there already with other content, and is kept.`);
-    await this.#openings.takeSlot(entry.id);
-    const part = await present.receiveBeside();
-    if (!this.#closing.signal.aborted) return this.#startReceiving(entry, part);
-    await part.suspend();
-    throw abortReason(this.#closing.signal);
   }
 
   /** A file is read for its sender: the sender is at work, and need not be served once it is gone. */

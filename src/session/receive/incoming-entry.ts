@@ -1,6 +1,6 @@
 /** An entry that a sender has offered and that has not come to its end: what happens to it now, and what that needs. */
 import type { Entry } from '../../core/entry.js';
-import type { PresentFile } from '../../core/sink.js';
+import type { PresentFile, WholeFile } from '../../core/sink.js';
 import type { IncomingFile } from './incoming-file.js';
 
 /** What an entry has in every state. */
@@ -10,6 +10,14 @@ export interface Offered {
   readonly offer: Entry;
   /** When the offer came, a reading of performance.now(). */
   readonly startedAt: number;
+  /** The file itself, if it came in a pack: the sender sends nothing more for it. */
+  readonly whole?: WholeFile | undefined;
+}
+
+/** A file of a pack, at which nothing works yet. */
+interface Queued extends Offered {
+  readonly state: 'queued';
+  readonly whole: WholeFile;
 }
 
 /** The sink decides about a file, or makes a directory or link. The sender may send nothing for the entry yet. */
@@ -46,7 +54,7 @@ interface Committing extends Offered {
   readonly file: IncomingFile;
 }
 
-export type IncomingEntry = Opening | Receiving | Present | Comparing | Committing;
+export type IncomingEntry = Queued | Opening | Receiving | Present | Comparing | Committing;
 export type IncomingEntryIn<State extends IncomingEntry['state']> = Extract<IncomingEntry, { state: State }>;
 
 /** How an entry was stored. */

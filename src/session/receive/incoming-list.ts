@@ -1,11 +1,11 @@
 /** The list of all entries that a sender is going to offer, judged before the first offer: PROTOCOL.md section 5, check. */
 import { FtxError, isRefusal, toFtxError, type ErrorCode } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
-import type { Plan, Sink } from '../../core/sink.js';
+import type { Outlook, Plan, Sink } from '../../core/sink.js';
 import type { Channel } from '../../protocol/channel.js';
-import { MAX_CONTROL_BYTES } from '../../protocol/constants.js';
+import { MAX_CONTROL_BYTES, MAX_PACK_CONTENT_BYTES, PACKS_CAPABILITY } from '../../protocol/constants.js';
 import { encodeItem, measureItem, type Verdict } from '../../protocol/item-json.js';
-import type { CheckMessage } from '../../protocol/messages.js';
+import type { CheckMessage, Hello } from '../../protocol/messages.js';
 import type { Tally } from '../tally.js';
 
 /** Bytes of a frame that are not verdicts, at most. */
@@ -19,6 +19,8 @@ export class IncomingList {
   readonly #channel: Channel;
   readonly #sink: Sink;
   readonly #tally: Tally;
+  /** Whether the sender asks for what is there already by offers of its own, because everything else comes in packs. */
+  #hasPacks = false;
   #plan: Plan | undefined;
   #isOver = false;
   #entries = 0;
@@ -30,6 +32,11 @@ export class IncomingList {
     this.#channel = channel;
     this.#sink = sink;
     this.#tally = tally;
+  }
+
+  /** Notes what the sender has said that it can do. */
+  takeHello({ capabilities }: Hello): void {
+    this.#hasPacks = capabilities.includes(PACKS_CAPABILITY);
   }
 
   /** Judges the entries of one `check`, and sends the verdicts. */
@@ -84,7 +91,8 @@ export class IncomingList {
     this.#bytes += entry.size ?? 0;
     try {
       const outlook = await plan.add(entry);
-      return dryRun && (outlook.fate !== 'new' || outlook.offset > 0) ? { index, ...outlook } : undefined;
+      const isWorthSaying = dryRun ? outlook.fate !== 'new' || outlook.offset > 0 : this.#isThere(entry, outlook);
+      return isWorthSaying ? { index, ...outlook } : undefined;
     } catch (error) {
       const { code, message } = toFtxError(error);
       if (code === 'too-many') throw error;
@@ -92,6 +100,11 @@ export class IncomingList {
       if (!dryRun) this.#report(entry, { code, message });
       return { index, fate: 'refused', code, message };
     }
+  }
+
+  /** Whether the entry would come in a pack, with a content that is there already. */
+  #isThere({ kind, size }: Entry, { fate }: Outlook): boolean {
+    return this.#hasPacks && fate === 'already' && kind === 'file' && (size ?? Infinity) <= MAX_PACK_CONTENT_BYTES;
   }
 
   /** Reports a refused entry to the user as if it had been offered, because the sender will leave it out. */

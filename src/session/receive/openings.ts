@@ -1,7 +1,7 @@
 /** What has to be so before the sink opens what is offered: no other session of the same sender has it, and a slot is free. */
 import type { Bringer } from '../../core/inbox.js';
 import { FtxError } from '../../core/errors.js';
-import type { Placed, Sink } from '../../core/sink.js';
+import type { Placed, Sink, Vouched } from '../../core/sink.js';
 import type { SessionSlots } from '../../core/slots.js';
 import { FOLLOW_CAPABILITY, PROOF_CAPABILITY } from '../../protocol/constants.js';
 import type { Hello } from '../../protocol/messages.js';
@@ -39,6 +39,8 @@ export interface Openings {
   readonly canFollow: boolean;
   /** Notes what the sender has said that it can do. */
   takeHello(hello: Hello): void;
+  /** What the sender can tell of a file with this pin. */
+  vouch(pin: string | undefined): Vouched;
   /**
    * As Sink.open, once it is the turn of the entry. A sender that has proved wrongly too often gets no PresentFile: it
    * sends the content first. Undefined if the entry has come to its end before that.
@@ -73,7 +75,13 @@ export function createOpenings({ sink, bringer, proofs, slots, onUse, signal }: 
   }
 
   const can = (capability: string) => hello?.capabilities.includes(capability) ?? false;
+  const vouch = (pin: string | undefined): Vouched => ({
+    canProve: can(PROOF_CAPABILITY),
+    pin,
+    transfer: hello?.transfer,
+  });
   return {
+    vouch,
     get canProve() {
       return can(PROOF_CAPABILITY);
     },
@@ -82,15 +90,14 @@ export function createOpenings({ sink, bringer, proofs, slots, onUse, signal }: 
     },
     takeHello: (said) => void (hello = said),
     async open({ id, offer }, { pin, isOpen, giveWay }) {
-      const transfer = hello?.transfer;
-      await turns.take(id, offer, { transfer, giveWay });
+      await turns.take(id, offer, { transfer: hello?.transfer, giveWay });
       // A path of this length is refused before anything is opened, and is not kept waiting.
       if (isOpen() && offer.path.length <= MAX_PATH_CHARS) await takeSlot(id);
       if (!isOpen()) {
         end(id);
         return undefined;
       }
-      const target = await sink.open(offer, { canProve: can(PROOF_CAPABILITY), pin, transfer }, signal);
+      const target = await sink.open(offer, vouch(pin), signal);
       onUse();
       return target.state === 'present' && !proofs.mayProve(target) ? target.receiveFirst() : target;
     },

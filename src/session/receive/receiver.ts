@@ -16,12 +16,16 @@
  * 5. The end of a file. When no block is missing, the digest of the whole is
  *    verified and the part file is committed. A file that was there is compared
  *    instead. The answer `stored` goes out when the file is durable in its place.
- * 6. Goodbye. The receiver waits until all commits are over, and says goodbye.
+ * 6. Packs. pack-intake.ts reads many small files at once, offers and contents, and
+ *    incoming-packs.ts has the sink store them together. What cannot be stored so goes
+ *    the way of single files from there, with its content in memory.
+ * 7. Goodbye. The receiver waits until all commits are over, and says goodbye.
  *
  * One loop, takeMessages(), reads the frames one after the other and never waits
- * for the sink, but for memory, for a bounded number of writes and for a bounded
- * number of commits. What the sink does runs beside it (background.ts): opening
- * up to the agreed number of entries, writing blocks, comparing and committing.
+ * for the sink, but for memory, for a bounded number of writes, for a bounded
+ * number of commits, and for a bounded time when there is no memory for a pack.
+ * What the sink does runs beside it (background.ts): opening up to the agreed
+ * number of entries, writing blocks, comparing, committing and storing packs.
  * Directories and links are made one after the other. incoming-entry.ts has the
  * states of an entry, and open-entries.ts holds the entries that are open. Two
  * timers run beside all that: reports of the receiver's shares to the sender, and
@@ -41,6 +45,7 @@ import { createSlots, type SessionSlots } from '../../core/slots.js';
 import { createChannel, sayAndDestroy, type Channel } from '../../protocol/channel.js';
 import {
   CHECK_CAPABILITY,
+  PACKS_CAPABILITY,
   PAIR_CAPABILITY,
   PIN_CAPABILITY,
   PROOF_CAPABILITY,
@@ -145,13 +150,14 @@ interface Session extends Pick<
 }
 
 async function serve(session: Session): Promise<void> {
-  const { channel, entries, sink, tally, watch, bringer, isKnown, limits, timeouts, pair } = session;
+  const { channel, entries, list, sink, tally, watch, bringer, isKnown, limits, timeouts, pair } = session;
   // A size without a limit is Infinity here, and has to be a number on the wire.
   const size = Math.floor(Math.min(limits.size, Number.MAX_SAFE_INTEGER));
-  const capabilities = [CHECK_CAPABILITY, PROOF_CAPABILITY, PIN_CAPABILITY, ZEROS_CAPABILITY];
+  const capabilities = [CHECK_CAPABILITY, PROOF_CAPABILITY, PIN_CAPABILITY, ZEROS_CAPABILITY, PACKS_CAPABILITY];
   if (pair) capabilities.push(PAIR_CAPABILITY);
   const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities, limits: { ...limits, size } });
   entries.takeHello(hello);
+  list.takeHello(hello);
   if (pair && !(await pair(channel))) return;
   const who = { ...(bringer.kind === 'key' && { identity: bringer.id }), ...((pair || isKnown) && { known: true }) };
   tally.emit({ type: 'connected', peer: formatAddress(channel.address), protocol: 'ftx/1', ...who });
@@ -187,7 +193,7 @@ async function takeMessages(session: Session, onRequest: () => void): Promise<bo
     if (message.type === 'goodbye') return true;
     await handle(session, message);
     // Other frames may be about entries that have ended: they ask for nothing, and are thrown away.
-    if (message.type === 'check' || message.type === 'offer') onRequest();
+    if (message.type === 'check' || message.type === 'offer' || message.type === 'pack') onRequest();
   }
 }
 
@@ -202,10 +208,11 @@ function startPatience(channel: Channel, entries: IncomingEntries, offerMs: numb
   return { renew: () => void (asked = performance.now()), stop: () => clearInterval(timer) };
 }
 
-/** Tells the sender at intervals what the receiver spends its time on, while entries are open. */
+/** Tells the sender at intervals what the receiver spends its time on, while entries are open, or were a moment ago. */
 function startReports(channel: Channel, entries: IncomingEntries, watch: ReceiverWatch): NodeJS.Timeout {
   return setInterval(() => {
-    if (entries.openCount === 0) return;
+    const isIdle = performance.now() - entries.endedAt > STATUS_INTERVAL_MS;
+    if (entries.openCount === 0 && isIdle) return;
     channel
       .send({ type: 'status', id: 0, shares: watch.lap(), received: channel.traffic.received })
       .catch(() => undefined);
@@ -221,6 +228,9 @@ async function handle({ entries, list, onList, onUse }: Session, message: Messag
     case 'offer':
       list.assertOver();
       return entries.receiveOffer(message);
+    case 'pack':
+      list.assertOver();
+      return entries.receivePack(message);
     case 'data':
     case 'zeros':
       return entries.receiveBlock(message);
