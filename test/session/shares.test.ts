@@ -118,14 +118,16 @@ function throttleSource(source: Source): Source {
 }
 
 function throttleLink(connection: Connection): Connection {
+  let last = Promise.resolve();
   return {
     address: connection.address,
     read: () => connection.read(),
     readInto: (target, onBytes) => connection.readInto(target, onBytes),
-    write: async (parts) => {
-      if (parts.some(({ length }) => length > 1000)) await pause();
-      await connection.write(parts);
-    },
+    write: (parts) =>
+      (last = last.then(async () => {
+        if (parts.some(({ length }) => length > 1000)) await pause();
+        await connection.write(parts);
+      })),
     end: () => connection.end(),
     destroy: (reason) => connection.destroy(reason),
   };
@@ -196,7 +198,7 @@ const same = <T>(value: T): T => value;
 const contents = {
   'a large file': () => [createMemorySource('a', new Uint8Array(8 * BLOCK_BYTES).fill(1))],
   'many small files': () =>
-    Array.from({ length: 60 }, (_, number) => createMemorySource(`${number}`, new Uint8Array(2000).fill(1))),
+    Array.from({ length: 300 }, (_, number) => createMemorySource(`${number}`, new Uint8Array(30_000).fill(1))),
   'a stream': () => [createMemorySource('a', new Uint8Array(8 * BLOCK_BYTES).fill(1), { size: null })],
 };
 

@@ -9,8 +9,9 @@ import { BLOCK_BYTES } from '../../src/core/entry.js';
 import type { Source } from '../../src/core/source.js';
 import { digestZeros } from '../../src/core/zeros.js';
 import type { Channel } from '../../src/protocol/channel.js';
-import { HEADER_BYTES } from '../../src/protocol/constants.js';
+import { HEADER_BYTES, PACK_PREFIX_BYTES } from '../../src/protocol/constants.js';
 import type { Message } from '../../src/protocol/messages.js';
+import { ENTRY_LENGTHS_BYTES, measureEntry, readLengths } from '../../src/protocol/pack-entry.js';
 import { createZeroRun } from '../../src/session/send/zero-run.js';
 import { createFileSink } from '../../src/storage/inbox/file-sink.js';
 import { createFileSource } from '../../src/storage/source/file-source.js';
@@ -135,7 +136,22 @@ describe('a file', () => {
   });
 });
 
-/** What a sender has said of the allocated bytes of its entries, in the list and in the offers. */
+const [OFFER, CHECK, PACK] = [2, 14, 18];
+const tellAllocated = (entry: object) => ('allocated' in entry ? entry.allocated : 'none');
+
+/** The offers in a pack. */
+function readHeads(entries: Buffer): object[] {
+  const heads: object[] = [];
+  for (let at = 0; at < entries.length;) {
+    const { head, content } = readLengths(entries.subarray(at, at + ENTRY_LENGTHS_BYTES))!;
+    const begin = at + ENTRY_LENGTHS_BYTES;
+    heads.push(JSON.parse(entries.toString('utf8', begin, begin + head)) as object);
+    at += measureEntry({ head, content });
+  }
+  return heads;
+}
+
+/** What a sender has said of the allocated bytes of its entries, in the list, in the offers and in packs. */
 function listAllocated(said: readonly Uint8Array[]): unknown[] {
   const bytes = Buffer.concat(said).subarray(GREETING_BYTES);
   const found: unknown[] = [];
@@ -143,9 +159,10 @@ function listAllocated(said: readonly Uint8Array[]): unknown[] {
     const [type, length] = [bytes.readUInt8(at), bytes.readUInt32BE(at + 8)];
     const begin = at + HEADER_BYTES;
     at = begin + length;
-    if (type !== 2 && type !== 14) continue;
+    if (type === PACK) found.push(...readHeads(bytes.subarray(begin + PACK_PREFIX_BYTES, at)).map(tellAllocated));
+    if (type !== OFFER && type !== CHECK) continue;
     const message = JSON.parse(bytes.toString('utf8', begin, at)) as { entries?: object[] };
-    for (const entry of message.entries ?? [message]) found.push('allocated' in entry ? entry.allocated : 'none');
+    found.push(...(message.entries ?? [message]).map(tellAllocated));
   }
   return found;
 }

@@ -8,6 +8,7 @@ import { digestZeros, isZeros } from '../../core/zeros.js';
 import type { Channel } from '../../protocol/channel.js';
 import type { SenderTask, SenderWatch } from '../shares.js';
 import type { Condition } from './condition.js';
+import type { Movement } from './movement.js';
 import type { OutgoingEntries } from './outgoing-entries.js';
 import type { OpenEntry, Task } from './outgoing-entry.js';
 import { readContent, SourceFailure } from './read-content.js';
@@ -24,6 +25,7 @@ const MAX_SMALL_AT_ONCE = 8;
 export interface ContentSenderOptions {
   readonly channel: Channel;
   readonly entries: OutgoingEntries;
+  readonly movement: Movement;
   readonly queue: SendQueue;
   /** Notified whenever the queue or the entries have changed. */
   readonly changed: Condition;
@@ -153,12 +155,12 @@ export class ContentSender {
     onBlock: OnBlock,
     time: SenderTask,
   ): Promise<number> {
-    const { entries, queue } = this.#options;
+    const { entries, movement, queue } = this.#options;
     const { source } = entry;
     const from = Math.min(first * BLOCK_BYTES, source.entry.size ?? 0);
     let block = first;
     let end = from;
-    if (have.length > first) entries.noteCompared(entry, 0, offset - from);
+    if (have.length > first) movement.noteCompared(entry, 0, offset - from);
     // One block goes out while the next is digested; a third is being read.
     let sending = Promise.resolve();
     for await (const bytes of readContent(source, first * BLOCK_BYTES, time)) {
@@ -180,8 +182,8 @@ export class ContentSender {
       block += 1;
       end += bytes.length;
       // What the receiver has does not move, so it is no progress.
-      if (end > offset) entries.noteProgress(entry, end);
-      else entries.noteCompared(entry, end - from, offset - from);
+      if (end > offset) movement.noteProgress(entry, end);
+      else movement.noteCompared(entry, end - from, offset - from);
       if (queue.hasAgain) await this.#sendAgain();
     }
     await waitFor(sending, time);

@@ -7,12 +7,22 @@ import { createChannel, sayAndDestroy, type Channel } from '../../protocol/chann
 import {
   CHECK_CAPABILITY,
   FOLLOW_CAPABILITY,
+  PACKS_CAPABILITY,
   PIN_CAPABILITY,
   PROOF_CAPABILITY,
   STATUS_CAPABILITY,
   type Timeouts,
 } from '../../protocol/constants.js';
 import type { Hello, Message, ReceiverLimits } from '../../protocol/messages.js';
+
+const CAPABILITIES = [
+  STATUS_CAPABILITY,
+  CHECK_CAPABILITY,
+  PROOF_CAPABILITY,
+  PIN_CAPABILITY,
+  FOLLOW_CAPABILITY,
+  PACKS_CAPABILITY,
+];
 
 /** A receiver that has greeted, and the channel to it. */
 export interface Greeted {
@@ -39,8 +49,7 @@ export interface GreetOptions {
 export function greetReceiver(connection: Connection, { timeouts, signal, transfer }: GreetOptions): Promise<Greeted> {
   const channel = createChannel(connection, timeouts, judgeCodes);
   return withLastWord(channel, signal, async () => {
-    const capabilities = [STATUS_CAPABILITY, CHECK_CAPABILITY, PROOF_CAPABILITY, PIN_CAPABILITY, FOLLOW_CAPABILITY];
-    const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities, transfer });
+    const hello = await channel.greet({ agent: `ftx/${VERSION}`, capabilities: CAPABILITIES, transfer });
     if (!isOfReceiver(hello)) throw new FtxError('protocol', `${formatAddress(channel.address)} is not a receiver.`);
     return { channel, hello };
   });

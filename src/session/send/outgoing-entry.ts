@@ -25,6 +25,20 @@ export interface OpenEntry {
   readonly follows?: number;
   /** Set once all content has been sent. */
   ended?: SentFile | undefined;
+  /** The pack that the entry is in. */
+  readonly pack?: OpenPack;
+}
+
+/** A pack that the receiver has not answered by `packed`. */
+export interface OpenPack {
+  /** Of its first entry. */
+  readonly id: number;
+  /** In order of their ids. Some may have come to their end. */
+  readonly entries: readonly OpenEntry[];
+  /** What the receiver owes for each entry that is open. */
+  readonly awaited: { readonly what: 'stored'; since: number };
+  /** Set once the receiver has found it damaged. */
+  isCut: boolean;
 }
 
 /** Digest and size of a file whose content has all been sent. */

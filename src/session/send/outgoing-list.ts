@@ -16,6 +16,9 @@ import type { Tally } from '../tally.js';
 /** Bytes of a `check` frame beside the entries in it. */
 const FRAME_BYTES = 100;
 
+const REFUSED = 1;
+const THERE = 2;
+
 export interface OutgoingListOptions {
   readonly channel: Channel;
   readonly tally: Tally;
@@ -38,8 +41,8 @@ interface Batch {
 export class OutgoingList {
   readonly #options: OutgoingListOptions;
   readonly #waiting: Batch[] = [];
-  /** 1 for each entry that was refused, by keyOf. */
-  readonly #refused = new PathTable();
+  /** REFUSED or THERE for each entry with such a verdict, by keyOf. */
+  readonly #verdicts = new PathTable();
   /** How many entries of each name were listed and have not been offered. */
   readonly #left = new PathTable();
   #leftInAll = 0;
@@ -83,7 +86,12 @@ export class OutgoingList {
     if (left === 0) return false;
     this.#left.set(entry.path, left - 1);
     this.#leftInAll -= 1;
-    return this.#refused.get(keyOf(entry)) === 0;
+    return this.#verdicts.get(keyOf(entry)) !== REFUSED;
+  }
+
+  /** Whether the receiver has said that this very entry is there, so that none of its content is needed. */
+  isThere(entry: Entry): boolean {
+    return this.#verdicts.get(keyOf(entry)) === THERE;
   }
 
   /**
@@ -183,13 +191,13 @@ export class OutgoingList {
     const { path, kind, size } = entry;
     if (verdict.fate === 'refused') {
       const { code, message } = verdict;
-      this.#refused.set(keyOf(entry), 1);
+      this.#verdicts.set(keyOf(entry), REFUSED);
       if (!dryRun) tally.emit({ type: 'offered', path, kind, size });
       tally.emit({ type: isRefusal(code) ? 'refused' : 'failed', path, code, message });
     } else if (dryRun) {
       const { fate, offset, as = path } = verdict;
       tally.emit({ type: 'planned', path, kind, size, fate, as, offset });
-    }
+    } else if (verdict.fate === 'already') this.#verdicts.set(keyOf(entry), THERE);
   }
 }
 

@@ -4,7 +4,8 @@
  * First the receiver checks the whole list (outgoing-list.ts). Then three loops
  * run at the same time until every entry is at its end:
  *
- * - offerAll() offers entries, as long as the receiver allows one more open entry.
+ * - offerAll() offers entries, as long as the receiver allows one more open entry. It reads and sends small files
+ *   (outgoing-packs.ts) by itself.
  * - readAnswers() gives each answer to the table of open entries
  *   (outgoing-entries.ts), which puts content that the receiver waits for into
  *   the SendQueue.
@@ -25,6 +26,7 @@ import type { Channel } from '../../protocol/channel.js';
 import {
   CHECK_CAPABILITY,
   MAX_OPEN_OFFERS,
+  PACKS_CAPABILITY,
   PIN_CAPABILITY,
   ZEROS_CAPABILITY,
   type Timeouts,
@@ -33,10 +35,13 @@ import type { Hello, StatusMessage } from '../../protocol/messages.js';
 import { within } from '../../protocol/watch.js';
 import { withLastWord, type Greeted } from './greet.js';
 import { createArrival } from './arrival.js';
-import { createCondition, type Condition } from './condition.js';
+import { createCondition } from './condition.js';
 import { ContentSender } from './content-sender.js';
+import { Movement } from './movement.js';
+import { offerAll } from './offer-all.js';
 import { OutgoingEntries } from './outgoing-entries.js';
 import { OutgoingList } from './outgoing-list.js';
+import { OutgoingPacks } from './outgoing-packs.js';
 import { SendQueue } from './send-queue.js';
 import { createSessionShares, type BusyClock } from '../shares.js';
 import type { Tally } from '../tally.js';
@@ -83,17 +88,25 @@ async function converse({ channel, hello }: Greeted, sources: Sources, options: 
   const { tally, timeouts, createSha256, busyMs } = options;
   tally.emit({ type: 'connected', peer: formatAddress(channel.address), protocol: 'ftx/1' });
   const sendsZeros = hello.capabilities.includes(ZEROS_CAPABILITY);
-  const accepted = await checkAll(channel, sendsZeros ? sources : () => tellSizesOnly(sources()), hello, options);
+  const { accepted, isThere } = await checkAll(
+    channel,
+    sendsZeros ? sources : () => tellSizesOnly(sources()),
+    hello,
+    options,
+  );
   const changed = createCondition();
   const queue = new SendQueue();
   const shares = createSessionShares(busyMs);
   const maxOpen = Math.min(hello.limits.offers, MAX_OPEN_OFFERS);
   const tellsPins = hello.capabilities.includes(PIN_CAPABILITY);
-  const entries = new OutgoingEntries({ channel, tally, maxOpen, timeouts, queue, changed, shares, tellsPins });
+  const movement = new Movement({ channel, tally, timeouts, shares });
+  const entries = new OutgoingEntries({ channel, tally, maxOpen, movement, queue, changed, shares, tellsPins });
+  const { watch } = shares;
   const contents = new ContentSender({
-    ...{ channel, entries, queue, changed, createSha256, sendsZeros },
-    watch: shares.watch,
+    ...{ channel, entries, movement, queue, changed, watch, createSha256, sendsZeros },
   });
+  const takesPacks = hello.capabilities.includes(PACKS_CAPABILITY);
+  const packs = takesPacks ? new OutgoingPacks({ entries, changed, watch, tellsPins, isThere }) : undefined;
   const deadlines = watchDeadlines(channel, entries, timeouts.controlMs / 4);
   try {
     const arrival = createArrival(channel, timeouts.idleMs);
@@ -103,7 +116,7 @@ async function converse({ channel, hello }: Greeted, sources: Sources, options: 
       arrival.note(status);
     });
     const sending = contents.run();
-    const offers = offerAll(accepted, entries, changed).then(() => channel.send({ type: 'goodbye', id: 0 }));
+    const offers = offerAll(accepted, entries, changed, packs).then(() => channel.send({ type: 'goodbye', id: 0 }));
     const farewell = offers.then(() => within(timeouts.goodbyeMs, channel, 'say goodbye', answers));
     await Promise.all([answers, sending, farewell]);
   } catch (error) {
@@ -123,13 +136,20 @@ function isLoss({ code }: FtxError): boolean {
   return code === 'lost' || code === 'timeout';
 }
 
-/** Has the receiver check the list, and returns the sources that are left to be offered. */
+interface Checked {
+  /** The sources that are left to be offered. */
+  readonly accepted: AsyncIterable<Source>;
+  /** Whether the receiver has said that it has this very entry. */
+  readonly isThere: (entry: Entry) => boolean;
+}
+
+/** Has the receiver check the list. */
 async function checkAll(
   channel: Channel,
   sources: Sources,
   { capabilities }: Hello,
   options: SenderSessionOptions,
-): Promise<AsyncIterable<Source>> {
+): Promise<Checked> {
   const { tally, timeouts, dryRun = false, isWanted = () => true, onCounted, keepNames = createNameList } = options;
   if (!capabilities.includes(CHECK_CAPABILITY)) {
     if (dryRun)
@@ -137,7 +157,7 @@ async function checkAll(
         'refused',
         `${formatAddress(channel.address)} is an older receiver, which cannot tell what would happen. Update ftx there, or send without a dry run.`,
       );
-    return filterSources(sources(), isWanted);
+    return { accepted: filterSources(sources(), isWanted), isThere: () => false };
   }
   const { controlMs: answerMs, storedMs: partMs } = timeouts;
   const list = new OutgoingList({ channel, tally, answerMs, partMs, dryRun, names: keepNames() });
@@ -145,8 +165,9 @@ async function checkAll(
     const only = await list.check(filterSources(sources(), isWanted));
     onCounted?.(list.totals);
     if (only || dryRun) list.close();
-    if (only) return toAsync([only]);
-    return dryRun ? toAsync([]) : takeListed(list, filterSources(sources(), isWanted), options);
+    const isThere = (entry: Entry) => list.isThere(entry);
+    if (only || dryRun) return { accepted: toAsync(only ? [only] : []), isThere };
+    return { accepted: takeListed(list, filterSources(sources(), isWanted), options), isThere };
   } catch (error) {
     list.close();
     throw error;
@@ -187,16 +208,6 @@ async function* filterSources(
   isWanted: (entry: Entry) => boolean,
 ): AsyncGenerator<Source> {
   for await (const source of sources) if (isWanted(source.entry)) yield source;
-}
-
-/** Offers one source after the other, and resolves when all are at their end. */
-async function offerAll(sources: AsyncIterable<Source>, entries: OutgoingEntries, changed: Condition): Promise<void> {
-  for await (const source of sources) {
-    await changed.until(() => entries.canOffer(source));
-    await entries.offer(source);
-  }
-  await changed.until(() => entries.openCount === 0);
-  entries.finish();
 }
 
 /** Gives every answer to the table, until the receiver's goodbye. */

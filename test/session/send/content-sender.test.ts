@@ -5,6 +5,7 @@ import type { SourceJournal } from '../../../src/core/source.js';
 import type { Channel } from '../../../src/protocol/channel.js';
 import { createCondition } from '../../../src/session/send/condition.js';
 import { ContentSender } from '../../../src/session/send/content-sender.js';
+import type { Movement } from '../../../src/session/send/movement.js';
 import type { OutgoingEntries } from '../../../src/session/send/outgoing-entries.js';
 import { SendQueue } from '../../../src/session/send/send-queue.js';
 import { createSenderWatch } from '../../../src/session/shares.js';
@@ -29,12 +30,13 @@ async function sendFile(isWanted: () => boolean, sendBlock: () => Promise<void>,
       return !queue.hasReady;
     },
     isWanted,
-    noteProgress: () => undefined,
     noteEnd: () => undefined,
   } as unknown as OutgoingEntries;
+  const movement = { noteProgress: () => undefined } as unknown as Movement;
   await new ContentSender({
     channel,
     entries,
+    movement,
     queue,
     changed: createCondition(),
     watch: createSenderWatch(),

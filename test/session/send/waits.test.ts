@@ -3,13 +3,13 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Source } from '../../../src/core/source.js';
 import type { Channel } from '../../../src/protocol/channel.js';
 import { encodeControl } from '../../../src/protocol/codec.js';
-import { CHECK_CAPABILITY, DEFAULT_TIMEOUTS, GREETING } from '../../../src/protocol/constants.js';
+import { CHECK_CAPABILITY, DEFAULT_TIMEOUTS, GREETING, PACKS_CAPABILITY } from '../../../src/protocol/constants.js';
 import type { ControlMessage, Message } from '../../../src/protocol/messages.js';
 import { sendClassic } from '../../../src/session/classic/send.js';
 import { pairAsSender } from '../../../src/session/pairing.js';
 import { createTally } from '../../../src/session/tally.js';
 import { connectionPair, lost } from '../../support/memory-connection.js';
-import { createMemorySource } from '../../support/memory-source.js';
+import { createMemoryLink, createMemorySource } from '../../support/memory-source.js';
 import { greetAs, runSender, type SenderRun } from '../../support/session.js';
 
 const { greetingMs, pairMs, idleMs, controlMs, storedMs, goodbyeMs } = DEFAULT_TIMEOUTS;
@@ -54,7 +54,7 @@ async function meet(sources: readonly Source[] = [file('a')], capabilities: stri
   async function hear(type: Message['type']): Promise<void> {
     for (let heard; heard !== type;) {
       const message = await receiver.receive();
-      if (message?.type === 'data') await receiver.skipContent(message.length);
+      if (message?.type === 'data' || message?.type === 'pack') await receiver.skipContent(message.length);
       heard = message?.type;
     }
   }
@@ -90,6 +90,17 @@ async function refuseUnread(): Promise<Wait> {
     say(PING);
   };
   return { result: sender.result, say: sayMore };
+}
+
+/** Two packs have arrived, of the entries 1 and 2, and 4 and 5; `say` gets each second from then on. */
+async function waitForPacks(say: (meeting: Meeting, second: number) => void): Promise<Wait> {
+  const sources = [file('a'), file('b'), createMemoryLink('l', 'a'), file('c'), file('d')];
+  const meeting = await meet(sources, [PACKS_CAPABILITY]);
+  await meeting.hear('pack');
+  await meeting.hear('offer');
+  await meeting.hear('pack');
+  meeting.say({ type: 'stored', id: 3, as: 'l', already: false, durable: true });
+  return { result: meeting.sender.result, say: (second) => say(meeting, second) };
 }
 
 async function waitForClassic(answer: string): Promise<Wait> {
@@ -195,6 +206,40 @@ const waits: Record<string, [limitMs: number, outcome: object, () => Promise<Wai
       return { result: sender.result, say: () => say(STATUS) };
     },
   ],
+  'the answer to a pack, of a receiver that tells its status': [
+    storedMs,
+    TIMEOUT,
+    () => waitForPacks(({ say }) => say(STATUS)),
+  ],
+  'the answer to a pack, of a receiver that answers all of its entries but one': [
+    storedMs,
+    TIMEOUT,
+    () =>
+      waitForPacks(({ say }, second) => {
+        if (second === 1) say({ type: 'packed', id: 4, durable: true });
+        if (second === 1) say({ type: 'stored', id: 1, as: 'a', already: false, durable: true });
+        say(STATUS);
+      }),
+  ],
+  'the answer to a pack, of a receiver that has stored another one meanwhile': [
+    300_000 + storedMs,
+    TIMEOUT,
+    () =>
+      waitForPacks(({ say }, second) => {
+        if (second === 300) say({ type: 'packed', id: 4, durable: true });
+        say(STATUS);
+      }),
+  ],
+  'the answer to a pack of which it has got all answers': [
+    storedMs,
+    TIMEOUT,
+    () =>
+      waitForPacks(({ say }, second) => {
+        if (second === 0)
+          for (const id of [1, 2, 4, 5]) say({ type: 'stored', id, as: 'x', already: false, durable: true });
+        say(STATUS);
+      }),
+  ],
   'a goodbye, of a receiver that tells its status': [
     goodbyeMs,
     { stored: 1, failed: 0 },
@@ -217,11 +262,13 @@ it.each(Object.entries(waits))(
     const isOver = () => over;
     void result.then(() => (over = true));
     const seconds = limitMs / 1000;
-    for (let second = 0; second < seconds + LOOK_MS / 1000 + 1 && !isOver(); second++) {
+    let second = 0;
+    for (; second < seconds + LOOK_MS / 1000 + 1 && !isOver(); second++) {
       say?.(second);
       await vi.advanceTimersByTimeAsync(second === seconds - 1 ? 999 : 1000);
       if (second === seconds - 1) expect(isOver()).toBe(false);
     }
+    expect(second).toBeGreaterThanOrEqual(seconds);
     expect(isOver()).toBe(true);
     expect(await result).toMatchObject(outcome);
   },
