@@ -12,6 +12,8 @@ export interface FileThread {
   isPrompt(): boolean;
 }
 
+/** The orders of a few batches, and no more than twice that. */
+const MEMORY = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 64 };
 /** Milliseconds that the oldest work may take. */
 const PROMPT_MS = 5_000;
 
@@ -65,7 +67,7 @@ export function createFileThread(start: () => Worker = startWorker): FileThread 
 }
 
 function startWorker(): Worker {
-  return new Worker(new URL('./file-worker.js', import.meta.url));
+  return new Worker(new URL('./file-worker.js', import.meta.url), { resourceLimits: MEMORY });
 }
 
 function runHere<Work extends keyof Works>(work: Work, order: OrderOf<Work>): AnswerOf<Work> {

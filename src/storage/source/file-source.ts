@@ -54,10 +54,14 @@ function readWhole(known: FoundFile): Uint8Array {
     fd = openSync(known.file, READ_FLAGS);
     assertUnchanged(known, fstatSync(fd, { bigint: true }));
     const size = Number(known.stats.size);
-    // One byte more than the size, to see that nothing follows.
+    // One byte more than the size, to see that nothing follows: a read that gets less than it asks for is at the end.
     const content = Buffer.allocUnsafe(size + 1);
     let done = 0;
-    for (let read = -1; read !== 0 && done <= size; done += read) read = readSync(fd, content, { offset: done });
+    let read: number;
+    do {
+      read = readSync(fd, content, done, content.length - done, null);
+      done += read;
+    } while (read > 0 && done < size);
     assertLength(done === size, known, fd);
     assertUnchanged(known, lstatSync(known.file, { bigint: true }));
     return content.subarray(0, size);
