@@ -1,5 +1,6 @@
 /** The steps of files that are stored together, from memory to their names. */
 import type { WholeFile } from '../../core/sink.js';
+import { createTurns } from '../../core/turns.js';
 import type { Durability } from '../disk/durability.js';
 import type { FileThread } from '../disk/file-thread.js';
 import type { LeftStats, NamedIn, PartIn } from '../disk/file-work.js';
@@ -57,6 +58,9 @@ export async function storeBatch(
   }
 }
 
+/** Process-wide: folders that are made durable, as many at the same time as Node has threads for. */
+const syncing = createTurns(4);
+
 type Batch = ReturnType<typeof createBatch>;
 
 async function takeSteps({ durability, makeDurable }: BatchOptions, batch: Batch) {
@@ -72,7 +76,7 @@ async function takeSteps({ durability, makeDurable }: BatchOptions, batch: Batch
   const keep = async (place: HeldPlace) => {
     if (await succeeds(() => makeDurable(place))) kept.add(place);
   };
-  await Promise.all(places.map(keep));
+  await Promise.all(places.map((place) => syncing.run('', () => keep(place))));
   const [stored, lost] = split(named, ({ plain }) => kept.has(plain.place));
   if (lost.length > 0) await batch.takeBack(lost);
   return batch.announce(stored);

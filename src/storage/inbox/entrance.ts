@@ -121,18 +121,22 @@ export function createEntrance(options: EntranceOptions): Entrance {
   };
 }
 
+/** Holds two folders at a time: a peer may name a hundred, for each of very many files. */
 async function makeWayDurable({ root, components }: Way, durability: Durability): Promise<void> {
-  const held = [holdRoot(root)];
+  let folder = holdRoot(root);
   try {
-    for (const component of components) held.push(expectFolder(holdFolder(`${held.at(-1)?.path ?? ''}/${component}`)));
-    await Promise.all(
-      held.slice(1).map((folder, depth) => {
-        const way = { root, components: components.slice(0, depth + 1) };
-        return durability.found(folder, held[depth]?.path ?? '', () => tryOpenFolder(way, folder, MAY_READ));
-      }),
-    );
+    for (const depth of components.keys()) {
+      const way = { root, components: components.slice(0, depth + 1) };
+      const parent = folder;
+      try {
+        folder = expectFolder(holdFolder(`${parent.path}/${components[depth] ?? ''}`));
+        await durability.found(folder, parent.path, () => tryOpenFolder(way, folder, MAY_READ));
+      } finally {
+        if (folder !== parent) releaseFolder(parent);
+      }
+    }
   } finally {
-    held.forEach(releaseFolder);
+    releaseFolder(folder);
   }
 }
 

@@ -31,6 +31,8 @@ export interface Folders {
    * come, it waits. Throws FtxError `bad-parent`, `bad-name` if the path is too long, or the reason of the signal.
    */
   find(path: EntryPath, signal?: AbortSignal): Promise<HeldPlace>;
+  /** How many folders have to be made on the way to an entry. */
+  countMissing(path: EntryPath): number;
   /** As find(), for an entry that has come, without a wait for the disk: makeDurable() has to be called later. */
   findLate(path: EntryPath, signal?: AbortSignal): Promise<HeldPlace>;
   /** Makes the names in the folder of the place durable, and the way to it. Throws what the system throws. */
@@ -83,6 +85,7 @@ export function createFolders(options: FoldersOptions): Folders {
       const { folder, closes } = await ways.walk(path, signal);
       return openPlace(path, folder, closes);
     },
+    countMissing: ({ parents }) => countMissing(root, parents),
     async findLate(path, signal) {
       assertLength(root, path.text);
       const { folder, closes } = await ways.walkLate(path, signal);

@@ -27,6 +27,8 @@ const MAX_BATCH = 256;
 /** Batches under way: while one waits for the disk, others are written and named. */
 const BATCHES = 4;
 const BATCH_FILES = Math.min(MAX_BATCH, Math.floor(countTogether() / (2 * BATCHES)));
+/** Folders that are made for one batch. Files that need more go by themselves, and wait where offers have to wait. */
+const MAX_NEW_FOLDERS = 256;
 /** The permission bit without which only root can open a file for writing, as it is announced. */
 const OWNER_WRITES = 0o200;
 
@@ -94,8 +96,11 @@ async function storeSome(
   try {
     for (const [number, file] of files.entries()) {
       const path = await judge(options, file);
-      const place = path && (await places.find(path));
-      if (place && isCounted(options, file)) plain.push({ number, file, path, place, mode: modeOf(options, file) });
+      // No folder is made for a file that is one too many.
+      if (!path || !isCounted(options, file)) continue;
+      const place = await places.find(path);
+      if (place) plain.push({ number, file, path, place, mode: modeOf(options, file) });
+      else options.counter.takeBackFile();
     }
     await storeBatch({ ...options, thread, makeDurable }, plain, ({ number, file, path, place }, stats) => {
       const as = path.text;
@@ -158,6 +163,7 @@ class Places {
   readonly #places = new Map<string, HeldPlace | undefined>();
   readonly #used = new Set<HeldPlace>();
   #device: string | undefined;
+  #newFolders = 0;
 
   constructor(folders: Folders, signal: AbortSignal | undefined) {
     this.#folders = folders;
@@ -183,6 +189,8 @@ class Places {
   async #open(path: EntryPath): Promise<HeldPlace | undefined> {
     let place: HeldPlace | undefined;
     try {
+      this.#newFolders += this.#folders.countMissing(path);
+      if (this.#newFolders > MAX_NEW_FOLDERS) return undefined;
       place = await this.#folders.findLate(path, this.#signal);
       this.#device ??= place.ground.device;
       place.makeWritable();

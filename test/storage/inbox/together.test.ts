@@ -130,6 +130,36 @@ describe('new folders', () => {
     await together;
   });
 
+  it('are few for one batch, however deep its files are, and few are held at the same time', async () => {
+    const dir = await tempDir();
+    const deep = (top: number) => wholeFile(`${top}/${'d/'.repeat(90)}f`);
+    const open = new Set<number>();
+    let most = 0;
+    const real = vi.mocked(openSync).getMockImplementation()!;
+    vi.mocked(openSync).mockImplementation(((path: string, flags: number, mode?: number) => {
+      const fd = real(path, flags, mode);
+      open.add(fd);
+      most = Math.max(most, open.size);
+      return fd;
+    }) as never);
+    const answers = await makeSink(dir).storeTogether([1, 2, 3, 4].map(deep));
+    expect(answers.map((answer) => answer !== 'singly')).toEqual([true, true, false, false]);
+    expect((await readNames(dir)).filter((name) => !name.startsWith('1') && !name.startsWith('2'))).toEqual([]);
+    // Descriptors have numbers that are used again.
+    expect(most).toBeLessThan(100);
+  });
+
+  it('are not made for a file that is one too many', async () => {
+    const dir = await tempDir();
+    const sink = makeSink(dir, { maxFiles: 1 });
+    expect(await sink.storeTogether([wholeFile('a'), wholeFile('d/b'), wholeFile('d/e/c')])).toEqual([
+      { as: 'a' },
+      'singly',
+      'singly',
+    ]);
+    expect(await readNames(dir)).toEqual(['a']);
+  });
+
   it('that nothing came into are removed', async () => {
     const dir = await tempDir();
     const sink = makeSink(dir, { maxSize: 1 });
