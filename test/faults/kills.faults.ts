@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { send as sendByLibrary } from '../../src/client/send.js';
 import { forgetHost } from '../../src/home/known-peers.js';
-import { readNames, readTree, tempDir, writeContent } from '../support/folders.js';
+import { readEntry, readNames, tempDir, writeContent } from '../support/folders.js';
 import { send, startReceiver, type Mailbox } from '../support/mailbox.js';
 import { runFtx, startFtx, type Program } from '../support/processes.js';
 import { startProxy, type Proxy } from '../support/proxy.js';
@@ -89,8 +89,10 @@ async function makeTree(): Promise<string> {
 
 /** The contents of all files of a folder that are called after what was sent, by their paths. */
 async function readSent(dir: string): Promise<Map<string, string>> {
-  const all = (await readTree(dir)).filter(({ path, kind }) => kind === 'file' && /^sent(\/\d+)?$/.test(path));
-  return new Map(all.map(({ path, content }) => [path, content]));
+  // What the receiver keeps there for itself may go at any moment.
+  const names = (await readNames(dir)).filter((name) => /^sent(\/\d+)?$/.test(name));
+  const all = await Promise.all(names.map((name) => readEntry(join(dir, name), name)));
+  return new Map(all.filter(({ kind }) => kind === 'file').map(({ path, content }) => [path, content]));
 }
 
 /** All of it is there, and nothing else. */
@@ -132,11 +134,17 @@ async function killAtEach<L>(
   console.log(
     `killed at ${struck.length} of ${calls.length} calls: ${[...new Set(struck.map(({ name }) => name))].sort().join(' ')}`,
   );
-  // How often a side reads, and how many blocks it writes together, depends on how the bytes come; what else it does to the disk does not.
-  const isOfDisk = ({ line }: Call) => /^(fchmod|utimensat|f(data)?sync|link|unlink|mkdir|ftruncate)/.test(line);
-  expect(struck.filter(isOfDisk)).toEqual(expect.arrayContaining(calls.filter(isOfDisk)));
-  expect(struck.length).toBeGreaterThan(calls.length * 0.8);
+  // How often a side makes a call, and in which thread, depends on how the bytes come and on how busy the machine is; which
+  // kinds of calls it makes to the disk does not.
+  const kindsOf = (some: readonly Call[]) =>
+    new Set(some.filter(isOfDisk).map(({ name, line }) => name + suffixIn(line)));
+  expect([...kindsOf(struck)]).toEqual(expect.arrayContaining([...kindsOf(calls)]));
+  expect(struck.length).toBeGreaterThan(calls.length * 0.7);
 }
+
+const isOfDisk = ({ line }: Call) => /^(fchmod|utimensat|f(data)?sync|link|unlink|mkdir|ftruncate)/.test(line);
+/** What kind of file a call is about. */
+const suffixIn = (line: string) => /\.(?:part|journal|lock)\b/.exec(line)?.[0] ?? '';
 
 describe('a receiver that is killed', () => {
   interface Lane {
