@@ -103,12 +103,14 @@ export interface Outlook {
   readonly as?: string | undefined;
   /** Bytes of the file that are there from an earlier session; 0 if none. */
   readonly offset: number;
+  /** With `already`: the sender has brought this very file, which is as it was left. Its digest in hex. `as` is where it is. */
+  readonly digest?: string | undefined;
 }
 
 /** Judges a list of entries before the first of them is offered. Writes nothing. */
 export interface Plan {
   /** Judges the next entry. Throws the FtxError with which open or place would refuse it; `too-many` ends the list. */
-  add(offer: Entry): Promise<Outlook>;
+  add(offer: Entry, vouched?: Vouched): Promise<Outlook>;
   /** Adds up the list; call it after the last entry. Throws FtxError `no-space` when there is no room for all of it. */
   total(): Promise<Capacity>;
   /** Frees the memory of the list. Safe to call more than once. */

@@ -7,7 +7,8 @@ import { MAX_MESSAGE_CHARS } from './constants.js';
 
 /** What would become of one entry of a `check`; `index` is its place in that message, from 0. */
 export type Verdict = { readonly index: number } & (
-  Outlook | { readonly fate: 'refused'; readonly code: ErrorCode; readonly message: string }
+  | (Outlook & { readonly durable?: boolean | undefined })
+  | { readonly fate: 'refused'; readonly code: ErrorCode; readonly message: string }
 );
 
 /** What an offer says of a file that has no mode of its own. */
@@ -35,12 +36,18 @@ export function offerToText({ path, kind, size, mtimeNs, mode, target, allocated
 
 export function verdictToJson(verdict: Verdict): unknown {
   if (verdict.fate === 'refused') return { ...verdict, message: cutMessage(verdict.message) };
-  return { ...verdict, offset: verdict.offset > 0 ? verdict.offset.toString() : undefined };
+  const { offset, durable = true } = verdict;
+  return { ...verdict, offset: offset > 0 ? offset.toString() : undefined, durable: durable ? undefined : false };
 }
 
 /** The JSON text of an entry or a verdict in the list of its frame. */
-export function encodeItem(item: Entry | Verdict): string {
-  return 'index' in item ? JSON.stringify(verdictToJson(item)) : offerToText(item);
+export function encodeItem(item: Entry | Verdict, pin?: string): string {
+  return 'index' in item ? JSON.stringify(verdictToJson(item)) : offerToText(item, pin);
+}
+
+/** The JSON text of a list of encoded entries. */
+export function joinItems(texts: readonly string[], { last, dryRun }: { last: boolean; dryRun: boolean }): string {
+  return `{"entries":[${texts.join()}]${last ? ',"last":true' : ''}${dryRun ? ',"dry":true' : ''}}`;
 }
 
 /** Bytes that an encoded item takes in the list of its frame, the comma included. */

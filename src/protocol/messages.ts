@@ -5,7 +5,7 @@ import type { Entry } from '../core/entry.js';
 import type { Capacity } from '../core/sink.js';
 import type { ReceiverShares } from '../core/events.js';
 import type { DataMessage, HaveMessage, PackMessage, ZerosMessage } from './content-messages.js';
-import { cutMessage, offerToJson, verdictToJson, type Verdict } from './item-json.js';
+import { cutMessage, joinItems, offerToJson, verdictToJson, type Verdict } from './item-json.js';
 import * as schemas from './schemas.js';
 
 export type { DataMessage, HaveMessage, PackMessage, ZerosMessage };
@@ -33,6 +33,8 @@ export interface CheckMessage {
   readonly type: 'check';
   readonly id: 0;
   readonly entries: readonly Entry[];
+  /** What the sender vouches for each entry with, 32 hex digits; undefined if it does for none. */
+  readonly pins?: readonly (string | undefined)[] | undefined;
   /** The entries as encodeItem returns them, if the sender of the message has them: they are not encoded again. */
   readonly texts?: readonly string[];
   /** No more entries follow. */
@@ -175,7 +177,9 @@ export function parseControl(type: ControlMessage['type'], id: number, json: unk
       return { type, id: 0, ...schemas.validate(schemas.status, type, json) };
     case 'check': {
       const { entries, last, dry: dryRun } = schemas.validate(schemas.check, type, json);
-      return { type, id: 0, entries: entries.map((entry) => toOffer(entry).entry), last, dryRun };
+      const offers = entries.map(toOffer);
+      const pins = offers.some(({ pin }) => pin !== undefined) ? { pins: offers.map(({ pin }) => pin) } : {};
+      return { type, id: 0, entries: offers.map(({ entry }) => entry), ...pins, last, dryRun };
     }
     case 'checked':
       return { type, id: 0, ...schemas.validate(schemas.checked, type, json) };
@@ -189,13 +193,9 @@ export function parseControl(type: ControlMessage['type'], id: number, json: unk
 
 /** The payload of a control message as JSON text; undefined for a message without a payload. */
 export function controlToText(message: ControlMessage): string | undefined {
-  if (message.type === 'check' && message.texts) return checkToText(message, message.texts);
+  if (message.type === 'check' && message.texts) return joinItems(message.texts, message);
   const json = controlToJson(message);
   return json === undefined ? undefined : JSON.stringify(json);
-}
-
-function checkToText({ last, dryRun }: CheckMessage, texts: readonly string[]): string {
-  return `{"entries":[${texts.join()}]${last ? ',"last":true' : ''}${dryRun ? ',"dry":true' : ''}}`;
 }
 
 function helloToJson({ agent, capabilities, idleMs: idle, transfer, limits }: Hello): unknown {

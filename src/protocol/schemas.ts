@@ -100,6 +100,8 @@ export const checked = v.object({
         fate: v.picklist(['new', 'rename', 'replace', 'already']),
         as: v.optional(v.string()),
         offset: v.optional(bytes, '0'),
+        digest: v.optional(digest),
+        durable: v.optional(v.boolean()),
       }),
     ]),
   ),

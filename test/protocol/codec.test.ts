@@ -397,7 +397,7 @@ it.each([
 ])('encodes a list from the texts of its entries to the same bytes (last %s, dry run %s)', (last, dryRun) => {
   const { entries } = WIRE_MESSAGES.check as CheckMessage;
   const list = { type: 'check' as const, id: 0 as const, entries, last, dryRun };
-  expect(encodeControl({ ...list, texts: entries.map(encodeItem) })).toEqual(encodeControl(list));
+  expect(encodeControl({ ...list, texts: entries.map((entry) => encodeItem(entry)) })).toEqual(encodeControl(list));
 });
 
 it('makes the same text of an entry as JSON does', () => {

@@ -1,6 +1,6 @@
 /** The list of all entries that a sender is going to offer, judged before the first offer: PROTOCOL.md section 5, check. */
 import { FtxError, isRefusal, toFtxError, type ErrorCode } from '../../core/errors.js';
-import type { Entry } from '../../core/entry.js';
+import { MIN_RESUMABLE_BYTES, type Entry } from '../../core/entry.js';
 import type { Outlook, Plan, Sink } from '../../core/sink.js';
 import type { Channel } from '../../protocol/channel.js';
 import { MAX_CONTROL_BYTES, MAX_PACK_CONTENT_BYTES, PACKS_CAPABILITY } from '../../protocol/constants.js';
@@ -14,13 +14,19 @@ const FRAME_BYTES = 200;
 /** Codes of what the receiver does not take as a whole. */
 const TOO_MUCH: Readonly<Partial<Record<ErrorCode, true>>> = { 'no-space': true, 'too-many': true };
 
+/** One entry of a `check`. */
+interface Listed {
+  readonly index: number;
+  readonly entry: Entry;
+  readonly pin: string | undefined;
+}
+
 /** Methods throw the failure that ends the session. */
 export class IncomingList {
   readonly #channel: Channel;
   readonly #sink: Sink;
   readonly #tally: Tally;
-  /** Whether the sender asks for what is there already by offers of its own, because everything else comes in packs. */
-  #hasPacks = false;
+  #hello: Hello | undefined;
   #plan: Plan | undefined;
   #isOver = false;
   #entries = 0;
@@ -35,8 +41,8 @@ export class IncomingList {
   }
 
   /** Notes what the sender has said that it can do. */
-  takeHello({ capabilities }: Hello): void {
-    this.#hasPacks = capabilities.includes(PACKS_CAPABILITY);
+  takeHello(hello: Hello): void {
+    this.#hello = hello;
   }
 
   /** Judges the entries of one `check`, and sends the verdicts. */
@@ -60,12 +66,12 @@ export class IncomingList {
     this.#tally.emit({ type: 'checked', entries, bytes, dryRun: true, needed: null, free: null });
   }
 
-  async #take({ entries, last, dryRun }: CheckMessage): Promise<void> {
+  async #take({ entries, pins, last, dryRun }: CheckMessage): Promise<void> {
     if (this.#isOver) throw new FtxError('protocol', 'The peer sent a list after another one, or after offers.');
     const plan = (this.#plan ??= this.#sink.plan(dryRun));
     const verdicts: Verdict[] = [];
     for (const [index, entry] of entries.entries()) {
-      const verdict = await this.#judge(plan, index, entry, dryRun);
+      const verdict = await this.#judge(plan, { index, entry, pin: pins?.[index] }, dryRun);
       if (verdict) verdicts.push(verdict);
     }
     await (last ? this.#end(plan, verdicts, dryRun) : this.#sendVerdicts(verdicts, { end: true }));
@@ -86,13 +92,13 @@ export class IncomingList {
    * The verdict about one entry; undefined if nothing needs saying. A failure that
    * is no refusal is left out too, because it may be over when the entry is offered.
    */
-  async #judge(plan: Plan, index: number, entry: Entry, dryRun: boolean): Promise<Verdict | undefined> {
+  async #judge(plan: Plan, { index, entry, pin }: Listed, dryRun: boolean): Promise<Verdict | undefined> {
     this.#entries += 1;
     this.#bytes += entry.size ?? 0;
     try {
-      const outlook = await plan.add(entry);
-      const isWorthSaying = dryRun ? outlook.fate !== 'new' || outlook.offset > 0 : this.#isThere(entry, outlook);
-      return isWorthSaying ? { index, ...outlook } : undefined;
+      const outlook = await plan.add(entry, { canProve: false, pin, transfer: this.#hello?.transfer });
+      if (dryRun) return outlook.fate !== 'new' || outlook.offset > 0 ? { index, ...outlook } : undefined;
+      return this.#tellThere(index, entry, outlook);
     } catch (error) {
       const { code, message } = toFtxError(error);
       if (code === 'too-many') throw error;
@@ -102,9 +108,20 @@ export class IncomingList {
     }
   }
 
-  /** Whether the entry would come in a pack, with a content that is there already. */
-  #isThere({ kind, size }: Entry, { fate }: Outlook): boolean {
-    return this.#hasPacks && fate === 'already' && kind === 'file' && (size ?? Infinity) <= MAX_PACK_CONTENT_BYTES;
+  /**
+   * What a sender of packs hears of a file that is there already: that it has come to its end, or, of one that would come
+   * in a pack with its content, that it is to be offered by itself.
+   */
+  #tellThere(index: number, { path, kind, size }: Entry, outlook: Outlook): Verdict | undefined {
+    const { fate, as = path, digest } = outlook;
+    if (!this.#hello?.capabilities.includes(PACKS_CAPABILITY) || fate !== 'already' || kind !== 'file')
+      return undefined;
+    if (size === null || size >= MIN_RESUMABLE_BYTES) return undefined;
+    if (digest === undefined) return size <= MAX_PACK_CONTENT_BYTES ? { index, fate, offset: 0 } : undefined;
+    const durable = this.#sink.isDurable;
+    this.#tally.emit({ type: 'offered', path, kind, size });
+    this.#tally.emit({ type: 'stored', path, as, size, digest, already: true, durable, seconds: 0 });
+    return { index, fate, offset: 0, digest, durable, ...(as !== path && { as }) };
   }
 
   /** Reports a refused entry to the user as if it had been offered, because the sender will leave it out. */

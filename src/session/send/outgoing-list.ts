@@ -18,6 +18,7 @@ const FRAME_BYTES = 100;
 
 const REFUSED = 1;
 const THERE = 2;
+const ENDED = 3;
 
 export interface OutgoingListOptions {
   readonly channel: Channel;
@@ -28,6 +29,8 @@ export interface OutgoingListOptions {
   readonly partMs: number;
   /** Nothing is sent, and the tally tells what would become of each entry. */
   readonly dryRun: boolean;
+  /** Whether the receiver takes pins in a list. */
+  readonly tellsPins?: boolean;
   /** Takes the names of the list. The list closes it. */
   readonly names: NameList;
 }
@@ -41,7 +44,7 @@ interface Batch {
 export class OutgoingList {
   readonly #options: OutgoingListOptions;
   readonly #waiting: Batch[] = [];
-  /** REFUSED or THERE for each entry with such a verdict, by keyOf. */
+  /** REFUSED, THERE or ENDED for each entry with such a verdict, by keyOf. */
   readonly #verdicts = new PathTable();
   /** How many entries of each name were listed and have not been offered. */
   readonly #left = new PathTable();
@@ -80,13 +83,14 @@ export class OutgoingList {
     this.#options.names.close();
   }
 
-  /** Tells of an entry of the second walk whether it is to be offered: its name was listed, and the receiver has not refused this very entry. */
+  /** Tells of an entry of the second walk whether it is to be offered: its name was listed, and the receiver has neither refused this very entry, nor said that it has it for good. */
   take(entry: Entry): boolean {
     const left = this.#left.get(entry.path);
     if (left === 0) return false;
     this.#left.set(entry.path, left - 1);
     this.#leftInAll -= 1;
-    return this.#verdicts.get(keyOf(entry)) !== REFUSED;
+    const verdict = this.#verdicts.get(keyOf(entry));
+    return verdict !== REFUSED && verdict !== ENDED;
   }
 
   /** Whether the receiver has said that this very entry is there, so that none of its content is needed. */
@@ -104,7 +108,7 @@ export class OutgoingList {
     let bytes = FRAME_BYTES;
     for await (const source of sources) {
       only = this.#entries === 0 ? source : undefined;
-      const text = encodeItem(source.entry);
+      const text = encodeItem(source.entry, this.#options.tellsPins ? source.pin : undefined);
       const size = measureItem(text);
       if (bytes + size > MAX_CONTROL_BYTES) {
         this.#options.tally.emit({ type: 'counting', ...this.totals });
@@ -197,7 +201,18 @@ export class OutgoingList {
     } else if (dryRun) {
       const { fate, offset, as = path } = verdict;
       tally.emit({ type: 'planned', path, kind, size, fate, as, offset });
-    } else if (verdict.fate === 'already') this.#verdicts.set(keyOf(entry), THERE);
+    } else if (verdict.fate === 'already') this.#takeThere(entry, verdict);
+  }
+
+  /** The receiver has the content already. With a digest, it has the very file from this sender, so that there is nothing to offer. */
+  #takeThere(entry: Entry, { digest, durable = true, as }: Exclude<Verdict, { fate: 'refused' }>): void {
+    const { path, kind, size } = entry;
+    if (digest === undefined) return this.#verdicts.set(keyOf(entry), THERE);
+    if (kind !== 'file' || size === null) throw verdictsError();
+    this.#verdicts.set(keyOf(entry), ENDED);
+    const { tally } = this.#options;
+    tally.emit({ type: 'offered', path, kind, size });
+    tally.emit({ type: 'stored', path, as: as ?? path, size, digest, already: true, durable, seconds: 0 });
   }
 }
 

@@ -160,7 +160,8 @@ async function checkAll(
     return { accepted: filterSources(sources(), isWanted), isThere: () => false };
   }
   const { controlMs: answerMs, storedMs: partMs } = timeouts;
-  const list = new OutgoingList({ channel, tally, answerMs, partMs, dryRun, names: keepNames() });
+  const tellsPins = capabilities.includes(PACKS_CAPABILITY);
+  const list = new OutgoingList({ channel, tally, answerMs, partMs, dryRun, tellsPins, names: keepNames() });
   try {
     const only = await list.check(filterSources(sources(), isWanted));
     onCounted?.(list.totals);

@@ -3,7 +3,7 @@ import { readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { FtxError } from '../../core/errors.js';
 import type { Entry } from '../../core/entry.js';
-import type { Outlook, Plan } from '../../core/sink.js';
+import type { Outlook, Plan, Vouched } from '../../core/sink.js';
 import { existsError, foreseeFile, foreseeLink, type ConflictPolicy, type Existing } from '../names/conflict.js';
 import { diskError, showPath } from '../disk/disk-error.js';
 import type { Ground } from '../disk/held-folder.js';
@@ -36,6 +36,9 @@ export interface PlanOptions extends Limits {
   readonly assertSameInbox?: (() => void) | undefined;
 }
 
+const NOTHING: Vouched = { canProve: false };
+const ALREADY: Outlook = { fate: 'already', offset: 0 };
+
 /**
  * Makes the Plan of one list. It looks at paths and not at held folders: a link that is planted meanwhile makes an
  * answer wrong, but nothing is written because of an answer. What is closed is opened by a descriptor.
@@ -48,11 +51,11 @@ export function createPlan(options: PlanOptions, isDryRun: boolean): Plan {
   const needs = createNeeds(options, () => findRoot(options.dir));
   let entries = 0;
 
-  async function judge(offer: Entry): Promise<Outlook> {
+  async function judge(offer: Entry, vouched: Vouched): Promise<Outlook> {
     const path = checkOffer(options, offer);
     if (names) assertNamesApart(names, path);
     const parent = parentOf(path);
-    const outlook = await look({ ...options, isDryRun, findDurable }, offer, path, parent).finally(() =>
+    const outlook = await look({ ...options, isDryRun, findDurable, vouched }, offer, path, parent).finally(() =>
       parent.close(),
     );
     const { peer, isKnown } = options;
@@ -63,12 +66,12 @@ export function createPlan(options: PlanOptions, isDryRun: boolean): Plan {
   }
 
   return {
-    async add(offer) {
+    async add(offer, vouched = NOTHING) {
       entries += 1;
       if (entries > maxFiles) throw tooManyError(maxFiles);
       try {
         options.assertSameInbox?.();
-        return await judge(offer);
+        return await judge(offer, vouched);
       } catch (error) {
         throw diskError(error, offer.path);
       }
@@ -139,8 +142,14 @@ function createDurableFinder(): typeof findDurableBytes {
   };
 }
 
+interface LookOptions extends PlanOptions {
+  readonly isDryRun: boolean;
+  readonly findDurable: typeof findDurableBytes;
+  readonly vouched: Vouched;
+}
+
 async function look(
-  options: PlanOptions & { readonly isDryRun: boolean; readonly findDurable: typeof findDurableBytes },
+  options: LookOptions,
   offer: Entry,
   { name, sibling }: EntryPath,
   parent: Parent,
@@ -149,10 +158,11 @@ async function look(
   const at = (other: string): string => join(parent.folder, other);
   const there = parent.isThere ? readExisting(at(name)) : undefined;
   const delivered = await findDelivery(options, offer);
-  if (delivered && delivered.fit !== 'brought') return { fate: 'already', offset: 0 };
+  if (delivered?.fit === 'same' && !isDryRun) return { ...ALREADY, as: delivered.as, digest: delivered.digest };
+  if (delivered && delivered.fit !== 'brought') return ALREADY;
   const isKnown = options.isKnown || delivered !== undefined;
   const fate = decide({ ...options, isKnown }, offer, at(name), there);
-  if (fate === 'already') return { fate, offset: 0 };
+  if (fate === 'already') return ALREADY;
   assertWritable(parent);
   const canResume = offer.kind === 'file' && parent.isThere && peer !== undefined;
   const offset = canResume ? await findDurable(parent.folder, offer, peer) : 0;
@@ -162,9 +172,12 @@ async function look(
 }
 
 /** What the sender has brought before: a file with the size and time of the offer, or a link with its target. */
-async function findDelivery({ deliveries }: PlanOptions, offer: Entry): Promise<Pick<Delivered, 'fit'> | undefined> {
+async function findDelivery(
+  { deliveries, vouched }: LookOptions,
+  offer: Entry,
+): Promise<Delivered | { readonly fit: 'brought' } | undefined> {
   if (offer.kind === 'symlink') return (await deliveries?.hasLink(offer)) ? { fit: 'brought' } : undefined;
-  return offer.kind === 'file' ? deliveries?.find(offer, { canProve: false }) : undefined;
+  return offer.kind === 'file' ? deliveries?.find(offer, vouched) : undefined;
 }
 
 function decide(
