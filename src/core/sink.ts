@@ -1,5 +1,6 @@
 /** The contract of the place where a session's entries go: a folder, a bucket, or memory in tests. */
 import type { Entry } from './entry.js';
+import type { FtxError } from './errors.js';
 
 /** An entry that has got its final name. */
 export interface Placed {
@@ -131,11 +132,11 @@ export interface Sink {
   open(offer: Entry, vouched?: Vouched, signal?: AbortSignal): Promise<PartFile | PresentFile | DeliveredFile>;
   /**
    * Stores many small files together, as open, write and commit do it for each. Resolves with one answer for each file, in
-   * order, when all are durable, if the sink is: where the file stands, or `singly` for a file that is not stored, because
-   * its name is taken, or anything has failed. The caller opens that one by itself. The content is not used any more once
+   * order, when all are durable, if the sink is: where the file stands, why it has failed for good, or `singly` for a file that
+   * is not stored because its name is taken, or anything else has failed. The caller opens that one by itself. The content is not used any more once
    * this resolves. An abort of `signal` ends waits. Never fails. Missing where it would save nothing.
    */
-  storeTogether?(files: readonly WholeFile[], signal?: AbortSignal): Promise<readonly (Placed | 'singly')[]>;
+  storeTogether?(files: readonly WholeFile[], signal?: AbortSignal): Promise<readonly (Placed | FtxError | 'singly')[]>;
   /** Makes an offered directory or symlink. It is durable when this resolves, if the sink is. May wait like open. */
   place(offer: Entry, signal?: AbortSignal): Promise<Placed>;
   /** Call it after the sender's goodbye: parent folders that were made and never offered get the mode of any new folder. Never fails. */

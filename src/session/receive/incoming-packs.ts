@@ -4,7 +4,7 @@
  * Files that are stored together are in no other list: they are told of when the sink has stored them. A file that is
  * left over becomes an entry with its content (`whole`), and waits for its turn.
  */
-import { abortReason, toFtxError, type FtxError } from '../../core/errors.js';
+import { abortReason, toFtxError, FtxError } from '../../core/errors.js';
 import type { WholeFile } from '../../core/sink.js';
 import { createTurns } from '../../core/turns.js';
 import { sayAndDestroy } from '../../protocol/channel.js';
@@ -99,16 +99,23 @@ export class IncomingPacks {
 
   /** Resolves with the files that are to be brought singly. */
   async #storeTogether(first: number, files: readonly WholeFile[], startedAt: number): Promise<readonly Queued[]> {
-    const { sink, closing, endings, onUse } = this.#options;
+    const { sink, closing, open, endings, onUse } = this.#options;
     const answers = await sink.storeTogether?.(files, closing);
     const left: Queued[] = [];
+    let stored = 0;
     for (const [number, whole] of files.entries()) {
       const offered = { id: first + number, offer: whole.offer, startedAt };
       const answer = answers?.[number] ?? 'singly';
       if (answer === 'singly') left.push({ ...offered, state: 'queued', whole });
-      else endings.noteStored(offered, whole, answer);
+      else if (answer instanceof FtxError) {
+        open.set({ ...offered, state: 'queued', whole });
+        endings.fail(offered.id, answer);
+      } else {
+        stored += 1;
+        endings.noteStored(offered, whole, answer);
+      }
     }
-    if (left.length < files.length) onUse();
+    if (stored > 0) onUse();
     return left;
   }
 

@@ -1,6 +1,8 @@
 /** The steps of files that are stored together, from memory to their names. */
+import { errnoOf, type FtxError } from '../../core/errors.js';
 import type { WholeFile } from '../../core/sink.js';
 import { createTurns } from '../../core/turns.js';
+import { diskError } from '../disk/disk-error.js';
 import type { Durability } from '../disk/durability.js';
 import type { FileThread } from '../disk/file-thread.js';
 import type { LeftStats, NamedIn, PartIn } from '../disk/file-work.js';
@@ -28,8 +30,13 @@ export interface BatchOptions {
   readonly makeDurable: (place: HeldPlace) => Promise<void>;
 }
 
-/** What becomes of a file that is stored: how it was left, or undefined if somebody took it away at once. */
-type OnStored = (file: PlainFile, stats: LeftStats | undefined) => void;
+/** Told what becomes of files. Of those that nobody is told of nothing is left, and the caller may try them by themselves. */
+export interface BatchListener {
+  /** `stats`: how the file was left; undefined if somebody took it away at once. */
+  onStored(file: PlainFile, stats: LeftStats | undefined): void;
+  /** The names in its folder cannot be made durable. That is not tried twice: a second sync may succeed although the first has lost something. */
+  readonly onFailed: (file: PlainFile, error: FtxError) => void;
+}
 
 /** A file between two steps. `at` is what the thread has to know of it. */
 interface Step<At> {
@@ -41,7 +48,7 @@ interface Step<At> {
 export async function storeBatch(
   options: BatchOptions,
   files: readonly PlainFile[],
-  onStored: OnStored,
+  listener: BatchListener,
 ): Promise<void> {
   const [first] = files;
   if (!first) return;
@@ -49,8 +56,8 @@ export async function storeBatch(
   const measure = ({ file }: PlainFile) => file.content.length;
   try {
     await options.room.addFiles(first.place.ground, first.path.text, files.map(measure), async () => {
-      const stored = await takeSteps(options, batch);
-      for (const { plain, stats } of stored) onStored(plain, stats);
+      const stored = await takeSteps(options, batch, listener);
+      for (const { plain, stats } of stored) listener.onStored(plain, stats);
       return stored.map(({ plain }) => measure(plain));
     });
   } catch {
@@ -58,12 +65,15 @@ export async function storeBatch(
   }
 }
 
+/** What the system says where a folder is no longer where it was. */
+const MOVED = ['ENOENT', 'ENOTDIR', 'ELOOP'];
+
 /** Process-wide: folders that are made durable, as many at the same time as Node has threads for. */
 const syncing = createTurns(4);
 
 type Batch = ReturnType<typeof createBatch>;
 
-async function takeSteps({ durability, makeDurable }: BatchOptions, batch: Batch) {
+async function takeSteps({ durability, makeDurable }: BatchOptions, batch: Batch, { onFailed }: BatchListener) {
   const written = await batch.write();
   const fds = written.map(({ at }) => at.fd);
   const isDurable = await succeeds(() => durability.files(fds, written[0]?.plain.place.member));
@@ -72,13 +82,15 @@ async function takeSteps({ durability, makeDurable }: BatchOptions, batch: Batch
   const named = await batch.name(unmoved);
   // A folder that a name is in may be synchronised by others at the same time, too.
   const places = [...new Set(named.map(({ plain }) => plain.place))];
-  const kept = new Set<HeldPlace>();
-  const keep = async (place: HeldPlace) => {
-    if (await succeeds(() => makeDurable(place))) kept.add(place);
-  };
+  const failures = new Map<HeldPlace, unknown>();
+  const keep = (place: HeldPlace) => makeDurable(place).catch((error: unknown) => failures.set(place, error));
   await Promise.all(places.map((place) => syncing.run('', () => keep(place))));
-  const [stored, lost] = split(named, ({ plain }) => kept.has(plain.place));
+  const [lost, stored] = split(named, ({ plain }) => failures.has(plain.place));
   if (lost.length > 0) await batch.takeBack(lost);
+  for (const { plain } of lost) {
+    const error = failures.get(plain.place);
+    if (!MOVED.includes(errnoOf(error) ?? '')) onFailed(plain, diskError(error, plain.path.text));
+  }
   return batch.announce(stored);
 }
 

@@ -4,10 +4,11 @@
  * thread of their own (disk/file-thread.ts), so that a file costs a few calls and no wait.
  *
  * Only what is plain goes this way: a file of which nobody knows, under a name that is free, for which there is room. Every
- * other file, and every file of a step that fails, is left to the caller, who opens it by itself: open-file.ts decides about
+ * other file, and every file of a step that fails, unless its name could not be made durable, is left to the caller, who opens it by itself: open-file.ts decides about
  * it, and tells why it fails. So no decision is made twice.
  */
 import type { Entry } from '../../core/entry.js';
+import type { FtxError } from '../../core/errors.js';
 import type { Placed, Sink, Vouched, WholeFile } from '../../core/sink.js';
 import { createTurns } from '../../core/turns.js';
 import { countTogether } from '../disk/descriptors.js';
@@ -59,7 +60,7 @@ export interface TogetherOptions {
   readonly assertSameInbox?: (() => void) | undefined;
 }
 
-type Answers = (Placed | 'singly')[];
+type Answers = (Placed | FtxError | 'singly')[];
 
 /** Returns what Sink.storeTogether is; undefined where folders are not held by descriptors, or descriptors are few. */
 export function createTogether(options: TogetherOptions): Sink['storeTogether'] {
@@ -102,11 +103,14 @@ async function storeSome(
       if (place) plain.push({ number, file, path, place, mode: modeOf(options, file) });
       else options.counter.takeBackFile();
     }
-    await storeBatch({ ...options, thread, makeDurable }, plain, ({ number, file, path, place }, stats) => {
-      const as = path.text;
-      answers[from + number] = { as };
-      places.noteUse(place);
-      options.deliveries?.note(file.offer, file.vouched, { as, digest: file.digest, stats });
+    await storeBatch({ ...options, thread, makeDurable }, plain, {
+      onStored({ number, file, path, place }, stats) {
+        const as = path.text;
+        answers[from + number] = { as };
+        places.noteUse(place);
+        options.deliveries?.note(file.offer, file.vouched, { as, digest: file.digest, stats });
+      },
+      onFailed: ({ number }, error) => void (answers[from + number] = error),
     });
   } finally {
     places.close();

@@ -309,6 +309,20 @@ it('a file that a sink has stored together with others, but somewhere else, is t
   ]);
 });
 
+it('a file that a sink could not store together with others for good fails, and is not tried by itself', async () => {
+  const sink = createMemorySink();
+  const storeTogether = () => Promise.resolve([{ as: 'a' }, new FtxError('io', 'b: the disk has failed.')]);
+  let opened = 0;
+  const open: MemorySink['open'] = (...offered) => ((opened += 1), sink.open(...offered));
+  const sender = await playPackSender({ sink: { ...sink, open, storeTogether } });
+  await sender.sendPack(1, [{ path: 'a' }, { path: 'b' }]);
+  expect(await sender.answersTo('packed')).toMatchObject([
+    { type: 'error', id: 2, code: 'io', message: 'b: the disk has failed.' },
+    { type: 'packed', id: 1 },
+  ]);
+  expect(opened).toBe(0);
+});
+
 it('files of the same path come one after the other, however long the first of them takes', async () => {
   const sink = createMemorySink({ onConflict: 'overwrite' });
   let commits = 0;
