@@ -19,7 +19,7 @@ export interface PackSenderOptions {
   readonly offers?: number;
   readonly slots?: SessionSlots;
   readonly bringer?: Bringer;
-  readonly transfer?: string;
+  readonly transfer?: string | undefined;
   readonly capabilities?: readonly string[];
   readonly timeouts?: Timeouts;
   /** Whether the test writes every byte by itself: the channel sends nothing, and no pings. */

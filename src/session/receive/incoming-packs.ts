@@ -5,7 +5,7 @@
  * left over becomes an entry with its content (`whole`), and waits for its turn.
  */
 import { abortReason, toFtxError, FtxError } from '../../core/errors.js';
-import type { WholeFile } from '../../core/sink.js';
+import type { Placed, WholeFile } from '../../core/sink.js';
 import { createTurns } from '../../core/turns.js';
 import { sayAndDestroy } from '../../protocol/channel.js';
 import type { PackMessage } from '../../protocol/messages.js';
@@ -21,6 +21,7 @@ import { PackIntake } from './pack-intake.js';
 const MAX_SINGLES = 16;
 
 type Queued = IncomingEntryIn<'queued'>;
+type Answer = Placed | FtxError | 'singly';
 
 export interface IncomingPacksOptions extends EndingOptions {
   readonly pool: BlockPool;
@@ -99,13 +100,13 @@ export class IncomingPacks {
 
   /** Resolves with the files that are to be brought singly. */
   async #storeTogether(first: number, files: readonly WholeFile[], startedAt: number): Promise<readonly Queued[]> {
-    const { sink, closing, open, endings, onUse } = this.#options;
-    const answers = await sink.storeTogether?.(files, closing);
+    const { open, endings, onUse } = this.#options;
+    const answers = await this.#askSink(first, files);
     const left: Queued[] = [];
     let stored = 0;
     for (const [number, whole] of files.entries()) {
       const offered = { id: first + number, offer: whole.offer, startedAt };
-      const answer = answers?.[number] ?? 'singly';
+      const answer = answers[number] ?? 'singly';
       if (answer === 'singly') left.push({ ...offered, state: 'queued', whole });
       else if (answer instanceof FtxError) {
         open.set({ ...offered, state: 'queued', whole });
@@ -117,6 +118,29 @@ export class IncomingPacks {
     }
     if (stored > 0) onUse();
     return left;
+  }
+
+  /**
+   * The answers of the sink, by the number of the file. A file that another session of the sender has is left out: what
+   * becomes of it there decides, also where a program takes it away at once.
+   */
+  async #askSink(first: number, files: readonly WholeFile[]): Promise<readonly (Answer | undefined)[]> {
+    const { sink, closing, openings } = this.#options;
+    if (!sink.storeTogether) return [];
+    const claimed: { readonly number: number; readonly file: WholeFile }[] = [];
+    for (const [number, file] of files.entries())
+      if (openings.claim(first + number, file.offer)) claimed.push({ number, file });
+    try {
+      const given = await sink.storeTogether(
+        claimed.map(({ file }) => file),
+        closing,
+      );
+      const answers: (Answer | undefined)[] = [];
+      for (const [at, { number }] of claimed.entries()) answers[number] = given[at];
+      return answers;
+    } finally {
+      for (const { number } of claimed) openings.end(first + number);
+    }
   }
 
   /** Files of one path are brought one after the other. Never rejects. */

@@ -1,4 +1,5 @@
 /** What has to be so before the sink opens what is offered: no other session of the same sender has it, and a slot is free. */
+import type { Entry } from '../../core/entry.js';
 import type { Bringer } from '../../core/inbox.js';
 import { FtxError } from '../../core/errors.js';
 import type { Placed, Sink, Vouched } from '../../core/sink.js';
@@ -46,6 +47,8 @@ export interface Openings {
    * sends the content first. Undefined if the entry has come to its end before that.
    */
   open(offered: Offered, opening: Opening): Promise<Awaited<ReturnType<Sink['open']>> | undefined>;
+  /** Whether the file, whose content is here, may be stored at once: no other session of its sender has it. Call end() then. */
+  claim(id: number, offer: Entry): boolean;
   /** As Sink.place, once a slot is free. */
   place(offered: Offered): Promise<Placed>;
   /** Takes a slot for an entry that has none any more. Throws FtxError `lost` when the session has closed meanwhile. */
@@ -101,6 +104,7 @@ export function createOpenings({ sink, bringer, proofs, slots, onUse, signal }: 
       onUse();
       return target.state === 'present' && !proofs.mayProve(target) ? target.receiveFirst() : target;
     },
+    claim: (id, offer) => turns.tryTake(id, offer, hello?.transfer),
     async place({ id, offer }) {
       if (offer.path.length <= MAX_PATH_CHARS) await takeSlot(id);
       return sink.place(offer, signal);

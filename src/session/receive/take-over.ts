@@ -49,17 +49,32 @@ const NO_TURN: Turn = { noteMoved: () => undefined, release: () => undefined };
 
 /** Waits until no other session of the same sender has the file. Resolves at once when the signal is aborted. */
 async function takeTurn(offer: Entry, options: TurnOptions): Promise<Turn> {
-  const { bringer, transfer, session, signal } = options;
-  // A stream cannot be sent twice. Without a key, only the id of the transfer tells who it is.
-  if (offer.size === null || (bringer.kind === 'none' && transfer === undefined)) return NO_TURN;
-  const who = bringer.kind === 'key' ? bringer.id : `transfer ${transfer}`;
-  const key = `${who}\n${offer.size}\n${offer.mtimeNs}\n${offer.path}`;
+  const { session, signal } = options;
+  const key = keyOf(offer, options);
+  if (key === undefined) return NO_TURN;
   for (let other; (other = arriving.get(key));) {
     if ((other.session === session && !other.hasGivenWay) || signal.aborted) return NO_TURN;
     if (isToGiveWay(other, options)) other.hasGivenWay ||= other.giveWay();
     if (arriving.get(key) === other) await waitFor(other, signal);
   }
   return begin(key, options);
+}
+
+/** A turn without a wait; undefined if another session of the same sender has the file. */
+function tryTurn(offer: Entry, options: TurnOptions): Turn | undefined {
+  const key = keyOf(offer, options);
+  if (key === undefined) return NO_TURN;
+  const other = arriving.get(key);
+  if (!other) return begin(key, options);
+  return other.session === options.session && !other.hasGivenWay ? NO_TURN : undefined;
+}
+
+/** By what the same file of the same sender is known. Undefined for what no other session can bring. */
+function keyOf({ path, size, mtimeNs }: Entry, { bringer, transfer }: TurnOptions): string | undefined {
+  // A stream cannot be sent twice. Without a key, only the id of the transfer tells who it is.
+  if (size === null || (bringer.kind === 'none' && transfer === undefined)) return undefined;
+  const who = bringer.kind === 'key' ? bringer.id : `transfer ${transfer}`;
+  return `${who}\n${size}\n${mtimeNs}\n${path}`;
 }
 
 /** Only a newer session has its way, so that two that live do not take a file from each other again and again. */
@@ -98,6 +113,8 @@ async function waitFor({ waiting }: Current, signal: AbortSignal): Promise<void>
 export interface Turns {
   /** Waits until no older session of the sender has the file. */
   take(id: number, offer: Entry, entry: Pick<TurnOptions, 'transfer' | 'giveWay'>): Promise<void>;
+  /** As take(), without a wait: for a file whose content is here. Returns false if another session of the sender has the file. */
+  tryTake(id: number, offer: Entry, transfer: string | undefined): boolean;
   /** Notes that content of the entry is expected from now on, has arrived, or was read again. */
   noteMoved(id: number): void;
   /** Lets the next session begin. Safe to call more than once. */
@@ -113,6 +130,11 @@ export function createTurnsOf(bringer: Bringer, signal: AbortSignal): Turns {
   return {
     async take(id, offer, entry) {
       turns.set(id, await takeTurn(offer, { ...entry, bringer, session, signal }));
+    },
+    tryTake(id, offer, transfer) {
+      const turn = tryTurn(offer, { bringer, transfer, session, signal, giveWay: () => false });
+      if (turn) turns.set(id, turn);
+      return turn !== undefined;
     },
     noteMoved: (id) => turns.get(id)?.noteMoved(),
     end(id) {

@@ -378,3 +378,45 @@ describe('at every moment of a pack', () => {
       }
   });
 });
+
+describe('files that an older session of the same sender is storing', () => {
+  const TRANSFER = '7'.repeat(32);
+  const files = ['a', 'b', 'c'].map((path) => ({ path, content: path }));
+
+  it.each<[string, Bringer, string | undefined]>([
+    ['with a key', ANN, undefined],
+    ['without a key, in the same transfer', { kind: 'none', address: '192.0.2.1' }, TRANSFER],
+  ])('are waited for, and not stored beside that (%s)', async (_, bringer, transfer) => {
+    const sink = createGatedSink(true);
+    const older = await playPackSender({ sink, bringer, transfer });
+    await older.sendPack(1, files);
+    await until(() => sink.begun() === 1);
+    let given = 0;
+    const storeTogether: MemorySink['storeTogether'] = (some, signal) => {
+      given += some.length;
+      return sink.storeTogether!(some, signal);
+    };
+    const newer = await playPackSender({ sink: { ...sink, storeTogether }, bringer, transfer });
+    await newer.sendPack(1, [...files, { path: 'other', content: 'other' }]);
+    await until(() => given > 0);
+    await settle();
+    expect(given).toBe(1);
+    sink.release();
+    await older.answersTo('packed');
+    const answers = await newer.answersTo('packed');
+    expect(answers.filter(({ type }) => type === 'stored')).toMatchObject(
+      [1, 2, 3].map((id) => ({ id, already: true })),
+    );
+    expect([...sink.entries.keys()].sort()).toEqual(['a', 'b', 'c', 'other']);
+  });
+
+  it('of another sender are stored as ever', async () => {
+    const sink = createGatedSink(true);
+    const ann = await playPackSender({ sink, bringer: ANN });
+    const bob = await playPackSender({ sink, bringer: { kind: 'key', id: `sha256:${'b'.repeat(64)}` } });
+    for (const sender of [ann, bob]) await sender.sendPack(1, files);
+    await until(() => sink.begun() === 2);
+    sink.release();
+    for (const sender of [ann, bob]) await sender.answersTo('packed');
+  });
+});
