@@ -6,7 +6,6 @@
  */
 import { abortReason, toFtxError, FtxError } from '../../core/errors.js';
 import type { Placed, WholeFile } from '../../core/sink.js';
-import { createTurns } from '../../core/turns.js';
 import { sayAndDestroy } from '../../protocol/channel.js';
 import type { PackMessage } from '../../protocol/messages.js';
 import type { BlockPool } from './block-pool.js';
@@ -23,6 +22,12 @@ const MAX_SINGLES = 16;
 type Queued = IncomingEntryIn<'queued'>;
 type Answer = Placed | FtxError | 'singly';
 
+/** Files that were in memory together: how many of them are left, and what to call when none is. */
+interface Portion {
+  left: number;
+  readonly resolve: () => void;
+}
+
 export interface IncomingPacksOptions extends EndingOptions {
   readonly pool: BlockPool;
   readonly open: OpenEntries;
@@ -36,7 +41,9 @@ export interface IncomingPacksOptions extends EndingOptions {
 export class IncomingPacks {
   readonly #options: IncomingPacksOptions;
   readonly #intake: PackIntake;
-  readonly #singles = createTurns(MAX_SINGLES);
+  /** Files that are left over, in the order in which they came. A file that waits is here, and in no promise. */
+  readonly #queue: { readonly entry: Queued; readonly portion: Portion }[] = [];
+  #singles = 0;
   /** By path: the file that came last of those that are brought singly. */
   readonly #lastOf = new Map<string, Promise<void>>();
 
@@ -92,7 +99,7 @@ export class IncomingPacks {
     try {
       const left = await this.#storeTogether(id, files, startedAt);
       for (const entry of left) this.#options.open.set(entry);
-      await Promise.all(left.map((entry) => this.#bring(entry)));
+      await this.#bringAll(left);
     } finally {
       watch.commitEnded();
     }
@@ -143,12 +150,32 @@ export class IncomingPacks {
     }
   }
 
+  /** Resolves when all of them have come to their end. Never rejects. */
+  #bringAll(left: readonly Queued[]): Promise<void> {
+    if (left.length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const portion = { left: left.length, resolve };
+      for (const entry of left) this.#queue.push({ entry, portion });
+      while (this.#singles < MAX_SINGLES && this.#queue.length > 0) void this.#bringQueued();
+    });
+  }
+
+  async #bringQueued(): Promise<void> {
+    this.#singles += 1;
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+      await this.#bring(next.entry);
+      next.portion.left -= 1;
+      if (next.portion.left === 0) next.portion.resolve();
+    }
+    this.#singles -= 1;
+  }
+
   /** Files of one path are brought one after the other. Never rejects. */
   #bring(entry: Queued): Promise<void> {
     const { path } = entry.offer;
     const before = this.#lastOf.get(path) ?? Promise.resolve();
     const brought = before
-      .then(() => this.#singles.run('', () => this.#bringNext(entry)))
+      .then(() => this.#bringNext(entry))
       .finally(() => {
         if (this.#lastOf.get(path) === brought) this.#lastOf.delete(path);
       });
