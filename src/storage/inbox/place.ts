@@ -1,6 +1,6 @@
 /** The place of an entry: its folder, held while it is needed, and its name there. */
 import type { BigIntStats } from 'node:fs';
-import { FtxError } from '../../core/errors.js';
+import { FtxError, errnoOf } from '../../core/errors.js';
 import type { PartFile } from '../../core/sink.js';
 import { diskError, showPath } from '../disk/disk-error.js';
 import type { Durability } from '../disk/durability.js';
@@ -146,13 +146,17 @@ function createHold(way: Way, folder: HeldFolder) {
   };
 }
 
-async function thenClose<T>(open: () => Close, work: () => Promise<T>): Promise<T> {
+/** Somebody, such as another receiver, may close the folder between the look at its mode and the work: then once more. */
+async function thenClose<T>(open: () => Close, work: () => Promise<T>, isAgain = false): Promise<T> {
   const close = open();
   try {
     return await work();
+  } catch (error) {
+    if (isAgain || errnoOf(error) !== 'EACCES') throw error;
   } finally {
     close();
   }
+  return thenClose(open, work, true);
 }
 
 function openFile({ root, components }: Way, path: string, name: string, stats: BigIntStats): Close | undefined {

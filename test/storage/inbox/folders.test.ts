@@ -55,6 +55,18 @@ describe('createFolders', () => {
     expect(arrived.sort()).toEqual(['a/0', 'a/1', 'a/2']);
   });
 
+  it('does once more what finds the folder closed, because somebody has closed it meanwhile, and no more than once', async () => {
+    const place = await openFolders(await tempDir()).find(parsePath('a/x'));
+    const denied = Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' });
+    let calls = 0;
+    const failing = (times: number) => () => ((calls += 1) > times ? Promise.resolve('done') : Promise.reject(denied));
+    expect(await place.whileWritable(failing(1))).toBe('done');
+    calls = 0;
+    await expect(place.whileWritable(failing(2))).rejects.toBe(denied);
+    expect(calls).toBe(2);
+    place.release();
+  });
+
   it('says that the receive folder is gone', async () => {
     const folders = openFolders(join(await tempDir(), 'gone'));
     await expect(folders.find(parsePath('a/x'))).rejects.toMatchObject({ code: 'ENOENT' });
