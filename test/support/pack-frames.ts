@@ -3,15 +3,14 @@ import type { Entry } from '../../src/core/entry.js';
 import type { Channel } from '../../src/protocol/channel.js';
 import type { PackMessage } from '../../src/protocol/messages.js';
 import {
-  encodeEntryHead,
   ENTRY_DIGEST_BYTES,
   ENTRY_LENGTHS_BYTES,
   isIntact,
   measureEntry,
   readHead,
   readLengths,
-  writeEntry,
 } from '../../src/protocol/pack-entry.js';
+import { entryBytes } from './packs.js';
 
 export interface PackFile {
   readonly entry: Entry;
@@ -21,13 +20,7 @@ export interface PackFile {
 
 /** The bytes of all entries of a pack, as a sender makes them. */
 export function makeEntries(files: readonly PackFile[]): Buffer {
-  const parts = files.map(({ entry, pin, content }) => {
-    const head = encodeEntryHead(entry, pin)!;
-    const bytes = Buffer.alloc(measureEntry({ head: head.length, content: content.length }));
-    writeEntry(bytes, 0, head, content);
-    return bytes;
-  });
-  return Buffer.concat(parts);
+  return Buffer.concat(files.map(({ entry, pin, content }) => entryBytes({ path: entry.path, content, pin, entry })));
 }
 
 /** Takes the entries of a pack from the channel. Throws unless each is whole and offers a file. */

@@ -6,7 +6,7 @@ import { encodeEntryHead, measureEntry, writeEntry } from '../../src/protocol/pa
 export interface PackedFile {
   readonly path: string;
   readonly content?: string | Uint8Array;
-  readonly pin?: string;
+  readonly pin?: string | undefined;
   /** What the head says otherwise than the content does. */
   readonly entry?: Partial<Entry>;
   /** Changes the bytes of the entry on the way. */

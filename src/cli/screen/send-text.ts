@@ -44,6 +44,7 @@ export function createSendText(to: Address, tally: Arrived, { plain = false }: S
   const kept = createKept(plain);
   const losses = createLosses();
   const arrivals = createArrivals(tally);
+  const unanswered = createUnanswered();
   const describeArrived = () => `${tally.describe()} stored on ${target}`;
 
   function summarize(result: Summary): string {
@@ -63,12 +64,13 @@ export function createSendText(to: Address, tally: Arrived, { plain = false }: S
       const kind = tally.apply(event);
       kept.note(event, kind);
       arrivals.note(event, kind);
+      unanswered.note(event);
       return describeNews(event, target, losses);
     },
     summarize,
     describeMore: () => losses.more().map((sentence) => `ftx: ${sentence}`),
     advise: () => describeWaysOut(losses, target),
-    describeStop: () => `${describeArrived()}.${kept.isSome() ? ` ${GOES_ON}` : ''}`,
+    describeStop: () => `${describeArrived()}${unanswered.describe()}.${kept.isSome() ? ` ${GOES_ON}` : ''}`,
     describeBreak(failure) {
       const arrived = tally.arrived > 0 ? `${describeArrived()} before that` : undefined;
       if (!kept.isSome() || !isRetried(failure.code, true)) return arrived;
@@ -129,6 +131,24 @@ function describeWaysOut(losses: Losses, target: string): string[] {
     ...(losses.has('bad-name') ? [`to send what has such a name, give it another with --name, or ${archive}`] : []),
     ...(losses.has('bad-link') ? [`to send such links, ${archive}; a link that is named itself is followed`] : []),
   ];
+}
+
+/** Files of which all was sent, and of which the receiver has said nothing yet: it may have stored them. */
+function createUnanswered() {
+  const paths = new Set<string>();
+  return {
+    note(event: TransferEvent): void {
+      if (event.type === 'progress' && event.bytes === event.size) paths.add(event.path);
+      else if (event.type === 'retrying') paths.clear();
+      else if (isEnd(event) && event.path !== null) paths.delete(event.path);
+    },
+    describe(): string {
+      if (paths.size === 0) return '';
+      return paths.size === 1
+        ? '; 1 file was sent and may be there'
+        : `; ${paths.size} files were sent and may be there`;
+    },
+  };
 }
 
 /** What the receiver keeps, so that the same command need not send it again. A classic receiver keeps nothing. */

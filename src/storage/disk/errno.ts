@@ -47,3 +47,10 @@ function numberOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('errno' in error)) return undefined;
   return typeof error.errno === 'number' ? Math.abs(error.errno) : undefined;
 }
+
+const NO_HARD_LINKS: readonly unknown[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+
+/** Whether link(2) has failed because the file system has no hard links, or no more for this file. */
+export function isWithoutLinks(error: unknown): boolean {
+  return NO_HARD_LINKS.includes(errnoOf(error));
+}

@@ -28,12 +28,19 @@ interface Waiting {
 export function createFileThread(start: () => Worker = startWorker): FileThread {
   const waiting: Waiting[] = [];
   let worker: Worker | undefined;
+  /** Whether the thread has begun to work. */
+  let isReady = false;
   let isMissing = false;
 
-  /** All works run here from now on, those that wait too. */
+  /**
+   * All works run here from now on, those that wait too. The one that was under way has done an unknown part of its calls.
+   * To do them again could close descriptors that belong to others by now, so it counts as failed for all of its files.
+   */
   function goOnHere(): void {
     isMissing = true;
     worker = undefined;
+    const underWay = isReady ? waiting.shift() : undefined;
+    underWay?.resolve(underWay.order.files.map(() => undefined) as never);
     for (const { work, order, resolve } of waiting.splice(0)) resolve(runHere(work, order) as never);
   }
 
@@ -41,7 +48,9 @@ export function createFileThread(start: () => Worker = startWorker): FileThread 
     if (isMissing || worker) return worker;
     try {
       worker = start();
+      worker.once('message', () => (isReady = true));
       worker.on('message', (answer) => {
+        if (answer === 'ready') return;
         waiting.shift()?.resolve(answer as never);
         if (waiting.length === 0) worker?.unref();
       });

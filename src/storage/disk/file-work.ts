@@ -18,6 +18,7 @@ import {
   type BigIntStats,
 } from 'node:fs';
 import { setMode, setTimes } from './attributes.js';
+import { isWithoutLinks } from './errno.js';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
 
@@ -88,13 +89,13 @@ function writePart(path: string, { mode, mtimeNs }: NewFile, content: Uint8Array
 
 /**
  * Closes the part files, which are durable, and gives them their names where these are free. Returns what the files
- * are known by; undefined where the name is taken or anything has failed.
+ * are known by; undefined where the name is taken or anything has failed, and `unable` where the disk has no hard links.
  */
-export function name({ folders, files }: Order<PartIn>): (Pick<NamedIn, 'ino' | 'dev'> | undefined)[] {
+export function name({ folders, files }: Order<PartIn>): (Pick<NamedIn, 'ino' | 'dev'> | 'unable' | undefined)[] {
   return files.map((file) => attempt(() => nameOne(at(folders, file, file.part), at(folders, file), file.fd)));
 }
 
-function nameOne(part: string, path: string, fd: number): Pick<NamedIn, 'ino' | 'dev'> {
+function nameOne(part: string, path: string, fd: number): Pick<NamedIn, 'ino' | 'dev'> | 'unable' {
   try {
     const own = closeAfter(fd, () => assertOwn(part, fd));
     linkSync(part, path);
@@ -107,6 +108,7 @@ function nameOne(part: string, path: string, fd: number): Pick<NamedIn, 'ino' | 
     return own;
   } catch (error) {
     attempt(() => unlinkSync(part));
+    if (isWithoutLinks(error)) return 'unable';
     throw error;
   }
 }

@@ -36,6 +36,8 @@ export interface BatchListener {
   onStored(file: PlainFile, stats: LeftStats | undefined): void;
   /** The names in its folder cannot be made durable. That is not tried twice: a second sync may succeed although the first has lost something. */
   readonly onFailed: (file: PlainFile, error: FtxError) => void;
+  /** The disk has no hard links, so that nothing can be stored together there. */
+  readonly onUnable: () => void;
 }
 
 /** A file between two steps. `at` is what the thread has to know of it. */
@@ -73,13 +75,13 @@ const syncing = createTurns(4);
 
 type Batch = ReturnType<typeof createBatch>;
 
-async function takeSteps({ durability, makeDurable }: BatchOptions, batch: Batch, { onFailed }: BatchListener) {
+async function takeSteps({ durability, makeDurable }: BatchOptions, batch: Batch, listener: BatchListener) {
   const written = await batch.write();
   const fds = written.map(({ at }) => at.fd);
   const isDurable = await succeeds(() => durability.files(fds, written[0]?.plain.place.member));
   const [unmoved, moved] = split(written, ({ plain }) => isDurable && isUnmoved(plain.place));
   if (moved.length > 0) await batch.drop(moved);
-  const named = await batch.name(unmoved);
+  const named = await batch.name(unmoved, listener.onUnable);
   // A folder that a name is in may be synchronised by others at the same time, too.
   const places = [...new Set(named.map(({ plain }) => plain.place))];
   const failures = new Map<HeldPlace, unknown>();
@@ -89,7 +91,7 @@ async function takeSteps({ durability, makeDurable }: BatchOptions, batch: Batch
   if (lost.length > 0) await batch.takeBack(lost);
   for (const { plain } of lost) {
     const error = failures.get(plain.place);
-    if (!MOVED.includes(errnoOf(error) ?? '')) onFailed(plain, diskError(error, plain.path.text));
+    if (!MOVED.includes(errnoOf(error) ?? '')) listener.onFailed(plain, diskError(error, plain.path.text));
   }
   return batch.announce(stored);
 }
@@ -121,7 +123,7 @@ function createBatch({ thread }: BatchOptions, files: readonly PlainFile[]) {
   const places = [...new Set(files.map(({ place }) => place))];
   const folders = places.map(({ folder }) => folder);
   const numbers = new Map(places.map((place, number) => [place, number]));
-  const in_ = ({ place, path }: PlainFile) => ({ folder: numbers.get(place) ?? 0, name: path.name });
+  const locate = ({ place, path }: PlainFile) => ({ folder: numbers.get(place) ?? 0, name: path.name });
   const orderOf = <At>(steps: readonly Step<At>[]) => ({ folders, files: steps.map(({ at }) => at) });
 
   /** The steps of which the thread has an answer, each with `at` and the answer. */
@@ -144,7 +146,7 @@ function createBatch({ thread }: BatchOptions, files: readonly PlainFile[]) {
       const steps = files.map((plain, number) => {
         const { mode, file } = plain;
         const at = {
-          ...in_(plain),
+          ...locate(plain),
           part: makePartName(),
           mode,
           mtimeNs: file.offer.mtimeNs,
@@ -156,8 +158,10 @@ function createBatch({ thread }: BatchOptions, files: readonly PlainFile[]) {
       release();
       return pair(steps, fds, ({ folder, name, part }, fd) => ({ folder, name, part, fd }));
     },
-    async name(steps: readonly Step<PartIn>[]): Promise<Step<NamedIn>[]> {
-      const owns = await thread.run('name', orderOf(steps));
+    async name(steps: readonly Step<PartIn>[], onUnable: () => void): Promise<Step<NamedIn>[]> {
+      const answers = await thread.run('name', orderOf(steps));
+      if (answers.includes('unable')) onUnable();
+      const owns = answers.map((answer) => (answer === 'unable' ? undefined : answer));
       return pair(steps, owns, ({ folder, name }, own) => ({ folder, name, ...own }));
     },
     async announce(steps: readonly Step<NamedIn>[]) {

@@ -9,6 +9,7 @@ import { setMode, setTimes, lstatIfAny } from '../disk/attributes.js';
 import { existsError, isKept, type ConflictPolicy } from '../names/conflict.js';
 import { showPath } from '../disk/disk-error.js';
 import type { DiskFile } from '../disk/disk-file.js';
+import { isWithoutLinks } from '../disk/errno.js';
 import { inboxDisk } from '../disk/latency.js';
 import { claimFreeName, type FoundName } from '../names/free-name.js';
 import { makePartName } from '../names/part-name.js';
@@ -16,8 +17,6 @@ import { keepFile, type KeptFile } from './announce.js';
 import type { Place } from './place.js';
 import { findSameContent, type SameFile } from './same-content.js';
 import { findUsualFileMode } from './usual-mode.js';
-
-const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
 /** A larger file is synced by itself, so that small ones do not wait for it. */
 const MAX_GROUPED_BYTES = 1024 * 1024;
@@ -185,7 +184,7 @@ async function moveExclusively(
   try {
     if (!(await isClaimed(addName(from, to)))) return 'taken';
   } catch (error) {
-    if (!NO_HARD_LINKS.includes(errnoOf(error) ?? '')) throw error;
+    if (!isWithoutLinks(error)) throw error;
     await beforeRename();
     return (await renameExclusively(from, to)) ? 'renamed' : 'taken';
   }

@@ -4,8 +4,8 @@
  * thread of their own (disk/file-thread.ts), so that a file costs a few calls and no wait.
  *
  * Only what is plain goes this way: a file of which nobody knows, under a name that is free, for which there is room. Every
- * other file, and every file of a step that fails, unless its name could not be made durable, is left to the caller, who opens it by itself: open-file.ts decides about
- * it, and tells why it fails. So no decision is made twice.
+ * other file, and every file of a step that fails, is left to the caller, who opens it by itself: open-file.ts decides about
+ * it, and tells why it fails. So no decision is made twice. Only a file whose name cannot be made durable fails here.
  */
 import type { Entry } from '../../core/entry.js';
 import type { FtxError } from '../../core/errors.js';
@@ -66,12 +66,16 @@ type Answers = (Placed | FtxError | 'singly')[];
 export function createTogether(options: TogetherOptions): Sink['storeTogether'] {
   if (!HOLDS_BY_DESCRIPTOR || BATCH_FILES < 2) return undefined;
   const key = String((sessions += 1));
+  /** By device: the disks on which nothing can be stored together. Each session finds out anew. */
+  const unable = new Set<string>();
   return async (files, signal) => {
     const answers: Answers = Array.from({ length: files.length }, () => 'singly');
     const batches = Array.from({ length: Math.ceil(files.length / BATCH_FILES) }, (_, number) => number * BATCH_FILES);
     await Promise.all(
       batches.map((from) =>
-        turns.run(key, () => storeSome(options, files.slice(from, from + BATCH_FILES), { answers, from }, signal)),
+        turns.run(key, () =>
+          storeSome(options, files.slice(from, from + BATCH_FILES), { answers, from, unable }, signal),
+        ),
       ),
     );
     return answers;
@@ -82,16 +86,17 @@ export function createTogether(options: TogetherOptions): Sink['storeTogether'] 
 interface Target {
   readonly answers: Answers;
   readonly from: number;
+  readonly unable: Set<string>;
 }
 
 async function storeSome(
   options: TogetherOptions,
   files: readonly WholeFile[],
-  { answers, from }: Target,
+  { answers, from, unable }: Target,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (!thread.isPrompt() || !isSameInbox(options)) return;
-  const places = new Places(options.folders, signal);
+  const places = new Places(options.folders, unable, signal);
   const makeDurable = (place: HeldPlace) => options.folders.makeDurable(place);
   const plain: PlainFile[] = [];
   try {
@@ -111,6 +116,7 @@ async function storeSome(
         options.deliveries?.note(file.offer, file.vouched, { as, digest: file.digest, stats });
       },
       onFailed: ({ number }, error) => void (answers[from + number] = error),
+      onUnable: () => void unable.add(places.device ?? ''),
     });
   } finally {
     places.close();
@@ -166,12 +172,19 @@ class Places {
   /** By the path of the folder; undefined for one in which nothing can be stored together. */
   readonly #places = new Map<string, HeldPlace | undefined>();
   readonly #used = new Set<HeldPlace>();
+  readonly #unable: ReadonlySet<string>;
   #device: string | undefined;
   #newFolders = 0;
 
-  constructor(folders: Folders, signal: AbortSignal | undefined) {
+  constructor(folders: Folders, unable: ReadonlySet<string>, signal: AbortSignal | undefined) {
     this.#folders = folders;
+    this.#unable = unable;
     this.#signal = signal;
+  }
+
+  /** The disk; undefined before a place is found. */
+  get device(): string | undefined {
+    return this.#device;
   }
 
   async find(path: EntryPath): Promise<HeldPlace | undefined> {
@@ -198,7 +211,7 @@ class Places {
       place = await this.#folders.findLate(path, this.#signal);
       this.#device ??= place.ground.device;
       place.makeWritable();
-      if (place.ground.device === this.#device) return place;
+      if (place.ground.device === this.#device && !this.#unable.has(this.#device)) return place;
     } catch {
       // The caller opens the file by itself, and learns why that fails.
     }

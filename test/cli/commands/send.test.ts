@@ -289,6 +289,18 @@ describe('a signal', () => {
     ],
     ['small files of which some are stored', [stored('b', 5), offered('a', 5)], ANY_GOES_ON],
     ['a file too small to be kept', half('a', 8 * MIB - 1), isOver],
+    [
+      'a file of which all was sent',
+      [offered('a', 5), progress('a', 5, { size: 5 })],
+      'ftx: stopped: nothing stored on host; 1 file was sent and may be there.\n',
+    ],
+    [
+      'files of which all was sent, beside one that is stored and one that was refused',
+      ['a', 'b', 'c', 'd']
+        .flatMap((path) => [offered(path, 5), progress(path, 5, { size: 5 })])
+        .concat(stored('a', 5), refused('b', 'exists', '')),
+      `ftx: b was refused: \n${ANY_GOES_ON.replace('host.', 'host; 2 files were sent and may be there.')}`,
+    ],
     ['a file of which nothing has moved', [offered('a', 8 * MIB)], isOver],
     [
       'a file that was refused in the middle',

@@ -1,8 +1,10 @@
 import { EventEmitter } from 'node:events';
+import { closeSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createFileThread } from '../../../src/storage/disk/file-thread.js';
 import { WORKS } from '../../../src/storage/disk/file-work.js';
+import { readNames, tempDir } from '../../support/folders.js';
 
 /** A thread that answers when the test likes. */
 class FakeThread extends EventEmitter {
@@ -27,9 +29,13 @@ class FakeThread extends EventEmitter {
   }
 }
 
-function start() {
+function start(isReady = true) {
   const fake = new FakeThread();
-  return { fake, thread: createFileThread(() => fake as unknown as Worker) };
+  const thread = createFileThread(() => {
+    if (isReady) queueMicrotask(() => fake.emit('message', 'ready'));
+    return fake as unknown as Worker;
+  });
+  return { fake, thread };
 }
 
 const NOTHING = { folders: [], files: [] };
@@ -52,13 +58,38 @@ describe('a thread for file work', () => {
     expect(fake.isHolding).toBe(false);
   });
 
-  it('that ends has its works done here, and all later ones', async () => {
+  it('that ends has the works that wait done here, and all later ones, but does not do again what was under way', async () => {
     const { fake, thread } = start();
-    const first = thread.run('announce', missing(1));
+    const dir = await tempDir();
+    const file = (name: string) => ({
+      folder: 0,
+      name,
+      part: `${name}.part`,
+      mode: 0o600,
+      mtimeNs: 0n,
+      begin: 0,
+      end: 1,
+    });
+    const write = (...names: string[]) =>
+      thread.run('write', { folders: [dir], files: names.map(file), content: Buffer.from('x') });
+    const [underWay, waiting] = [write('a', 'b'), write('c')];
+    await Promise.resolve();
     fake.emit('error', new Error('out of memory'));
-    expect(await first).toEqual([undefined]);
-    expect(await thread.run('announce', missing(3))).toEqual([undefined, undefined, undefined]);
-    expect(fake.orders).toHaveLength(1);
+    expect(await underWay).toEqual([undefined, undefined]);
+    const later = await write('d');
+    for (const fd of [...(await waiting), ...later]) closeSync(fd!);
+    expect(await readNames(dir)).toEqual(['c.part', 'd.part']);
+    expect(fake.orders).toHaveLength(2);
+  });
+
+  it('that ends before it has begun has all works done here', async () => {
+    const { fake, thread } = start(false);
+    const works = [thread.run('announce', missing(1)), thread.run('announce', missing(2))];
+    vi.spyOn(WORKS, 'announce').mockImplementation(({ files }) => files.map(() => ({ mtimeNs: 1n, ctimeNs: 1n })));
+    onTestFinished(() => void vi.restoreAllMocks());
+    fake.emit('error', new Error('the file is missing'));
+    expect((await Promise.all(works)).flat()).toHaveLength(3);
+    expect((await works[0])![0]).toEqual({ mtimeNs: 1n, ctimeNs: 1n });
   });
 
   it('that cannot be started has them done here', async () => {

@@ -320,6 +320,20 @@ describe('a step that fails', () => {
     expect(await readNames(dir)).toEqual([]);
   });
 
+  it('is found out once in a session, where the disk has no hard links: what is not written is not written twice', async () => {
+    const dir = await tempDir();
+    const sink = makeSink(dir);
+    vi.mocked(linkSync).mockImplementation(() => {
+      throw Object.assign(new Error('EPERM: made up'), { code: 'EPERM' });
+    });
+    expect(await sink.storeTogether([wholeFile('a'), wholeFile('b')])).toEqual(['singly', 'singly']);
+    expect(linkSync).toHaveBeenCalledTimes(2);
+    vi.mocked(writeSync).mockClear();
+    expect(await sink.storeTogether([wholeFile('c'), wholeFile('d/e')])).toEqual(['singly', 'singly']);
+    expect(writeSync).not.toHaveBeenCalled();
+    expect(await readNames(dir)).toEqual([]);
+  });
+
   it('does not keep a file from being stored when only its event fails', async () => {
     const dir = await tempDir();
     failCall(openSync, (path) => typeof path === 'string' && path.endsWith('/a'));
